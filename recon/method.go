@@ -1,0 +1,37 @@
+package recon
+
+import (
+	"context"
+	"time"
+
+	"github.com/closer-mri/closer/kspace"
+)
+
+// Reconstructor turns one measured slice into an image of the operator's shape. Equal measurement and configuration give equal
+// pixels on one execution provider. nfe is the number of network evaluations. progress may be nil.
+type Reconstructor interface {
+	Reconstruct(ctx context.Context, m kspace.Measurement, progress func(step, steps int)) (x kspace.Image, nfe int, err error)
+}
+
+// Method is a named, fully configured reconstructor and what the report and the DICOM files say about it.
+type Method struct {
+	Name       string  // "zero-filled", "tv", "unet", "ccdf", …
+	Sampler    string  // "" when the method does not sample
+	T0         float64 // CCDF's starting time as a fraction of the schedule; 0 when it was given by SigmaStart
+	NumScales  int     // number of levels N of the full schedule; 0 when T0 is
+	SigmaStart float64 // noise level the sampler starts at, in units of the normalised image
+	Steps      int     // sampler steps
+	Seed       uint64
+	Device     string // "cpu" or "cuda"
+	Models     []Model
+
+	Reconstructor
+	// NetworkTime returns the time spent inside networks so far; nil when the method has none.
+	NetworkTime func() time.Duration
+}
+
+// Model identifies a network by its bytes.
+type Model struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+}

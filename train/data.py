@@ -1,0 +1,115 @@
+"""Magnitude slices -> complex training images. Reads every .npz of a folder (key = group, uint8, 170 = 1.0)."""
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .physics import ACS_FRACTION, fft2c, gaussian1d, ifft2c, smooth_phase
+
+# These groups were low-pass filtered by the scanner along image columns: their phase encode axis must be the other one.
+FILTERED = ("openms", "cheng", "scdcine")
+
+
+class Slices:
+    """Slices of one split, each (320, 320) float32 with 1.0 near the brightest tissue."""
+
+    def __init__(self, folder: Path, split: str, groups: tuple[str, ...] = ()):
+        self.images, self.groups = [], []
+        for path in sorted(Path(folder).glob(f"{split}*.npz")):
+            with np.load(path) as archive:
+                for group in archive.files:
+                    if not groups or group in groups:
+                        self.images.extend(archive[group])
+                        self.groups.extend([group] * len(archive[group]))
+        if not self.images:
+            raise FileNotFoundError(f"{folder}: no {split}*.npz with slices of {groups or 'any group'}")
+
+    def __len__(self):
+        return len(self.images)
+
+    def magnitude(self, i: int) -> np.ndarray:
+        """Slice i with a phase encode axis (columns) that the scanner did not filter."""
+        image = self.images[i].astype(np.float32) / 170
+        return image.T.copy() if self.groups[i] in FILTERED else image
+
+
+def crop_band(image: np.ndarray, n: int) -> np.ndarray:
+    """Keep the central n x n of k-space: the same object at true resolution n, without the scanner's empty margin."""
+    k = np.fft.fftshift(np.fft.fft2(image, norm="ortho"))
+    o = (image.shape[0] - n) // 2
+    return np.abs(np.fft.ifft2(np.fft.ifftshift(k[o:o + n, o:o + n]), norm="ortho")).astype(np.float32) * (n / image.shape[0])
+
+
+class Augment:
+    """Draws random complex crops. rng makes the stream reproducible."""
+
+    def __init__(self, slices: Slices, rng: np.random.Generator):
+        self.slices, self.rng = slices, rng
+
+    def image(self, any_axis: bool) -> np.ndarray:
+        """One whole complex image; any_axis allows the transposed one (no phase encode axis to respect)."""
+        rng = self.rng
+        for _ in range(8):  # skip nearly empty slices
+            image = self.slices.magnitude(rng.integers(len(self.slices)))
+            if (image > 0.1).mean() > 0.05:
+                break
+        if rng.random() < 0.4:
+            image = crop_band(image, int(rng.choice([224, 240, 256, 288])))
+        if any_axis and rng.random() < 0.5:
+            image = image.T
+        if rng.random() < 0.5:
+            image = image[::-1]
+        if rng.random() < 0.5:
+            image = image[:, ::-1]
+        image = image ** rng.uniform(0.8, 1.25) if rng.random() < 0.3 else image
+        image = image * np.exp(rng.uniform(np.log(0.6), np.log(1.4)))
+        if rng.random() < 0.2:  # the papers' protocol: zero phase
+            return image.astype(np.complex64)
+        return (image * smooth_phase(*image.shape, rng)).astype(np.complex64)
+
+    def patches(self, n: int, size: int) -> torch.Tensor:
+        """n complex patches (n, size, size), preferring those that hold anatomy."""
+        out = np.empty((n, size, size), np.complex64)
+        for i in range(n):
+            if i % 2 == 0:  # two patches from each image
+                image = self.image(any_axis=True)
+            for _ in range(4):
+                y, x = (self.rng.integers(0, s - size + 1) for s in image.shape)
+                out[i] = image[y:y + size, x:x + size]
+                if (np.abs(out[i]) > 0.1).mean() > 0.2:
+                    break
+        return torch.from_numpy(out)
+
+    def strips(self, n: int, rows: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """n strips of rows x the whole phase encode width: (clean, measured k-space columns, mask).
+
+        A 1-D mask aliases along phase encode alone, so strips carry all of the aliasing at a fraction of the cost.
+        """
+        rng = self.rng
+        nx = int(rng.choice([256, 320, 320, 368]))
+        clean = np.zeros((n, rows, nx), np.complex64)
+        masks = np.zeros((n, 1, nx), bool)
+        for i in range(n):
+            image = self.image(any_axis=False)
+            width = min(nx, image.shape[1])
+            y = rng.integers(0, image.shape[0] - rows + 1)
+            x, o = (image.shape[1] - width) // 2, (nx - width) // 2
+            clean[i, :, o:o + width] = image[y:y + rows, x:x + width]
+            accel = int(rng.choice([2, 4, 4, 4, 6, 6, 8]))
+            acs = ACS_FRACTION[accel] * rng.uniform(0.8, 1.25)
+            masks[i, 0] = gaussian1d(nx, accel, acs, rng, "exact" if rng.random() < 0.8 else "score-mri")
+        return torch.from_numpy(clean), *measure(torch.from_numpy(clean), torch.from_numpy(masks), rng)
+
+
+def measure(clean: torch.Tensor, mask: torch.Tensor, rng: np.random.Generator, noise: float | None = None):
+    """k-space of clean with complex noise (std per channel; random up to 1 % when None), zero off the mask, and the mask."""
+    shape = (clean.shape[0], 1, 1)
+    level = rng.uniform(0, 0.01, shape) if noise is None else np.full(shape, noise)
+    n = rng.standard_normal(clean.shape) + 1j * rng.standard_normal(clean.shape)
+    k = fft2c(clean) + torch.from_numpy((n * level).astype(np.complex64))
+    return k * mask, mask
+
+
+def zero_filled(k: torch.Tensor) -> torch.Tensor:
+    """A^H y of one coil."""
+    return ifft2c(k)

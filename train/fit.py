@@ -1,0 +1,159 @@
+"""Train one network:  python -m train.fit score|unet --data DIR --out DIR --minutes M
+
+The schedule is the clock: warm-up, then a cosine to zero over --minutes, summed over resumed runs, so that the same command
+serves a laptop and a GPU. OUT/last.pt holds everything needed to go on; OUT/log.csv the learning curve.
+"""
+import argparse
+import copy
+import csv
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .data import Augment, Slices, measure, zero_filled
+from .networks import SIGMA_DATA, Initialiser, Score
+from .physics import channels, gaussian1d, project, smooth_phase
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("network", choices=("score", "unet"))
+    p.add_argument("--data", type=Path, required=True)
+    p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--minutes", type=float, default=60)
+    p.add_argument("--batch", type=int, default=8)
+    p.add_argument("--size", type=int, default=128, help="patch size of score, strip rows x 2 of unet")
+    p.add_argument("--lr", type=float, default=6e-4)
+    p.add_argument("--validate-every", type=float, default=5, help="minutes")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--threads", type=int, default=0)
+    p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    return p.parse_args()
+
+
+def draw_sigma(n: int, rng: np.random.Generator) -> torch.Tensor:
+    """Noise levels: two thirds where CCDF works (0.003-0.4), the rest over all that score-POCS visits (0.002-60)."""
+    low, high = np.where(rng.random((n, 1)) < 0.67, np.log([[0.003, 0.4]]), np.log([[0.002, 60]])).T
+    return torch.from_numpy(np.exp(rng.uniform(low, high)).astype(np.float32))
+
+
+def score_loss(model, augment, args):
+    """EDM's loss: E w(sigma) |D(x + sigma n, sigma) - x|^2 with w = (sigma^2 + sd^2) / (sigma sd)^2."""
+    x = channels(augment.patches(args.batch, args.size)).to(args.device)
+    sigma = draw_sigma(args.batch, augment.rng).to(args.device)
+    noisy = x + sigma.view(-1, 1, 1, 1) * torch.randn_like(x)
+    weight = (sigma**2 + SIGMA_DATA**2) / (sigma * SIGMA_DATA) ** 2
+    return (weight.view(-1, 1, 1, 1) * (model(noisy, sigma) - x) ** 2).mean()
+
+
+def unet_loss(model, augment, args):
+    """Charbonnier on the image and, as much again, on what data consistency leaves of the error."""
+    clean, k, mask = (t.to(args.device) for t in augment.strips(args.batch, args.size // 2))
+    out = model(channels(zero_filled(k)))
+    target = channels(clean)
+    consistent = channels(project(torch.complex(out[:, 0], out[:, 1]), k, mask))
+    return sum(torch.sqrt((o - target) ** 2 + 1e-6).mean() for o in (out, consistent))
+
+
+def psnr(x: torch.Tensor, reference: torch.Tensor) -> float:
+    """Per slice, on magnitudes, range = maximum of the reference slice."""
+    mse = ((x.abs() - reference.abs()) ** 2).mean()
+    return float(10 * torch.log10(reference.abs().max() ** 2 / mse))
+
+
+def validation_slices(slices: Slices, n: int, seed: int = 1):
+    """n complex slices of the validation patient, evenly spaced, random phase, fixed seed."""
+    rng = np.random.default_rng(seed)
+    for i in np.linspace(0, len(slices) - 1, n + 2).astype(int)[1:-1]:
+        image = slices.magnitude(int(i))
+        yield torch.from_numpy((image * smooth_phase(*image.shape, rng)).astype(np.complex64))[None], rng
+
+
+@torch.no_grad()
+def validate_score(model, slices: Slices, device) -> dict:
+    """PSNR gained by denoising at the levels CCDF uses."""
+    gain = {s: [] for s in (0.01, 0.03, 0.1, 0.3)}
+    torch.manual_seed(0)
+    for clean, _ in validation_slices(slices, 6):
+        x = channels(clean).to(device)
+        for s in gain:
+            out = model(x + s * torch.randn_like(x), torch.tensor([s], device=device))
+            gain[s].append(20 * math.log10(s) - 10 * math.log10(float(((out - x) ** 2).mean())))
+    return {f"denoise_gain_db_{s}": float(np.mean(v)) for s, v in gain.items()}
+
+
+@torch.no_grad()
+def validate_unet(model, slices: Slices, device) -> dict:
+    """PSNR of zero-filled, network, network + data consistency at x4."""
+    rows = []
+    for clean, rng in validation_slices(slices, 12):
+        mask = torch.from_numpy(gaussian1d(clean.shape[-1], 4, 0.08, rng))[None, None]
+        k, mask = measure(clean, mask, rng, noise=0.005)
+        zf = zero_filled(k)
+        out = model(channels(zf).to(device)).float().cpu()
+        out = torch.complex(out[:, 0], out[:, 1])
+        rows.append([psnr(zf, clean), psnr(out, clean), psnr(project(out, k, mask), clean)])
+    return dict(zip(("zero_filled_db", "unet_db", "unet_dc_db"), np.mean(rows, axis=0)))
+
+
+def main():
+    args = arguments()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+    model = (Score() if args.network == "score" else Initialiser()).to(args.device, memory_format=torch.channels_last)
+    average = copy.deepcopy(model)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, weight_decay=1e-4)
+    step, spent = 0, 0.0
+    if (args.out / "last.pt").exists():
+        state = torch.load(args.out / "last.pt", map_location=args.device, weights_only=True)
+        model.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, spent = state["step"], state["spent"]
+    train, val = Slices(args.data, "train"), Slices(args.data, "val", ("openms",))
+    augment = Augment(train, np.random.default_rng([args.seed, step]))
+    torch.manual_seed(args.seed + step)
+    loss_of, validate = (score_loss, validate_score) if args.network == "score" else (unet_loss, validate_unet)
+
+    start, validated, losses = time.monotonic(), spent, []
+    while True:
+        minutes = spent + (time.monotonic() - start) / 60
+        done = min(1.0, minutes / args.minutes)
+        for group in optimizer.param_groups:
+            group["lr"] = args.lr * min(1, (step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * done))
+        with torch.autocast(torch.device(args.device).type, torch.bfloat16):
+            loss = loss_of(model, augment, args)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        losses.append(float(loss.detach()))
+        with torch.no_grad():
+            decay = min(0.999, (1 + step) / (10 + step))
+            for a, m in zip(average.parameters(), model.parameters()):
+                a.lerp_(m, 1 - decay)
+        if done < 1 and minutes - validated < args.validate_every:
+            continue
+        validated = minutes
+        row = {"step": step, "minutes": round(minutes, 2), "loss": float(np.mean(losses)), **validate(average, val, args.device)}
+        losses = []
+        print({k: round(v, 4) for k, v in row.items()}, flush=True)
+        with open(args.out / "log.csv", "a", newline="") as f:
+            writer = csv.DictWriter(f, row)
+            if f.tell() == 0:
+                writer.writeheader()
+            writer.writerow(row)
+        torch.save({"model": model.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
+                    "step": step, "spent": minutes}, args.out / "last.tmp")
+        (args.out / "last.tmp").replace(args.out / "last.pt")
+        if done >= 1:
+            return
+
+
+if __name__ == "__main__":
+    main()
