@@ -1,0 +1,67 @@
+package recon
+
+import (
+	"time"
+
+	"github.com/closer-mri/closer/kspace"
+)
+
+// Protocol names the grid on which undersampling and data consistency happen; PSNR of different protocols does not compare.
+type Protocol string
+
+const (
+	// ScannerGrid masks the acquired k-space on its own phase-encode grid.
+	ScannerGrid Protocol = "scanner-grid"
+	// ScoreMRI320 masks the Fourier transform of the cropped image, as the score-MRI code does. Not a clinical number.
+	ScoreMRI320 Protocol = "score-mri-320"
+)
+
+// Sampling is the undersampling of one reconstruction.
+type Sampling struct {
+	Kind         string // "gaussian1d", "random", "equispaced", …; "acquired" when it is the file's own
+	Mode         string // "exact" or "score-mri" for gaussian1d
+	AccelNominal float64
+	ACSFraction  float64
+	Seed         uint64
+	Columns      kspace.Mask
+}
+
+// Residual is the data-consistency residual of a complex result on the acquired samples: RMS is ‖MFSx − y‖/‖y‖, Max is
+// max|MFSx − y|/max|y|.
+type Residual struct {
+	RMS float64 `json:"rms"`
+	Max float64 `json:"max"`
+}
+
+// SliceResult is one slice of one method.
+type SliceResult struct {
+	Magnitude []float32 // (Ny, Nx) of the Reconstruction, in the units of the input
+	Residual  Residual
+	NFE       int
+	Elapsed   time.Duration
+}
+
+// Result is what one method made of a scan.
+type Result struct {
+	Method  Method
+	Slices  []SliceResult
+	Network time.Duration // share of the time spent inside networks
+}
+
+// Reconstruction is everything one run made of one scan.
+type Reconstruction struct {
+	Header     Header
+	Ny, Nx     int       // delivered image
+	Indices    []int     // the scan's slices that were reconstructed, in order
+	Sampling   *Sampling // nil when nothing was undersampled
+	Protocol   Protocol
+	References [][]float32 // (Ny, Nx) a slice; nil when there is no reference
+	Intensity  float64     // 99.5th percentile of the zero-filled volume, in the units of the input: where tissue is bright
+	Results    []Result
+	Timing     Timing
+}
+
+// Timing is where the time of a run went.
+type Timing struct {
+	Ingest, Recon, Export, Total time.Duration
+}
