@@ -53,6 +53,8 @@ func Norm(v []complex64) float64 {
 	return math.Sqrt(sum)
 }
 
+func abs(c complex64) float64 { return math.Hypot(float64(real(c)), float64(imag(c))) }
+
 // Scale multiplies v by s in place.
 func Scale(v []complex64, s float32) {
 	for i, c := range v {
@@ -66,7 +68,7 @@ func (x Image) Magnitude(dst []float32) []float32 {
 		dst = make([]float32, len(x.Pix))
 	}
 	for i, c := range x.Pix {
-		dst[i] = float32(math.Hypot(float64(real(c)), float64(imag(c))))
+		dst[i] = float32(abs(c))
 	}
 	return dst
 }

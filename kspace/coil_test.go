@@ -1,0 +1,85 @@
+package kspace_test
+
+import (
+	"math"
+	"math/cmplx"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/closer-mri/closer/kspace"
+)
+
+// smoothCoils gives nc complex Gaussian sensitivities around the image, normalised to Σ|S|² = 1, phase relative to coil 0.
+func smoothCoils(nc, ny, nx int) kspace.Data {
+	maps := kspace.NewData(nc, ny, nx)
+	for c := range nc {
+		angle := 2 * math.Pi * float64(c) / float64(nc)
+		for y := range ny {
+			for x := range nx {
+				dy, dx := float64(y)/float64(ny)-0.5-0.5*math.Sin(angle), float64(x)/float64(nx)-0.5-0.5*math.Cos(angle)
+				maps.Val[(c*ny+y)*nx+x] = complex64(cmplx.Rect(math.Exp(-2*(dy*dy+dx*dx)), angle+dx-dy))
+			}
+		}
+	}
+	normalize(maps)
+	return maps
+}
+
+// Maps estimated from the ACS of masked data equal the true ones, up to a common phase, where there is signal.
+func TestEstimateMaps(t *testing.T) {
+	const nc, ny, nx = 4, 48, 64
+	truth := smoothCoils(nc, ny, nx)
+	x := kspace.NewImage(ny, nx)
+	r := rand.New(rand.NewPCG(5, 5))
+	for y := 8; y < 40; y++ {
+		for j := 10; j < 54; j++ {
+			x.Pix[y*nx+j] = complex(1+0.2*float32(r.Float64()), 0)
+		}
+	}
+	mask, err := kspace.Undersampling{Kind: kspace.Gaussian1D, Accel: 2, ACS: 0.3}.Mask(nx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := kspace.NewData(nc, ny, nx)
+	kspace.NewSense(truth, mask).Forward(y, x)
+	got := kspace.EstimateMaps(y, mask)
+	worst := 1.0
+	for i, v := range x.Pix {
+		var inner complex128
+		var norm float64
+		for c := range nc {
+			g := complex128(got.Val[c*ny*nx+i])
+			inner += cmplx.Conj(g) * complex128(truth.Val[c*ny*nx+i])
+			norm += real(g)*real(g) + imag(g)*imag(g)
+		}
+		if math.Abs(norm-1) > 1e-5 {
+			t.Fatalf("Σ|S|² = %v at pixel %d", norm, i)
+		}
+		if row, col := i/nx, i%nx; v != 0 && row > 11 && row < 36 && col > 13 && col < 50 {
+			worst = min(worst, cmplx.Abs(inner))
+		}
+	}
+	if worst < 0.999 {
+		t.Errorf("smallest |⟨estimated, true⟩| = %.5f", worst)
+	}
+}
+
+// Nothing outside the ACS of the mask may reach the maps.
+func TestMapsUseTheACSAlone(t *testing.T) {
+	mask := kspace.Mask{false, true, false, true, true, true, false, true}
+	y := kspace.NewData(2, 6, 8)
+	randomize(rand.New(rand.NewPCG(1, 9)), y.Val)
+	mask.Apply(y)
+	want := kspace.EstimateMaps(y, mask)
+	y.Val[1], y.Val[7] = 100, 100i // acquired, but outside the ACS
+	if d := maxDiff(kspace.EstimateMaps(y, mask).Val, want.Val); d != 0 {
+		t.Errorf("maps changed by %g", d)
+	}
+}
+
+func TestRSS(t *testing.T) {
+	d := kspace.Data{Nc: 2, Ny: 1, Nx: 2, Val: []complex64{3, 1i, 4i, 0}}
+	if got := kspace.RSS(nil, d); got[0] != 5 || got[1] != 1 {
+		t.Errorf("RSS %v", got)
+	}
+}

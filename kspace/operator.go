@@ -1,0 +1,105 @@
+package kspace
+
+import "fmt"
+
+// Cartesian is single-coil Cartesian sampling, A = M F. A Aᴴ is the identity on acquired samples, so A⁺ = Aᴴ and Aᴴ A is an
+// orthogonal projector.
+type Cartesian struct {
+	mask Mask
+	ny   int
+	fft  *FFT2
+}
+
+// NewCartesian returns the operator for images (ny, len(mask)).
+func NewCartesian(ny int, mask Mask) *Cartesian {
+	return &Cartesian{mask, ny, NewFFT2(ny, len(mask))}
+}
+
+// Shape implements Operator.
+func (a *Cartesian) Shape() (nc, ny, nx int) { return 1, a.ny, len(a.mask) }
+
+// Mask returns the acquired columns.
+func (a *Cartesian) Mask() Mask { return a.mask }
+
+// Forward implements Operator.
+func (a *Cartesian) Forward(dst Data, x Image) {
+	mustFit(a, dst, x)
+	a.fft.Forward(dst.Val, x.Pix)
+	a.mask.Apply(dst)
+}
+
+// Adjoint implements Operator.
+func (a *Cartesian) Adjoint(dst Image, y Data) {
+	mustFit(a, y, dst)
+	copy(dst.Pix, y.Val)
+	a.mask.Apply(Data{1, dst.Ny, dst.Nx, dst.Pix})
+	a.fft.Inverse(dst.Pix, dst.Pix)
+}
+
+// Sense is multi-coil Cartesian sampling, A = M F S with coil sensitivity maps S (Pruessmann et al., MRM 1999). With
+// Σ|S|² ≤ 1, as EstimateMaps gives, ‖A‖ ≤ 1.
+type Sense struct {
+	mask Mask
+	maps Data
+	fft  *FFT2
+	coil Image
+}
+
+// NewSense returns the operator for the given maps (nc, ny, nx) and a mask of nx columns.
+func NewSense(maps Data, mask Mask) *Sense {
+	if len(mask) != maps.Nx {
+		panic(fmt.Sprintf("kspace: mask of %d columns for maps (%d, %d, %d)", len(mask), maps.Nc, maps.Ny, maps.Nx))
+	}
+	return &Sense{mask, maps, NewFFT2(maps.Ny, maps.Nx), NewImage(maps.Ny, maps.Nx)}
+}
+
+// Shape implements Operator.
+func (a *Sense) Shape() (nc, ny, nx int) { return a.maps.Nc, a.maps.Ny, a.maps.Nx }
+
+// Mask returns the acquired columns.
+func (a *Sense) Mask() Mask { return a.mask }
+
+// Forward implements Operator.
+func (a *Sense) Forward(dst Data, x Image) {
+	mustFit(a, dst, x)
+	for c := range a.maps.Nc {
+		k, s := dst.Coil(c).Pix, a.maps.Coil(c).Pix
+		for i, v := range x.Pix {
+			k[i] = s[i] * v
+		}
+		a.fft.Forward(k, k)
+	}
+	a.mask.Apply(dst)
+}
+
+// Adjoint implements Operator.
+func (a *Sense) Adjoint(dst Image, y Data) {
+	mustFit(a, y, dst)
+	clear(dst.Pix)
+	for c := range a.maps.Nc {
+		copy(a.coil.Pix, y.Coil(c).Pix)
+		a.mask.Apply(Data{1, dst.Ny, dst.Nx, a.coil.Pix})
+		a.fft.Inverse(a.coil.Pix, a.coil.Pix)
+		for i, s := range a.maps.Coil(c).Pix {
+			dst.Pix[i] += complex(real(s), -imag(s)) * a.coil.Pix[i]
+		}
+	}
+}
+
+// Apply sets the columns of d that m does not mark to zero.
+func (m Mask) Apply(d Data) {
+	for row := 0; row < len(d.Val); row += d.Nx {
+		for x, on := range m {
+			if !on {
+				d.Val[row+x] = 0
+			}
+		}
+	}
+}
+
+func mustFit(a Operator, y Data, x Image) {
+	nc, ny, nx := a.Shape()
+	if y.Nc != nc || y.Ny != ny || y.Nx != nx || x.Ny != ny || x.Nx != nx {
+		panic(fmt.Sprintf("kspace: operator (%d, %d, %d) on k-space (%d, %d, %d) and image (%d, %d)", nc, ny, nx, y.Nc, y.Ny, y.Nx, x.Ny, x.Nx))
+	}
+}
