@@ -1,0 +1,102 @@
+package score_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/closer-mri/closer/internal/testkit"
+	"github.com/closer-mri/closer/kspace"
+	"github.com/closer-mri/closer/score"
+)
+
+// zeroFilled starts from Aᴴy: "vanilla" CCDF.
+type zeroFilled struct{}
+
+func (zeroFilled) Reconstruct(_ context.Context, m kspace.Measurement, _ func(int, int)) (kspace.Image, int, error) {
+	x := kspace.NewImage(m.Y.Ny, m.Y.Nx)
+	m.A.Adjoint(x, m.Y)
+	return x, 0, nil
+}
+
+func problem(slice int) kspace.Measurement {
+	a := kspace.NewCartesian(8, kspace.Mask{true, false, true, true, true, false, false, true})
+	truth, y := kspace.NewImage(8, 8), kspace.NewData(1, 8, 8)
+	score.Noise{Seed: 9}.Fill(truth, 0)
+	a.Forward(y, truth)
+	return kspace.Measurement{Slice: slice, Y: y, A: a}
+}
+
+func reconstruct(t *testing.T, sampler string, seed uint64, sample uint32, slice int) []complex64 {
+	t.Helper()
+	k, err := score.Lookup(sampler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	levels, err := score.DefaultSchedule.Sigmas(0.02)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := score.CCDF{Initial: zeroFilled{}, Denoiser: testkit.Gaussian{S: 1}, Kind: k, Sigmas: levels, Lambda: 1, Seed: seed, Sample: sample}
+	m := problem(slice)
+	x, nfe, err := c.Reconstruct(t.Context(), m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sampler != "predictor-corrector" && nfe != 20 {
+		t.Errorf("%s took %d NFE, want 20", sampler, nfe)
+	}
+	if rms, _ := m.Relative(x); rms > 1e-6 {
+		t.Errorf("%s leaves a residual of %g", sampler, rms)
+	}
+	return x.Pix
+}
+
+// The result is a function of seed, sample and slice for every sampler that starts from noise, and of none of them otherwise.
+func TestCCDFIsReproducible(t *testing.T) {
+	eachSampler(t, func(t *testing.T, name string, k score.Kind) {
+		base := reconstruct(t, name, 1, 0, 0)
+		if !slices.Equal(base, reconstruct(t, name, 1, 0, 0)) {
+			t.Error("the same seed gave two images")
+		}
+		for what, other := range map[string][]complex64{
+			"seed":   reconstruct(t, name, 2, 0, 0),
+			"sample": reconstruct(t, name, 1, 1, 0),
+			"slice":  reconstruct(t, name, 1, 0, 1),
+		} {
+			if slices.Equal(base, other) != k.Clean {
+				t.Errorf("another %s: equal = %v, want %v", what, !k.Clean, k.Clean)
+			}
+		}
+	})
+}
+
+func TestCCDFFromNoiseAlone(t *testing.T) {
+	k, _ := score.Lookup("predictor-corrector")
+	c := score.CCDF{Denoiser: testkit.Gaussian{S: 1}, Kind: k, Sigmas: sigmas(t, 50, 0.01, 30), Lambda: 1}
+	m := problem(0)
+	x, nfe, err := c.Reconstruct(t.Context(), m, nil)
+	if err != nil || nfe != 59 {
+		t.Fatalf("%d NFE, %v", nfe, err)
+	}
+	if rms, _ := m.Relative(x); rms > 1e-6 {
+		t.Errorf("residual %g", rms)
+	}
+}
+
+// broken fails like a network that cannot run.
+type broken struct{}
+
+func (broken) Denoise(context.Context, kspace.Image, kspace.Image, float64) error {
+	return errors.New("no network")
+}
+
+func TestCCDFPassesErrorsOn(t *testing.T) {
+	eachSampler(t, func(t *testing.T, name string, k score.Kind) {
+		c := score.CCDF{Initial: zeroFilled{}, Denoiser: broken{}, Kind: k, Sigmas: []float64{0.1, 0.05, 0}, Lambda: 1}
+		if _, _, err := c.Reconstruct(t.Context(), problem(0), nil); err == nil {
+			t.Error("no error")
+		}
+	})
+}

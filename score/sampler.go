@@ -1,0 +1,61 @@
+package score
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/closer-mri/closer/kspace"
+)
+
+// Sampler integrates x in place from noise level sigmas[0] down the decreasing list to its last entry, 0. It checks ctx once a
+// step and returns its error.
+type Sampler func(ctx context.Context, d Denoiser, x kspace.Image, sigmas []float64, opt Options) error
+
+// Options are what samplers share.
+type Options struct {
+	Consistency kspace.Consistency               // with the measurement; nil samples the prior
+	Noise       func(dst kspace.Image, draw int) // fills dst with unit normal noise; equal draws give equal noise
+	Progress    func(step, steps int)            // called after each step; nil is allowed
+}
+
+// Kind is how a registered sampler runs.
+type Kind struct {
+	Sample Sampler
+	// Stochastic samplers add noise at each step and are started from a noised image; so are deterministic ones, unless Clean.
+	Stochastic bool
+	// Clean samplers are started from the initial image itself: its own error plays the part of the noise.
+	Clean bool
+}
+
+var samplers = map[string]Kind{}
+
+func register(name string, k Kind) {
+	if _, twice := samplers[name]; twice {
+		panic("score: sampler " + name + " registered twice")
+	}
+	samplers[name] = k
+}
+
+// Lookup returns the sampler of that name.
+func Lookup(name string) (Kind, error) {
+	k, ok := samplers[name]
+	if !ok {
+		return Kind{}, fmt.Errorf("unknown sampler %q (have %v)", name, Names())
+	}
+	return k, nil
+}
+
+// Names returns the names of all samplers in alphabetical order.
+func Names() []string { return slices.Sorted(maps.Keys(samplers)) }
+
+// finish ends step i: data consistency on the state, then progress.
+func finish(x kspace.Image, i int, sigmas []float64, opt Options) {
+	if opt.Consistency != nil {
+		opt.Consistency(x)
+	}
+	if opt.Progress != nil {
+		opt.Progress(i+1, len(sigmas)-1)
+	}
+}
