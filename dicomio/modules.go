@@ -1,0 +1,260 @@
+package dicomio
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/suyashkumar/dicom/pkg/tag"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// manufacturer stands for this program as equipment (PS3.3 C.7.5.1).
+const manufacturer = "closer"
+
+// common returns what all instances of a series share, module by module (PS3.3 A.4.3). Elements that a module requires but
+// nobody knows are present and empty (type 2).
+func (s series) common(out Series, sc scale) dataset {
+	var d dataset
+	h := &s.rec.Header
+	d.str(tag.SpecificCharacterSet, "ISO_IR 192") // UTF-8
+	s.patient(&d)
+	s.study(&d, out)
+	s.series(&d, out)
+	s.equipment(&d)
+	s.image(&d, sc)
+	mrImage(&d, s.rec, s.name)
+	realWorldValue(&d, sc)
+
+	g := newGeometry(*h)
+	d.str(tag.FrameOfReferenceUID, out.FrameUID)
+	d.str(tag.PositionReferenceIndicator)
+	d.str(tag.PixelSpacing, decimal(g.Spacing[0]), decimal(g.Spacing[1]))
+	d.str(tag.SliceThickness, decimal(g.Thickness))
+	d.str(tag.SpacingBetweenSlices, decimal(g.Thickness))
+	d.str(tag.ImageOrientationPatient, decimals(g.Row[0], g.Row[1], g.Row[2], g.Col[0], g.Col[1], g.Col[2])...)
+	return d
+}
+
+// slice returns what only slice index of the scan has.
+func (s series) slice(index int) dataset {
+	var d dataset
+	h := &s.rec.Header
+	g := newGeometry(*h)
+	n := max(h.Slices, index+1)
+	p := g.position(index, n, s.rec.Ny, s.rec.Nx)
+	d.str(tag.InstanceNumber, fmt.Sprint(index+1))
+	d.str(tag.ImagePositionPatient, decimals(p[:]...)...)
+	d.str(tag.SliceLocation, decimal(g.location(index, n)))
+	return d
+}
+
+func decimals(values ...float64) []string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = decimal(v)
+	}
+	return texts
+}
+
+// patient is the patient module (C.7.1.1). No attribute of a patient is known here; the identifier is that of the file, so that an archive
+// does not take all scans for one patient.
+func (s series) patient(d *dataset) {
+	h := &s.rec.Header
+	name, method := "Anonymous^closer", "No patient attribute of the input was copied"
+	switch {
+	case isPhantom(h):
+		name, method = "Phantom^closer", ""
+	case h.Format == "fastmri":
+		name, method = "Anonymous^fastMRI", "Input in the fastMRI format, which carries no patient attributes"
+	}
+	d.str(tag.PatientName, text(name, maxPN))
+	d.str(tag.PatientID, "SHA256-"+h.SHA256[:16])
+	d.str(tag.PatientBirthDate)
+	d.str(tag.PatientSex)
+	if method != "" {
+		d.str(tag.PatientIdentityRemoved, "YES")
+		d.str(tag.DeidentificationMethod, text(method, maxLO))
+	}
+}
+
+// study is the general study module (C.7.2.1).
+func (s series) study(d *dataset, out Series) {
+	d.str(tag.StudyInstanceUID, out.StudyUID)
+	date, clock := s.dateTime()
+	d.str(tag.StudyDate, date...)
+	d.str(tag.StudyTime, clock...)
+	d.str(tag.ReferringPhysicianName)
+	d.str(tag.StudyID, text(s.rec.Header.SHA256, maxSH))
+	d.str(tag.AccessionNumber)
+	d.str(tag.StudyDescription, text("RESEARCH "+s.rec.Header.Acquisition, maxLO))
+}
+
+// series is the general series module (C.7.3.1).
+func (s series) series(d *dataset, out Series) {
+	h := &s.rec.Header
+	d.str(tag.Modality, "MR")
+	d.str(tag.SeriesInstanceUID, out.SeriesUID)
+	d.str(tag.SeriesNumber, fmt.Sprint(out.Number))
+	d.str(tag.SeriesDescription, out.Description)
+	d.str(tag.PatientPosition)
+	if h.Acquisition != "" {
+		d.str(tag.ProtocolName, text(h.Acquisition, maxLO))
+	}
+	part := bodyPart(h)
+	if part != "" {
+		d.str(tag.BodyPartExamined, part)
+	}
+	if part == "" || part == "KNEE" {
+		d.str(tag.Laterality) // required for paired parts (type 2C), and the side is not known
+	}
+}
+
+// bodyPart is the defined term of PS3.16 annex L, "" when the acquisition does not say. fastMRI has knees, all coronal, and brains, all axial.
+func bodyPart(h *recon.Header) string {
+	acquisition := strings.ToUpper(h.Acquisition)
+	switch {
+	case isPhantom(h):
+		return "HEAD" // the phantom is drawn after a section of a head; checkers do not know PHANTOM, and QualityControlImage says it
+	case strings.HasPrefix(acquisition, "COR"):
+		return "KNEE"
+	case strings.HasPrefix(acquisition, "AX"):
+		return "BRAIN"
+	}
+	return ""
+}
+
+func isPhantom(h *recon.Header) bool {
+	return strings.Contains(strings.ToUpper(h.Acquisition), "PHANTOM")
+}
+
+// equipment is the general equipment module (C.7.5.1) and the equipment that contributed (C.12.1): this program made the
+// images, so it is the equipment; the scanner and the networks are contributors.
+func (s series) equipment(d *dataset) {
+	h := &s.rec.Header
+	d.str(tag.Manufacturer, manufacturer)
+	d.str(tag.ManufacturerModelName, "closer MRI reconstruction")
+	if s.opts.Software != "" {
+		d.str(tag.SoftwareVersions, text(s.opts.Software, maxLO))
+	}
+	var contributors []dataset
+	if h.Vendor != "" {
+		scanner := equipment("109101", "Acquisition Equipment", h.Vendor, h.Model, "Acquired the k-space")
+		if h.Simulated {
+			scanner = equipment("109101", "Acquisition Equipment", h.Vendor, h.Model, "Acquired the images that the k-space was simulated from")
+		}
+		contributors = append(contributors, scanner)
+	}
+	for _, model := range s.models {
+		network := equipment("109102", "Processing Equipment", manufacturer, model.Name, "Neural network; its version is the SHA-256 of its file")
+		if model.SHA256 != "" {
+			network.str(tag.SoftwareVersions, text(model.SHA256, maxLO))
+		}
+		if !s.opts.Now.IsZero() {
+			network.str(tag.ContributionDateTime, s.opts.Now.Format("20060102150405-0700"))
+		}
+		contributors = append(contributors, network)
+	}
+	if len(contributors) > 0 {
+		d.set(tag.ContributingEquipmentSequence, contributors)
+	}
+}
+
+func equipment(purpose, meaning, vendor, model, description string) dataset {
+	var d dataset
+	d.set(tag.PurposeOfReferenceCodeSequence, []dataset{coded(purpose, "DCM", meaning)})
+	d.str(tag.Manufacturer, text(vendor, maxLO))
+	if model != "" {
+		d.str(tag.ManufacturerModelName, text(model, maxLO))
+	}
+	d.str(tag.ContributionDescription, text(description, maxST))
+	return d
+}
+
+// coded is a code sequence's item (PS3.3 8.8).
+func coded(value, scheme, meaning string) dataset {
+	var d dataset
+	d.str(tag.CodeValue, value)
+	d.str(tag.CodingSchemeDesignator, scheme)
+	d.str(tag.CodeMeaning, meaning)
+	return d
+}
+
+// image is the general image (C.7.6.1), image pixel (C.7.6.3), VOI LUT (C.11.2) and SOP common (C.12.1) modules.
+func (s series) image(d *dataset, sc scale) {
+	d.str(tag.ImageType, "DERIVED", "SECONDARY", "OTHER", code(s.name)) // derived: see doc/decisions; third value: MR image module
+	d.str(tag.DerivationDescription, text(s.story, maxST))
+	d.str(tag.ImageComments, text(s.comments(), maxLT))
+	d.str(tag.ContentQualification, "RESEARCH")
+	d.str(tag.BurnedInAnnotation, "NO")
+	d.str(tag.LossyImageCompression, "00")
+	if isPhantom(&s.rec.Header) {
+		d.str(tag.QualityControlImage, "YES")
+	}
+	s.dates(d)
+	d.set(tag.SamplesPerPixel, []int{1})
+	d.str(tag.PhotometricInterpretation, "MONOCHROME2")
+	d.set(tag.Rows, []int{s.rec.Ny})
+	d.set(tag.Columns, []int{s.rec.Nx})
+	d.set(tag.BitsAllocated, []int{16})
+	d.set(tag.BitsStored, []int{16})
+	d.set(tag.HighBit, []int{15})
+	d.set(tag.PixelRepresentation, []int{0})
+	center, width := sc.window()
+	d.str(tag.WindowCenter, decimal(center))
+	d.str(tag.WindowWidth, decimal(width))
+}
+
+// dateTime returns Options.Now as values of an element, none when it is not given.
+func (s series) dateTime() (date, clock []string) {
+	now := s.opts.Now
+	if now.IsZero() {
+		return nil, nil
+	}
+	return []string{now.Format("20060102")}, []string{now.Format("150405")}
+}
+
+// dates dates the series, the content and the instance.
+func (s series) dates(d *dataset) {
+	date, clock := s.dateTime()
+	if date == nil {
+		return
+	}
+	for _, t := range []tag.Tag{tag.SeriesDate, tag.ContentDate, tag.InstanceCreationDate} {
+		d.str(t, date...)
+	}
+	for _, t := range []tag.Tag{tag.SeriesTime, tag.ContentTime, tag.InstanceCreationTime} {
+		d.str(t, clock...)
+	}
+	d.str(tag.TimezoneOffsetFromUTC, s.opts.Now.Format("-0700"))
+}
+
+// comments is the ImageComments: what nobody should overlook.
+func (s series) comments() string {
+	h := &s.rec.Header
+	comments := "Not for diagnostic use."
+	switch {
+	case isPhantom(h):
+		comments += " Phantom: k-space computed from a mathematical phantom, not measured."
+	case h.Simulated:
+		comments += " Simulated: k-space computed from images, not measured."
+	}
+	comments += " Nominal geometry: the position and orientation of the patient are not known"
+	if assumed := newGeometry(*h).Assumed; len(assumed) > 0 {
+		comments += ", and " + strings.Join(assumed, " and ") + " assumed"
+	}
+	return comments + "; left and right may be exchanged. Do not measure or localize with it."
+}
+
+// realWorldValue maps stored values back to those of the input (C.7.6.16.2.11); they have no unit.
+func realWorldValue(d *dataset, sc scale) {
+	var m dataset
+	m.set(tag.RealWorldValueFirstValueMapped, []int{0})
+	m.set(tag.RealWorldValueLastValueMapped, []int{maxStored})
+	m.set(tag.RealWorldValueIntercept, []float64{0})
+	m.set(tag.RealWorldValueSlope, []float64{sc.Slope})
+	m.str(tag.LUTExplanation, "Magnitude in the units of the input")
+	m.str(tag.LUTLabel, "MAGNITUDE")
+	m.set(tag.MeasurementUnitsCodeSequence, []dataset{coded("1", "UCUM", "no units")})
+	d.set(tag.RealWorldValueMappingSequence, []dataset{m})
+}

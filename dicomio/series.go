@@ -1,0 +1,205 @@
+package dicomio
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// Options are what a series says beyond its images. The zero value is usable.
+type Options struct {
+	Software string // name and version of the program, for SoftwareVersions; part of the UIDs, as another version may make other pixels
+	// Now dates the study, the series and the files, in its own time zone; no UID depends on it. Give all series of a scan the same one, for
+	// example when the scan was received, and the same again to get the same bytes. The zero time leaves the dates empty or out, which is valid
+	// but makes checkers warn that StudyDate, which a DICOMDIR needs, is not there.
+	Now time.Time
+}
+
+// Series is one written series.
+type Series struct {
+	Name        string  `json:"name"` // method, "reference" or the name of a map
+	Number      int     `json:"number"`
+	Description string  `json:"description"`
+	StudyUID    string  `json:"study_uid"`
+	SeriesUID   string  `json:"series_uid"`
+	FrameUID    string  `json:"frame_of_reference_uid"`
+	Slope       float64 `json:"slope"` // value of one stored step, in the units of the input
+	Files       []File  `json:"files"`
+}
+
+// File is one written instance.
+type File struct {
+	Path        string `json:"path"`
+	InstanceUID string `json:"instance_uid"`
+	Number      int    `json:"number"` // InstanceNumber, the slice's index in the scan plus 1
+}
+
+// Map is an image a pixel that is not a reconstruction itself but says something about one.
+type Map struct {
+	Name        string      // for example "uncertainty" or "error"
+	Description string      // a sentence saying how it was made, for DerivationDescription
+	Images      [][]float32 // (Ny, Nx) of the Reconstruction for each of its Indices, not negative, in the units of the input
+	White       float64     // value that the default window shows as white; 0 means that of the reconstructions
+	AI          bool        // computed from the output of a network
+}
+
+// seriesNumbers are fixed, so that viewers list the series of a scan in the same order everywhere.
+var seriesNumbers = map[string]int{
+	"reference": 100, "zero-filled": 101, "tv": 102, "unet": 103, "unet-dc": 104, "ccdf": 105, "score-pocs": 106,
+	"uncertainty": 111, "error": 112,
+}
+
+// seriesNumber returns the number of a series by its name: 201 to 999 for names that have no fixed one.
+func seriesNumber(name string) int {
+	if n, ok := seriesNumbers[name]; ok {
+		return n
+	}
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	return 201 + int(h.Sum32()%799)
+}
+
+// series is one series to be written.
+type series struct {
+	rec    *recon.Reconstruction
+	opts   Options
+	name   string
+	title  string // what it is, in a few words, for SeriesDescription
+	story  string // how it was made, for DerivationDescription
+	recipe []string
+	models []recon.Model
+	images [][]float32
+	white  float64
+}
+
+// WriteSeries writes the images of one method, as 0001.dcm, 0002.dcm, … by InstanceNumber, to dir, which it creates. A file is complete and durable as
+// soon as it has its name. A result that does not fit rec, or holds a pixel that is not a finite magnitude, is an *recon.Error with
+// code Internal.
+func WriteSeries(ctx context.Context, dir string, rec *recon.Reconstruction, result *recon.Result, opts Options) (Series, error) {
+	images := make([][]float32, len(result.Slices))
+	for i := range result.Slices {
+		images[i] = result.Slices[i].Magnitude
+	}
+	return series{
+		rec: rec, opts: opts, name: result.Method.Name,
+		title: methodTitle(rec, result), story: methodStory(rec, result), recipe: methodRecipe(rec, result),
+		models: result.Method.Models, images: images,
+	}.write(ctx, dir)
+}
+
+// WriteReference writes the reference that came with the input, as WriteSeries does. Without a reference it is an
+// *recon.Error with code NotFound.
+func WriteReference(ctx context.Context, dir string, rec *recon.Reconstruction, opts Options) (Series, error) {
+	if len(rec.References) == 0 {
+		return Series{}, recon.Errorf(recon.NotFound, "the input holds no reference")
+	}
+	return series{
+		rec: rec, opts: opts, name: "reference",
+		title: "reference from file", story: referenceStory(rec), recipe: []string{rec.Header.Reference},
+		images: rec.References,
+	}.write(ctx, dir)
+}
+
+// WriteMap writes a map, as WriteSeries does.
+func WriteMap(ctx context.Context, dir string, rec *recon.Reconstruction, m Map, opts Options) (Series, error) {
+	title := m.Name + " map"
+	if m.AI {
+		title += ", from AI"
+	}
+	return series{
+		rec: rec, opts: opts, name: m.Name, title: title, story: strings.TrimRight(m.Description, ". ") + samplingStory(rec), recipe: []string{m.Description},
+		images: m.Images, white: m.White,
+	}.write(ctx, dir)
+}
+
+// write writes the series.
+func (s series) write(ctx context.Context, dir string) (Series, error) {
+	if err := s.check(); err != nil {
+		return Series{}, err
+	}
+	sc, err := newScale(s.name, s.images, s.rec.Intensity)
+	if err != nil {
+		return Series{}, err
+	}
+	if s.white > 0 {
+		sc.White = s.white
+	}
+	pixels := make([][]byte, len(s.images))
+	for i, image := range s.images {
+		pixels[i] = sc.store(image)
+	}
+	out := Series{
+		Name: s.name, Number: seriesNumber(s.name), Description: s.description(), Slope: sc.Slope,
+		StudyUID: deriveUID("study", s.rec.Header.SHA256), FrameUID: deriveUID("frame of reference", s.rec.Header.SHA256),
+		SeriesUID: s.seriesUID(sc, pixels),
+	}
+	common := s.common(out, sc)
+	if err := makeDir(dir); err != nil {
+		return Series{}, err
+	}
+	for i, index := range s.rec.Indices {
+		if err := ctx.Err(); err != nil {
+			return Series{}, err
+		}
+		f := File{Number: index + 1, InstanceUID: deriveUID("instance", out.SeriesUID, fmt.Sprint(index))}
+		f.Path = filepath.Join(dir, fmt.Sprintf("%04d.dcm", f.Number))
+		encoded, err := append(common[:len(common):len(common)], s.slice(index)...).encode(f.InstanceUID, pixels[i])
+		if err != nil {
+			return Series{}, err
+		}
+		if err := writeFile(f.Path, encoded); err != nil {
+			return Series{}, err
+		}
+		out.Files = append(out.Files, f)
+	}
+	return out, syncDir(dir)
+}
+
+// check refuses a series whose parts do not belong together; that would be a defect of the caller.
+func (s series) check() error {
+	ny, nx := s.rec.Ny, s.rec.Nx
+	switch {
+	case s.name == "":
+		return recon.Errorf(recon.Internal, "a DICOM series has no name")
+	case len(s.rec.Header.SHA256) != hex.EncodedLen(sha256.Size):
+		return recon.Errorf(recon.Internal, "the input's SHA-256 is not known, so %s has no DICOM identity", s.name)
+	case len(s.images) != len(s.rec.Indices) || len(s.images) == 0:
+		return recon.Errorf(recon.Internal, "%s has %d images for %d slices", s.name, len(s.images), len(s.rec.Indices))
+	case ny < 1 || nx < 1 || ny > math.MaxUint16 || nx > math.MaxUint16:
+		return recon.Errorf(recon.Internal, "an image of %d by %d pixels does not fit in DICOM", ny, nx)
+	}
+	for i, image := range s.images {
+		if len(image) != ny*nx {
+			return recon.Errorf(recon.Internal, "image %d of %s has %d pixels, not %d", i, s.name, len(image), ny*nx)
+		}
+	}
+	return nil
+}
+
+// seriesUID identifies the series by where it came from and what it shows. The pixels are part of it because the same recipe may
+// give other pixels on another device, and two objects with one UID must be the same.
+func (s series) seriesUID(sc scale, pixels [][]byte) string {
+	h := sha256.New()
+	for _, raw := range pixels {
+		h.Write(raw)
+	}
+	shape := fmt.Sprint(s.rec.Ny, s.rec.Nx, s.rec.Indices, sc)
+	return deriveUID(append([]string{"series", s.rec.Header.SHA256, s.name, s.opts.Software, shape, hex.EncodeToString(h.Sum(nil))}, s.recipe...)...)
+}
+
+// description is the SeriesDescription: research first, because viewers cut it.
+func (s series) description() string {
+	parts := []string{"RESEARCH " + s.title}
+	if s.rec.Header.Simulated {
+		parts = append(parts, "simulated")
+	}
+	return text(strings.Join(parts, ", "), maxLO)
+}
