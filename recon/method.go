@@ -24,6 +24,7 @@ type Method struct {
 	Seed       uint64
 	Device     string // "cpu" or "cuda"
 	Models     []Model
+	Theory     *Theory // how the sampler contracts errors; nil when it makes no such claim
 
 	Reconstructor
 	// NetworkTime returns the time spent inside networks so far; nil when the method has none.

@@ -1,0 +1,177 @@
+package recon
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/closer-mri/closer/kspace"
+)
+
+// ReportSchemaID names the format of report.json; ReportSchema describes it.
+const ReportSchemaID = "closer.report/1"
+
+// NoReference is the name of the reference in the report of a scan that has none.
+const NoReference = "none"
+
+// Report is what a run says about itself: what went in, what was sampled, what each method did and, where there is a reference, how
+// close it came. Its exported fields are report.json. It has no clock and no randomness: the same Reconstruction gives the same
+// bytes but for the fields of WithoutTimings.
+type Report struct {
+	Schema    string         `json:"schema"`
+	Input     ReportInput    `json:"input"`
+	Mask      *ReportMask    `json:"mask"` // null when nothing was undersampled
+	Protocol  Protocol       `json:"protocol"`
+	Reference string         `json:"reference"` // its dataset, or NoReference
+	Methods   []MethodReport `json:"methods"`
+	// Notes are plain sentences on what the reader should know, for example that a method fell back to another. No patient data.
+	Notes    []string     `json:"notes,omitempty"`
+	Software Software     `json:"software"`
+	Timing   ReportTiming `json:"timing"`
+
+	rec *Reconstruction // pixels for the pictures; nil in a report that was read from JSON
+}
+
+// Software says which program made the report.
+type Software struct {
+	Version     string `json:"version"`
+	Commit      string `json:"commit"`
+	ONNXRuntime string `json:"onnxruntime"` // "" when no network ran
+}
+
+// ReportTiming is Timing in seconds.
+type ReportTiming struct {
+	Ingest Number `json:"ingest"`
+	Recon  Number `json:"recon"`
+	Export Number `json:"export"`
+	Total  Number `json:"total"`
+}
+
+// NewReport measures rec and describes it. Metrics are computed when rec has references and are absent otherwise. The report keeps
+// rec for its pictures. NewReport panics when the numbers of slices or pixels in rec contradict each other.
+func NewReport(rec *Reconstruction, sw Software) *Report {
+	r := &Report{
+		Schema:    ReportSchemaID,
+		Input:     reportInput(rec),
+		Mask:      reportMask(rec.Sampling),
+		Protocol:  rec.Protocol,
+		Reference: NoReference,
+		Methods:   make([]MethodReport, 0, len(rec.Results)),
+		Software:  sw,
+		Timing: ReportTiming{
+			Ingest: seconds(rec.Timing.Ingest), Recon: seconds(rec.Timing.Recon),
+			Export: seconds(rec.Timing.Export), Total: seconds(rec.Timing.Total),
+		},
+		rec: rec,
+	}
+	if rec.References != nil {
+		r.Reference = cmp.Or(rec.Header.Reference, "unnamed")
+	}
+	for i := range rec.Results {
+		if n := len(rec.Results[i].Slices); n != len(rec.Indices) {
+			panic(fmt.Sprintf("recon: method %q has %d slices of %d", rec.Results[i].Method.Name, n, len(rec.Indices)))
+		}
+		r.Methods = append(r.Methods, methodReport(rec, &rec.Results[i]))
+	}
+	return r
+}
+
+// WithoutTimings returns a copy of r with every field that depends on the clock set to 0, for comparing runs.
+func (r *Report) WithoutTimings() *Report {
+	c := *r
+	c.Timing = ReportTiming{}
+	c.Methods = append([]MethodReport{}, r.Methods...)
+	for i := range c.Methods {
+		m := &c.Methods[i]
+		m.Seconds, m.SecondsPerSlice, m.NetworkSeconds = 0, 0, 0
+		m.Slices = append([]SliceReport{}, m.Slices...)
+		for s := range m.Slices {
+			m.Slices[s].Seconds = 0
+		}
+	}
+	return &c
+}
+
+// WriteJSON writes report.json.
+func (r *Report) WriteJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(r)
+}
+
+func seconds(d time.Duration) Number { return Number(d.Seconds()) }
+
+// ReportInput describes the scan. Optional fields are absent when the file does not tell.
+type ReportInput struct {
+	SHA256      string     `json:"sha256"`
+	Format      string     `json:"format"`
+	Acquisition string     `json:"acquisition"`
+	Slices      int        `json:"slices"` // in the scan, not only those reconstructed
+	Coils       int        `json:"coils"`
+	Matrix      [2]int     `json:"matrix"` // k-space: readout with its oversampling, phase encode
+	Image       [2]int     `json:"image"`  // delivered image: rows, columns
+	Spacing     *[2]Number `json:"pixel_spacing_mm,omitempty"`
+	Thickness   Number     `json:"slice_thickness_mm,omitzero"`
+	Field       Number     `json:"field_tesla,omitzero"`
+	Vendor      string     `json:"vendor,omitempty"`
+	Model       string     `json:"scanner_model,omitempty"`
+	Simulated   bool       `json:"simulated"`
+}
+
+func reportInput(rec *Reconstruction) ReportInput {
+	h := &rec.Header
+	in := ReportInput{
+		SHA256: h.SHA256, Format: h.Format, Acquisition: h.Acquisition,
+		Slices: h.Slices, Coils: h.Coils, Matrix: [2]int{h.Ny, h.Nx}, Image: [2]int{rec.Ny, rec.Nx},
+		Thickness: Number(h.Thickness), Field: Number(h.Field), Vendor: h.Vendor, Model: h.Model, Simulated: h.Simulated,
+	}
+	if h.PixelSpacing != [2]float64{} {
+		in.Spacing = &[2]Number{Number(h.PixelSpacing[0]), Number(h.PixelSpacing[1])}
+	}
+	return in
+}
+
+// ReportMask is a Sampling with what was measured on its mask.
+type ReportMask struct {
+	Kind          string `json:"kind"`
+	Mode          string `json:"mode"`
+	AccelNominal  Number `json:"accel_nominal"`
+	AccelMeasured Number `json:"accel_measured"` // columns / lines
+	ACSFraction   Number `json:"acs_fraction"`
+	Lines         int    `json:"lines"` // acquired columns
+	Width         int    `json:"width"` // all columns
+	Seed          uint64 `json:"seed"`
+	Columns       []byte `json:"columns"` // bit map, first column in the highest bit; base64 in JSON
+}
+
+func reportMask(s *Sampling) *ReportMask {
+	if s == nil {
+		return nil
+	}
+	return &ReportMask{
+		Kind: s.Kind, Mode: s.Mode, AccelNominal: Number(s.AccelNominal), AccelMeasured: Number(s.Columns.Acceleration()),
+		ACSFraction: Number(s.ACSFraction), Lines: s.Columns.Lines(), Width: len(s.Columns), Seed: s.Seed, Columns: packMask(s.Columns),
+	}
+}
+
+// packMask packs m into bits as numpy.packbits does: column i is bit 7 − i%8 of byte i/8, the rest of the last byte 0.
+func packMask(m kspace.Mask) []byte {
+	bits := make([]byte, (len(m)+7)/8)
+	for i, on := range m {
+		if on {
+			bits[i/8] |= 1 << (7 - i%8)
+		}
+	}
+	return bits
+}
+
+// mask is the inverse of packMask.
+func (m *ReportMask) mask() kspace.Mask {
+	columns := make(kspace.Mask, m.Width)
+	for i := range columns {
+		columns[i] = i/8 < len(m.Columns) && m.Columns[i/8]>>(7-i%8)&1 == 1
+	}
+	return columns
+}
