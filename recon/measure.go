@@ -1,0 +1,111 @@
+package recon
+
+import (
+	"math"
+	"slices"
+
+	"github.com/closer-mri/closer/kspace"
+)
+
+// prepared is one slice ready for every method: the normalised inverse problem, and the factor back to the units of the input.
+type prepared struct {
+	measurement kspace.Measurement
+	scale       float32
+	reference   []float32
+}
+
+// measurer turns stored slices into inverse problems. Nothing it does to a measurement looks at the reference or at samples
+// outside the mask.
+type measurer struct {
+	header   Header
+	mask     kspace.Mask
+	protocol Protocol
+	fft      *kspace.FFT2
+}
+
+func newMeasurer(h Header, mask kspace.Mask, protocol Protocol) *measurer {
+	return &measurer{h, mask, protocol, kspace.NewFFT2(rows(h), len(mask))}
+}
+
+// rows is the height of the images that methods see: the readout oversampling is removed first, since the readout is fully
+// sampled and rows are independent of one another under a 1-D mask.
+func rows(h Header) int { return min(h.Ny, h.ReconNy) }
+
+// prepare builds the inverse problem of slice i.
+func (p *measurer) prepare(i int, s *Slice) prepared {
+	y := cropReadout(s.KSpace, rows(p.header))
+	if p.protocol == ScoreMRI320 {
+		y = p.imageGrid(y)
+	}
+	p.mask.Apply(y)
+	var a kspace.Operator
+	if y.Nc == 1 {
+		a = kspace.NewCartesian(y.Ny, p.mask)
+	} else {
+		a = kspace.NewSense(kspace.EstimateMaps(y, p.mask), p.mask)
+	}
+	x := kspace.NewImage(y.Ny, y.Nx)
+	a.Adjoint(x, y)
+	scale := float32(percentile(x.Magnitude(nil), 99.5))
+	if !(scale > 0) {
+		scale = 1
+	}
+	kspace.Scale(y.Val, 1/scale)
+	return prepared{kspace.Measurement{Slice: i, Y: y, A: a}, scale, slices.Clone(s.Reference)}
+}
+
+// cropReadout removes readout oversampling without loss: inverse transform along the readout, keep the central ny rows,
+// transform back. The result has its own memory.
+func cropReadout(k kspace.Data, ny int) kspace.Data {
+	out := kspace.NewData(k.Nc, ny, k.Nx)
+	long, short := kspace.NewFFT(k.Ny), kspace.NewFFT(ny)
+	hybrid := kspace.NewImage(k.Ny, k.Nx)
+	for c := range k.Nc {
+		dst := out.Coil(c)
+		if ny == k.Ny {
+			copy(dst.Pix, k.Coil(c).Pix)
+			continue
+		}
+		for x := range k.Nx {
+			long.Inverse(hybrid.Pix[x:], k.Coil(c).Pix[x:], k.Nx)
+		}
+		kspace.CenterCrop(dst, hybrid)
+		for x := range k.Nx {
+			short.Forward(dst.Pix[x:], dst.Pix[x:], k.Nx)
+		}
+	}
+	return out
+}
+
+// imageGrid replaces k-space by the Fourier transform of the image cropped to the mask's width, as score-MRI does.
+func (p *measurer) imageGrid(k kspace.Data) kspace.Data {
+	out := kspace.NewData(k.Nc, k.Ny, len(p.mask))
+	acquired := kspace.NewFFT2(k.Ny, k.Nx)
+	for c := range k.Nc {
+		x := k.Coil(c)
+		acquired.Inverse(x.Pix, x.Pix)
+		kspace.CenterCrop(out.Coil(c), x)
+		p.fft.Forward(out.Coil(c).Pix, out.Coil(c).Pix)
+	}
+	return out
+}
+
+// deliver returns the magnitude of x in the units of the input, cropped to the delivered matrix.
+func (p *measurer) deliver(x kspace.Image, scale float32) []float32 {
+	crop := kspace.NewImage(p.header.ReconNy, p.header.ReconNx)
+	kspace.CenterCrop(crop, x)
+	out := crop.Magnitude(nil)
+	for i := range out {
+		out[i] *= scale
+	}
+	return out
+}
+
+// percentile returns the p-th percentile of v (nearest rank), 0 for none. It reorders v.
+func percentile(v []float32, p float64) float64 {
+	if len(v) == 0 {
+		return 0
+	}
+	slices.Sort(v)
+	return float64(v[min(len(v)-1, int(math.Ceil(p/100*float64(len(v))))-1)])
+}

@@ -1,0 +1,211 @@
+package recon_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/closer-mri/closer/kspace"
+	"github.com/closer-mri/closer/recon"
+)
+
+// memoryScan is a fully sampled scan in memory: boxes with smooth phase, twice oversampled along the readout.
+type memoryScan struct {
+	header recon.Header
+	slices []recon.Slice
+	reads  int
+}
+
+const testMatrix = 24
+
+func newScan(slices, coils int) *memoryScan {
+	h := recon.Header{
+		Format: "test", Slices: slices, Coils: coils, Ny: 2 * testMatrix, Nx: testMatrix + 6, ReconNy: testMatrix, ReconNx: testMatrix,
+		Reference: "reconstruction_rss",
+	}
+	s := &memoryScan{header: h}
+	fft := kspace.NewFFT2(h.Ny, h.Nx)
+	r := rand.New(rand.NewPCG(uint64(slices), uint64(coils)))
+	for range slices {
+		images := kspace.NewData(coils, h.Ny, h.Nx)
+		for c := range coils {
+			x := images.Coil(c)
+			for y := h.Ny/2 - 8; y < h.Ny/2+8; y++ {
+				for j := 6; j < 24; j++ {
+					weight := math.Exp(-math.Pow(float64(j-6-18*c/coils)/12, 2))
+					x.Pix[y*h.Nx+j] = complex(float32(1e-4*weight*(1+0.3*float64(j%5))), float32(2e-5*r.Float64()))
+				}
+			}
+		}
+		reference := kspace.NewImage(testMatrix, testMatrix)
+		sum := kspace.RSS(nil, images)
+		whole := kspace.NewImage(h.Ny, h.Nx)
+		for i, v := range sum {
+			whole.Pix[i] = complex(v, 0)
+		}
+		kspace.CenterCrop(reference, whole)
+		for c := range coils {
+			fft.Forward(images.Coil(c).Pix, images.Coil(c).Pix)
+		}
+		s.slices = append(s.slices, recon.Slice{KSpace: images, Reference: reference.Magnitude(nil)})
+	}
+	return s
+}
+
+func (s *memoryScan) Header() recon.Header { return s.header }
+func (s *memoryScan) Close() error         { return nil }
+func (s *memoryScan) ReadSlice(_ context.Context, i int, dst *recon.Slice) error {
+	s.reads++
+	src := s.slices[i]
+	dst.KSpace.Resize(src.KSpace.Nc, src.KSpace.Ny, src.KSpace.Nx)
+	copy(dst.KSpace.Val, src.KSpace.Val)
+	dst.Reference = append(dst.Reference[:0], src.Reference...)
+	return nil
+}
+
+func zeroFilled() recon.Method {
+	return recon.Method{Name: "zero-filled", Reconstructor: recon.ZeroFilled{}}
+}
+
+func run(t *testing.T, p recon.Pipeline) *recon.Reconstruction {
+	t.Helper()
+	rec, err := p.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec
+}
+
+// Fully sampled, every linear step undoes the acquisition: readout crop, transform, coil combination, scale, delivery.
+func TestPipelineIsExactWhenFullySampled(t *testing.T) {
+	for _, coils := range []int{1, 4} {
+		scan := newScan(3, coils)
+		rec := run(t, recon.Pipeline{Scan: scan, Methods: []recon.Method{zeroFilled()}})
+		if rec.Sampling != nil {
+			t.Error("a fully sampled run reports a mask")
+		}
+		for i, s := range rec.Results[0].Slices {
+			// Several coils: maps from a neighbourhood are not exact, and RSS of the images is what they must come near to.
+			tolerance := 1e-9
+			if coils > 1 {
+				tolerance = 6e-6
+			}
+			for j, want := range rec.References[i] {
+				if d := math.Abs(float64(s.Magnitude[j] - want)); d > tolerance {
+					t.Fatalf("%d coils, slice %d, pixel %d: %g, want %g", coils, i, j, s.Magnitude[j], want)
+				}
+			}
+		}
+	}
+}
+
+// What was not acquired must not matter, and the reference must not either.
+func TestNothingUnacquiredReachesTheResult(t *testing.T) {
+	u := &kspace.Undersampling{Kind: kspace.Gaussian1D, Accel: 2, ACS: 0.2, Seed: 1}
+	for _, coils := range []int{1, 3} {
+		clean, dirty := newScan(2, coils), newScan(2, coils)
+		mask, err := u.Mask(dirty.header.Nx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range dirty.slices {
+			for i := range s.KSpace.Val {
+				if !mask[i%s.KSpace.Nx] {
+					s.KSpace.Val[i] = 1e6
+				}
+			}
+			for i := range s.Reference {
+				s.Reference[i] = 1e6
+			}
+		}
+		methods := []recon.Method{zeroFilled(), {Name: "tv", Reconstructor: recon.TV{Iterations: 5}}}
+		a := run(t, recon.Pipeline{Scan: clean, Methods: methods, Undersampling: u})
+		b := run(t, recon.Pipeline{Scan: dirty, Methods: methods, Undersampling: u})
+		for m := range a.Results {
+			for i := range a.Results[m].Slices {
+				if !slices.Equal(a.Results[m].Slices[i].Magnitude, b.Results[m].Slices[i].Magnitude) {
+					t.Errorf("%d coils, %s, slice %d depends on samples outside the mask or on the reference", coils, methods[m].Name, i)
+				}
+			}
+		}
+		if got := a.Sampling.Columns.Acceleration(); got != 2 {
+			t.Errorf("measured acceleration %v", got)
+		}
+	}
+}
+
+// The scan's own mask is used, whatever the recipe asks.
+func TestOwnMaskWins(t *testing.T) {
+	scan := newScan(1, 1)
+	scan.header.Mask = make(kspace.Mask, scan.header.Nx)
+	for i := 10; i < 20; i++ {
+		scan.header.Mask[i] = true
+	}
+	rec := run(t, recon.Pipeline{Scan: scan, Methods: []recon.Method{zeroFilled()}, Undersampling: &kspace.Undersampling{Kind: "random", Accel: 2}})
+	if rec.Sampling.Kind != "acquired" || rec.Sampling.Columns.Lines() != 10 {
+		t.Errorf("%+v", rec.Sampling)
+	}
+}
+
+func TestPipelineUsesTheWantedSlicesInOrder(t *testing.T) {
+	scan := newScan(4, 1)
+	rec := run(t, recon.Pipeline{Scan: scan, Methods: []recon.Method{zeroFilled()}, Slices: []int{2, 3}})
+	if !slices.Equal(rec.Indices, []int{2, 3}) || len(rec.References) != 2 || !slices.Equal(rec.References[0], scan.slices[2].Reference) {
+		t.Errorf("indices %v, %d references", rec.Indices, len(rec.References))
+	}
+	if scan.reads != 2 {
+		t.Errorf("%d reads for 2 slices", scan.reads)
+	}
+}
+
+func TestPipelineErrors(t *testing.T) {
+	fails := recon.Method{Name: "fails", Reconstructor: failing{}}
+	undersampled := newScan(1, 1)
+	undersampled.header.Mask = make(kspace.Mask, undersampled.header.Nx)
+	for name, c := range map[string]struct {
+		p    recon.Pipeline
+		code recon.Code
+	}{
+		"no slices":        {recon.Pipeline{Scan: newScan(2, 1), Slices: []int{}}, recon.Invalid},
+		"slice too high":   {recon.Pipeline{Scan: newScan(2, 1), Slices: []int{2}}, recon.Invalid},
+		"bad mask":         {recon.Pipeline{Scan: newScan(2, 1), Undersampling: &kspace.Undersampling{Kind: "radial", Accel: 4}}, recon.Invalid},
+		"method fails":     {recon.Pipeline{Scan: newScan(2, 1), Methods: []recon.Method{fails}}, recon.Internal},
+		"masked score-mri": {recon.Pipeline{Scan: undersampled, Protocol: recon.ScoreMRI320}, recon.Invalid},
+	} {
+		if _, err := c.p.Run(t.Context()); recon.CodeOf(err) != c.code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+type failing struct{}
+
+func (failing) Reconstruct(context.Context, kspace.Measurement, func(int, int)) (kspace.Image, int, error) {
+	return kspace.Image{}, 0, errors.New("out of memory")
+}
+
+// The score-MRI protocol masks the transform of the cropped image: another width, and still exact without undersampling.
+func TestScoreMRIProtocol(t *testing.T) {
+	scan := newScan(1, 1)
+	u := &kspace.Undersampling{Kind: kspace.Gaussian1D, Accel: 1}
+	rec := run(t, recon.Pipeline{Scan: scan, Methods: []recon.Method{zeroFilled()}, Protocol: recon.ScoreMRI320, Undersampling: u})
+	if len(rec.Sampling.Columns) != testMatrix {
+		t.Errorf("mask of %d columns", len(rec.Sampling.Columns))
+	}
+	for j, want := range rec.References[0] {
+		if d := math.Abs(float64(rec.Results[0].Slices[0].Magnitude[j] - want)); d > 1e-9 {
+			t.Fatalf("pixel %d differs by %g", j, d)
+		}
+	}
+}
+
+func TestProgressReachesTheEnd(t *testing.T) {
+	var last recon.Progress
+	run(t, recon.Pipeline{Scan: newScan(3, 1), Methods: []recon.Method{zeroFilled()}, Progress: func(p recon.Progress) { last = p }})
+	if last.Slice != 3 || last.Of != 3 || last.Method != "zero-filled" {
+		t.Errorf("%+v", last)
+	}
+}

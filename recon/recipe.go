@@ -1,0 +1,92 @@
+package recon
+
+import (
+	"slices"
+
+	"github.com/closer-mri/closer/kspace"
+)
+
+// Recipe is everything that decides the pixels besides the input and the networks. Equal input, recipe and networks give equal
+// results; its JSON form is what identifies a job. The zero value is not valid: start from DefaultRecipe.
+type Recipe struct {
+	Methods    []string `json:"methods"`
+	Mask       string   `json:"mask"` // kind of retrospective undersampling; "none" keeps everything
+	MaskMode   string   `json:"mask_mode,omitempty"`
+	Accel      float64  `json:"accel"`
+	ACS        float64  `json:"acs"`
+	MaskSeed   uint32   `json:"mask_seed"`
+	Protocol   Protocol `json:"protocol"`
+	Slices     []int    `json:"slices,omitempty"` // [from, to) of the scan's slices; nil is all
+	Sampler    string   `json:"sampler"`
+	T0         float64  `json:"t0,omitempty"` // with NumScales, instead of SigmaStart and Steps
+	NumScales  int      `json:"num_scales,omitempty"`
+	SigmaStart float64  `json:"sigma_start,omitempty"`
+	Steps      int      `json:"steps,omitempty"`
+	Seed       uint64   `json:"seed"`
+}
+
+// NoMask keeps every acquired column.
+const NoMask = "none"
+
+// DefaultRecipe is ×4 Gaussian undersampling and the three progressive results.
+func DefaultRecipe() Recipe {
+	return Recipe{
+		Methods: []string{"zero-filled", "unet", "ccdf"},
+		Mask:    kspace.Gaussian1D, MaskMode: kspace.Exact, Accel: 4, ACS: 0.08,
+		Protocol: ScannerGrid, Sampler: "ve",
+	}
+}
+
+// Validate says in a sentence what is wrong with the recipe, as far as that can be known without the input.
+func (r Recipe) Validate() error {
+	if len(r.Methods) == 0 {
+		return Errorf(Invalid, "the recipe names no method")
+	}
+	for i, m := range r.Methods {
+		if slices.Contains(r.Methods[:i], m) {
+			return Errorf(Invalid, "method %s is named twice", m)
+		}
+	}
+	if r.Protocol != ScannerGrid && r.Protocol != ScoreMRI320 {
+		return Errorf(Invalid, "protocol %q is neither %s nor %s", r.Protocol, ScannerGrid, ScoreMRI320)
+	}
+	if r.Slices != nil && (len(r.Slices) != 2 || r.Slices[0] < 0 || r.Slices[0] >= r.Slices[1]) {
+		return Errorf(Invalid, "slices %v are not a range from:to with from < to", r.Slices)
+	}
+	if (r.T0 != 0 || r.NumScales != 0) && (r.SigmaStart != 0 || r.Steps != 0) {
+		return Errorf(Invalid, "give either t0 and num-scales or sigma-start and steps, not both")
+	}
+	if r.Mask != NoMask {
+		if _, err := r.Undersampling().Mask(1 << 20); err != nil { // a width at which only the recipe can be wrong
+			return Errorf(Invalid, "mask: %w", err)
+		}
+	}
+	return nil
+}
+
+// Undersampling returns the retrospective mask, nil for NoMask.
+func (r Recipe) Undersampling() *kspace.Undersampling {
+	if r.Mask == NoMask {
+		return nil
+	}
+	u := &kspace.Undersampling{Kind: r.Mask, Accel: r.Accel, ACS: r.ACS, Seed: r.MaskSeed}
+	if r.Mask == kspace.Gaussian1D {
+		u.Mode = r.MaskMode
+	}
+	return u
+}
+
+// Indices returns the wanted slices of a scan with n, nil for all of them.
+func (r Recipe) Indices(n int) ([]int, error) {
+	if r.Slices == nil {
+		return nil, nil
+	}
+	if r.Slices[0] >= n || r.Slices[1] > n {
+		return nil, Errorf(Invalid, "slices %d:%d were asked for; the scan has %d", r.Slices[0], r.Slices[1], n)
+	}
+	var out []int
+	for i := r.Slices[0]; i < r.Slices[1]; i++ {
+		out = append(out, i)
+	}
+	return out, nil
+}
