@@ -1,0 +1,53 @@
+# make demo and make test install what a fresh Debian 12 machine with Go, Node, Python and git lacks (root or sudo).
+SHELL := /bin/bash
+export CGO_ENABLED := 1
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+ARCH := $(shell uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')
+RUNTIME := bin/lib/libonnxruntime.so.1
+
+.PHONY: build demo test lint bench fuzz train train-smoke clean
+
+build: bin/.installed-build $(RUNTIME)
+	go build -buildvcs=auto -ldflags "-X main.version=$(VERSION)" -o bin/closer ./cmd/closer
+
+demo: build
+	rm -rf demo
+	bin/closer phantom -o demo/scan.h5 --slices 2 --contrast t2
+	bin/closer recon demo/scan.h5 -o demo/out --accel 4 --acs 0.08 --method zero-filled --method unet --method ccdf
+
+test: build bin/.installed-test .venv/.installed lint
+	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} CLOSER_PYTHON=$${CLOSER_PYTHON:-$(CURDIR)/.venv/bin/python} \
+		go test -race -timeout 30m ./...
+
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+
+bench: build
+	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} go test -run '^$$' -bench . ./...
+
+# Every parser of foreign bytes, FUZZTIME each.
+FUZZTIME ?= 20s
+fuzz: build
+	set -e; for package in $$(go list ./...); do for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; done; done
+
+clean:
+	rm -rf bin demo .venv internal/ort/runtime/node_modules
+
+# ONNX Runtime's shared library, from the package registry, as the lock file pins it. The package's own install script would look
+# for CUDA on another host: it is not run.
+$(RUNTIME): internal/ort/runtime/package-lock.json
+	npm ci --prefix internal/ort/runtime --ignore-scripts --no-audit --no-fund --silent
+	mkdir -p bin/lib
+	cp -L internal/ort/runtime/node_modules/onnxruntime-node/bin/napi-v6/linux/$(ARCH)/libonnxruntime.so.1 $@
+	touch $@
+
+bin/.installed-build bin/.installed-test: bin/.installed-%: .ci/install
+	.ci/install $*
+	mkdir -p bin && touch $@
+
+.venv/.installed: requirements-test.txt bin/.installed-test
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	touch $@
