@@ -1,0 +1,76 @@
+package recon
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// ErrLeaseLost means that an attempt is no longer the current one: its job was canceled, or was given to another worker because
+// this one did not extend its lease in time. What the attempt writes from now on is ignored; it must stop.
+var ErrLeaseLost = errors.New("the lease on the job was lost")
+
+// Queue keeps job records durably and hands each job to one worker at a time. All methods may be called from any goroutine and
+// process. A record changes only by compare-and-set, so that two writers never overwrite each other. Errors are *Error where a
+// code below is named.
+type Queue interface {
+	// Submit stores a new record in state Queued and makes it claimable. If the ID exists it returns that record and false,
+	// unless its state is Failed or StateCanceled: then the job is queued again and created is true. The job is durable when
+	// Submit returns; a crash within it leaves either nothing or a job that will run. Unavailable when the queue is full.
+	Submit(ctx context.Context, job Job) (stored Job, created bool, err error)
+	// Job returns a record; NotFound.
+	Job(ctx context.Context, id string) (Job, error)
+	// Jobs returns all records, newest first.
+	Jobs(ctx context.Context) ([]Job, error)
+	// Watch sends the record of id (of every job when id is "") now and after each change until ctx ends, then closes the
+	// channel; for one id it also closes after a terminal state. A slow receiver misses intermediate states, never the last.
+	Watch(ctx context.Context, id string) (<-chan Job, error)
+	// Cancel moves a job that is not terminal to StateCanceled and returns its record; Conflict when it is terminal, NotFound.
+	Cancel(ctx context.Context, id string) (Job, error)
+	// Delete removes the record of a terminal job; Conflict when it is not.
+	Delete(ctx context.Context, id string) error
+	// Depth returns how many jobs are queued and how many are running.
+	Depth(ctx context.Context) (queued, running int, err error)
+	// Claim waits for a job that is queued or whose worker was lost, raises its Attempt and returns the lease. A job that has
+	// used up its attempts is moved to Failed instead, with a sentence that says so, and the next one is tried.
+	Claim(ctx context.Context, worker string) (Lease, error)
+	// Ready returns nil when the queue can take jobs, else why not.
+	Ready(ctx context.Context) error
+}
+
+// Lease is one attempt at one job, held by one worker. It expires unless extended. Every method returns ErrLeaseLost, possibly
+// wrapped, when the attempt is not the current one.
+type Lease interface {
+	Job() Job
+	// Extend keeps the lease; call it several times within the queue's lease time.
+	Extend(ctx context.Context) error
+	// Update stores progress and the artifacts made so far.
+	Update(ctx context.Context, progress JobProgress, results []Artifact) error
+	// Finish ends the job: Done with its results when cause is nil, else Failed with cause's code and message (the text of an
+	// error that is not an *Error is not shown: "internal error").
+	Finish(ctx context.Context, results []Artifact, cause error) error
+	// Release gives the job back at once, without blame: the attempt does not count. A worker that is asked to stop does this.
+	Release(ctx context.Context) error
+	// Lost is closed when the queue learns that the lease is lost, for example because the job was canceled.
+	Lost() <-chan struct{}
+}
+
+// Blobs keeps immutable content by its SHA-256, and small named pieces of unfinished jobs.
+type Blobs interface {
+	// Put stores everything r gives and returns its name and size. The content is durable when Put returns, and never half
+	// visible. Equal content is stored once. Put of content that r ends early with an error stores nothing.
+	Put(ctx context.Context, r io.Reader) (Blob, error)
+	// Open returns the content; NotFound.
+	Open(ctx context.Context, sha256 string) (io.ReadCloser, error)
+	// Delete removes content; absent content is no error.
+	Delete(ctx context.Context, sha256 string) error
+	// PutPiece stores a small named piece, durably and never half visible; an existing piece is kept as it is (write-once).
+	// Names are slash-separated words of letters, digits, dots, hyphens and underscores.
+	PutPiece(ctx context.Context, name string, data []byte) error
+	// Piece returns a piece; NotFound.
+	Piece(ctx context.Context, name string) ([]byte, error)
+	// DeletePieces removes every piece whose name begins with prefix.
+	DeletePieces(ctx context.Context, prefix string) error
+	// Ready returns nil when content can be stored, else why not.
+	Ready(ctx context.Context) error
+}
