@@ -68,9 +68,14 @@ func TestPhaseIsSmoothAndSeeded(t *testing.T) {
 	if newPhase(0, 0).at(30, 40) != 1 {
 		t.Error("seed 0 has a phase")
 	}
-	for y := -100.0; y < 100; y += 5 {
-		if step := cmplx.Phase(p.at(y, 1) / p.at(y, 0)); math.Abs(step) > 0.12 {
-			t.Errorf("phase changes by %.2f rad in a millimetre", step)
+	for seed := range uint64(20) {
+		p := newPhase(seed+1, 0)
+		for v := -100.0; v < 100; v += 5 {
+			for _, step := range []complex128{p.at(v, 1) / p.at(v, 0), p.at(1, v) / p.at(0, v)} {
+				if step := cmplx.Phase(step); math.Abs(step) > 0.12 {
+					t.Errorf("seed %d: phase changes by %.2f rad in a millimetre", seed+1, step)
+				}
+			}
 		}
 	}
 }

@@ -112,13 +112,13 @@ func (g *cortex) convexity(key int, side, at float64, long bool) {
 	}
 	x, y := g.shell.brain(theta, -0.3)
 	length := 9 + 2.5*along(g.seed, key, 0, g.z)
-	width := 0.6
+	width := 0.5
 	if long {
 		length = 27 + 6*along(g.seed, key, 0, g.z)
-		width = 0.75
+		width = 0.65
 	}
 	heading := math.Atan2(-y, -x) + 0.3*along(g.seed, key, 1, g.z)
-	g.grow(key, -1, x, y, heading, length, width*(1+0.3*along(g.seed, key, 2, g.z)))
+	g.grow(key, -1, x, y, heading, length, width*math.Exp(0.4*along(g.seed, key, 2, g.z)))
 }
 
 // medial adds a sulcus of the inner surface, starting at the midline.
@@ -142,7 +142,7 @@ func (g *cortex) branches() {
 			}
 			heading := math.Atan2(path[i].y-path[i-1].y, path[i].x-path[i-1].x)
 			for _, turn := range []float64{turn, -turn} {
-				g.grow(key, p, path[i].x, path[i].y, heading+turn, 6+9*uniform(g.seed, key, 2, 0), 0.45)
+				g.grow(key, p, path[i].x, path[i].y, heading+turn, 6+9*uniform(g.seed, key, 2, 0), 0.4)
 			}
 		}
 	}
@@ -170,7 +170,7 @@ func (g *cortex) grow(key, parent int, x, y, heading, length, width float64) {
 		left := 1 - walked/length
 		mouth := 0.0
 		if parent < 0 {
-			mouth = 0.9 * math.Exp(-walked/1.5) // gyri are rounded
+			mouth = 0.7 * math.Exp(-walked/1.5) // gyri are rounded
 		}
 		t = append(t, node{x, y, max(width*(0.45+0.55*left*left), 0.22) + mouth})
 	}

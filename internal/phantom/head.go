@@ -91,6 +91,7 @@ func (h Head) paint(i int) (*canvas, []Lesion) {
 	c := newCanvas(Supersampling*h.Matrix, intensities[h.Contrast])
 	shell := newOutline(h.Seed, z)
 	depth := shell.draw(c)
+	shell.drawVessels(c, h.Seed, z)
 	g := growCortex(h.Seed, z, shell)
 	g.draw(c, depth)
 	drawFalx(c, g)

@@ -106,3 +106,14 @@ func (o *outline) draw(c *canvas) (depth []float32) {
 	}
 	return depth
 }
+
+// drawVessels paints the small vessels of the scalp: flow voids in the fat, near the limit of resolution.
+func (o *outline) drawVessels(c *canvas, seed uint64, z float64) {
+	for k := range 14 {
+		theta := 2*math.Pi*uniform(seed, 950, k, 0) + 0.08*along(seed, 951, k, z)
+		s, cs := math.Sincos(theta)
+		radius, shell := o.at(cs, s)
+		r := radius - lerp(shell[0], shell[1], 0.4+0.3*uniform(seed, 952, k, 0))
+		c.fill(ellipse{r * cs, r * s, 0.5 + 0.4*uniform(seed, 953, k, 0), 0.45, theta + math.Pi/2}, Blood, 0.3)
+	}
+}

@@ -42,6 +42,29 @@ func TestVolumeOfAnySizeIsScanned(t *testing.T) {
 	}
 }
 
+// A few very bright pixels must not make the rest of the volume dark.
+func TestVolumeIsScaledByItsBrightTissue(t *testing.T) {
+	pix := make([]float32, 1000)
+	for i := range pix {
+		pix[i] = float32(i)
+	}
+	pix[999] = 1e6
+	v, err := NewVolume(20, 50, [][]float32{pix})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := v.Slice(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if top := real(x.Pix[994]); math.Abs(float64(top)-1) > 0.002 {
+		t.Errorf("the 99.5th percentile became %g", top)
+	}
+	if _, err := v.Slice(1); err == nil {
+		t.Error("slice 1 of 1 was read")
+	}
+}
+
 func TestFitKeepsWhatFits(t *testing.T) {
 	x := kspace.NewImage(128, 128)
 	if y := fit(x, 64); &y.Pix[0] != &x.Pix[0] {

@@ -13,7 +13,7 @@ import (
 func TestLesionsAreWhereTheyAreDocumented(t *testing.T) {
 	const noise = 0.005
 	for _, contrast := range []Contrast{T1, T2, FLAIR} {
-		h := Head{Slices: 2, Matrix: 320, Contrast: contrast, Seed: 5}
+		h := Head{Slices: 1, Matrix: 320, Contrast: contrast, Seed: 5}
 		for _, s := range acquire(t, h, Acquisition{Noise: noise, NoiseSeed: 1, PhaseSeed: 1}) {
 			lesions := h.Lesions(s.Index)
 			if len(lesions) < 5 {
@@ -81,7 +81,7 @@ func TestLinePairsShowTheResolution(t *testing.T) {
 		gaps := (across(place, -g.Width) + across(place, g.Width)) / 2
 		modulation := (bars - gaps) / (bar - gel)
 		t.Logf("bars of %.2f px, vertical %v: modulation %.2f", g.Width, g.Vertical, modulation)
-		if g.Width >= 1.5 && (modulation < 0.7 || modulation > 1.6) {
+		if g.Width >= 1.5 && (modulation < 0.95 || modulation > 1.6) {
 			t.Errorf("bars of %.2f px (vertical %v) have modulation %.2f, should be seen", g.Width, g.Vertical, modulation)
 		}
 		if g.Width < 1 && math.Abs(modulation) > 0.15 {
@@ -92,10 +92,13 @@ func TestLinePairsShowTheResolution(t *testing.T) {
 
 // Inserts stay clear of the head and inside the reference.
 func TestLinePairsLieBesideTheHead(t *testing.T) {
-	for _, n := range []int{64, 128, 320, 512} {
+	for _, n := range []int{64, 128, 240} {
 		h := Head{Slices: 1, Matrix: n}.withDefaults(t)
 		c, _ := h.paint(0)
 		for _, l := range h.LinePairs() {
+			if right := l.Col > float64(n/2); l.Vertical != right {
+				t.Errorf("matrix %d: %+v is in the other insert", n, l)
+			}
 			reach := max(l.Extent(), l.Length) / 2
 			for _, v := range []float64{l.Row - reach, l.Row + reach, l.Col - reach, l.Col + reach} {
 				if v < 0 || v > float64(n-1) {
