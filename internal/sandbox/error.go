@@ -54,7 +54,7 @@ func (p *Process) ended() *Error {
 		return &Error{Reason: Setup, Message: "the reader could not be started", Detail: detail}
 	case strings.Contains(detail, "SIGXCPU"), state.UserTime()+state.SystemTime() >= p.limits.CPU:
 		return timeError(p.limits.CPU)
-	case outOfMemory(detail):
+	case status.Exited() && status.ExitStatus() == exitMemory, outOfMemory(detail):
 		return &Error{Reason: Memory, Message: fmt.Sprintf("%sused more than %d MiB", prefix, p.limits.Memory>>20), Detail: detail}
 	case status.Exited() && status.ExitStatus() == 0:
 		return &Error{Reason: Crashed, Message: prefix + "ended too early", Detail: detail}

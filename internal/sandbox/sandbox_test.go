@@ -43,6 +43,7 @@ func init() {
 			fmt.Fprintln(stdout, len(held))
 		}
 	})
+	Register("test.memory", func(*os.File, io.Reader, io.Writer) error { return fmt.Errorf("inflate: %w", ErrMemory) })
 	Register("test.spin", func(*os.File, io.Reader, io.Writer) error {
 		for {
 		}
@@ -121,6 +122,7 @@ func TestEndings(t *testing.T) {
 		{"test.panic", Limits{}, Crashed, "the file could not be read safely: the reader crashed"},
 		{"test.segv", Limits{}, Refused, "operation not permitted"},
 		{"test.hog", Limits{Memory: 128 << 20}, Memory, "the file could not be read safely: the reader used more than 128 MiB"},
+		{"test.memory", Limits{}, Memory, "the file could not be read safely: the reader used more than 1024 MiB"},
 		{"test.spin", Limits{CPU: time.Second}, Time, "the file could not be read safely: the reader took longer than 1 s"},
 		{"test.sleep", Limits{Wall: 300 * time.Millisecond}, Time, "the file could not be read safely: the reader took longer than 0.3 s"},
 		{"test.noise", Limits{}, Refused, strings.Repeat("x", 100)},

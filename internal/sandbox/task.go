@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +20,12 @@ const (
 	inputFD     = 3
 	exitRefused = 3 // the task returned an error; its text is on stderr
 	exitSetup   = 4 // the child could not be confined
+	exitMemory  = 5 // the task returned ErrMemory
 )
+
+// ErrMemory is what a task returns, wrapped or not, when a library was refused memory and survived it; the parent sees the
+// same *Error as when the child died of it.
+var ErrMemory = errors.New("cannot allocate memory")
 
 type registration struct {
 	run    Task
@@ -68,6 +74,9 @@ func child(name string) int {
 	}
 	if err := task.run(os.NewFile(inputFD, "input"), os.Stdin, os.Stdout); err != nil {
 		fmt.Fprint(os.Stderr, err)
+		if errors.Is(err, ErrMemory) {
+			return exitMemory
+		}
 		return exitRefused
 	}
 	return 0
