@@ -1,0 +1,25 @@
+// Package fastmri reads and writes MRI raw data in the HDF5 layout of the fastMRI data sets, and writes their submission files.
+//
+// A file holds, at its root:
+//
+//	kspace               complex64 (S, H, W) or (S, C, H, W): H readout rows with oversampling, W phase-encode columns
+//	mask                 (W), test sets only: which columns were acquired; bool, integer or float, every value 0 or 1
+//	reconstruction_esc   float32 (S, h, w), single coil: the reference
+//	reconstruction_rss   float32 (S, h, w), the reference of multi coil
+//	ismrmrd_header       string: ISMRMRD XML with the matrices, fields of view and sequence
+//	acquisition, max, norm, acceleration, num_low_frequency, simulated    attributes, all optional
+//
+// patient_id is never read.
+//
+// Reading happens in a child process (internal/sandbox): libhdf5 crashes on crafted files and can be told by them to read
+// other files. The child refuses whatever points outside the file (soft and external links, external and virtual storage),
+// checks datatypes, and multiplies and bounds shapes before anything is allocated. The parent checks again what it is told,
+// and that every value is finite. Programs that call Open call sandbox.Main first thing in main.
+//
+//	scan, err := fastmri.Open(ctx, "file1000000.h5")
+//	defer scan.Close()
+//	var s recon.Slice // reused: its memory suffices after the first slice
+//	for i := range scan.Header().Slices {
+//		err := scan.ReadSlice(ctx, i, &s)
+//	}
+package fastmri

@@ -1,0 +1,42 @@
+// What gonum/hdf5 lacks: typed reads that cannot write more than they were given, strings of variable length, and questions
+// about links and storage. Every function returns one of the fm_ results below.
+#ifndef CLOSER_FASTMRI_H5_H
+#define CLOSER_FASTMRI_H5_H
+
+#include <hdf5.h>
+
+enum {
+	FM_OK,
+	FM_FAILED,    // libhdf5 could not
+	FM_NO_MEMORY, // libhdf5 could not, for lack of memory
+	FM_ABSENT,
+	FM_SOFT,      // a soft link
+	FM_EXTERNAL,  // an external link, or external storage
+	FM_LINK,      // a link of another kind
+	FM_NOT_DATASET,
+	FM_VIRTUAL,   // a virtual data set
+	FM_FILTER,    // a filter other than deflate, shuffle and fletcher32
+	FM_EMPTY,     // a shape but no stored data
+	FM_TYPE,      // another datatype
+	FM_SHAPE,     // another number of values
+	FM_LARGE,     // more bytes than allowed
+};
+
+int fm_link(hid_t loc, const char *name);
+int fm_storage(hid_t dset, int *filter);
+int fm_complex(hid_t dset, hid_t *mem);
+int fm_float(hid_t dset);
+int fm_read(hid_t dset, hid_t mem, hid_t memspace, hid_t filespace, void *dst);
+hid_t fm_native_float(void);
+int fm_numbers(hid_t obj, int attr, hssize_t n, double *dst);
+int fm_string(hid_t obj, int attr, size_t cap, char **out);
+
+hid_t fm_create(hid_t file, const char *name, int complex, int rank, const hsize_t *dims);
+int fm_write(hid_t dset, hid_t memspace, hid_t filespace, const void *src);
+int fm_write_mask(hid_t file, const char *name, hsize_t n, const signed char *mask);
+int fm_write_text(hid_t file, const char *name, const char *text);
+int fm_attr_text(hid_t file, const char *name, const char *text);
+int fm_attr_double(hid_t file, const char *name, double value);
+int fm_attr_int(hid_t file, const char *name, long long value);
+
+#endif

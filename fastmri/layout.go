@@ -1,0 +1,116 @@
+package fastmri
+
+import (
+	"strings"
+
+	"github.com/closer-mri/closer/kspace"
+	"github.com/closer-mri/closer/recon"
+)
+
+// The bounds of a file. Real volumes have at most some 50 slices, 64 coils, 1024 rows and 512 columns.
+const (
+	maxExtent  = 16384   // of any dimension
+	maxSlice   = 1 << 26 // complex samples of one slice, coils included: 512 MiB
+	maxSamples = 1 << 37 // complex samples of the volume: 1 TiB
+)
+
+// layout is what the child tells of a file before any slice, as JSON. The parent trusts none of it: check is run on both sides.
+type layout struct {
+	Slices, Coils, Ny, Nx int
+	Mask                  []byte // 0 or 1 for each column; nil when fully sampled
+	Reference             string
+	RefNy, RefNx          int
+	Protocol              protocol
+	Attributes            Attributes
+	Simulated             bool
+}
+
+// Attributes are the root attributes of a fastMRI file, zero where missing.
+type Attributes struct {
+	Acquisition     string
+	Max, Norm       float64 // of the reference volume
+	Acceleration    float64 // nominal, of an undersampled file
+	NumLowFrequency int     // fully sampled columns in the centre of an undersampled file
+}
+
+// check refuses shapes that no scan has, before anything of their size is allocated.
+func (l *layout) check() error {
+	for _, n := range []struct {
+		what  string
+		value int
+	}{{"slices", l.Slices}, {"coils", l.Coils}, {"rows", l.Ny}, {"columns", l.Nx}} {
+		if n.value < 1 || n.value > maxExtent {
+			return refusef("dataset kspace has %d %s; expected 1 to %d", n.value, n.what, maxExtent)
+		}
+	}
+	// Each factor is at most 2¹⁴, so the product of four fits 63 bits.
+	perSlice := int64(l.Coils) * int64(l.Ny) * int64(l.Nx)
+	if perSlice > maxSlice {
+		return refusef("dataset kspace has %d samples a slice (%d coils of %d × %d); expected at most %d", perSlice, l.Coils, l.Ny, l.Nx, maxSlice)
+	}
+	if int64(l.Slices)*perSlice > maxSamples {
+		return refusef("dataset kspace has %d samples; expected at most %d", int64(l.Slices)*perSlice, int64(maxSamples))
+	}
+	if l.Reference != "" {
+		if l.RefNy < 1 || l.RefNy > maxExtent || l.RefNx < 1 || l.RefNx > maxExtent || int64(l.RefNy)*int64(l.RefNx) > maxSlice {
+			return refusef("dataset %s has images of %d × %d; expected at most %d pixels", l.Reference, l.RefNy, l.RefNx, maxSlice)
+		}
+	}
+	if l.Mask != nil && len(l.Mask) != l.Nx {
+		return refusef("dataset mask has %d values; expected one for each of the %d columns of kspace", len(l.Mask), l.Nx)
+	}
+	return nil
+}
+
+// header describes the scan. sha is of the whole file.
+func (l *layout) header(sha string) recon.Header {
+	p := l.Protocol
+	h := recon.Header{
+		Format: "fastmri", Acquisition: plain(l.Attributes.Acquisition),
+		Slices: l.Slices, Coils: l.Coils, Ny: l.Ny, Nx: l.Nx,
+		Reference: l.Reference, SHA256: sha,
+		Field: p.Field, Vendor: plain(p.Vendor), Model: plain(p.Model),
+		Sequence:  recon.Sequence{TR: p.TR, TE: p.TE, TI: p.TI, FlipAngle: p.Flip, EchoTrainLength: p.EchoTrain},
+		Simulated: l.Simulated || strings.Contains(strings.ToLower(p.Vendor), "simulat"),
+	}
+	h.ReconNy, h.ReconNx = l.delivered()
+	h.PixelSpacing, h.Thickness = l.spacing()
+	if l.Mask != nil {
+		h.Mask = make(kspace.Mask, len(l.Mask))
+		for i, on := range l.Mask {
+			h.Mask[i] = on != 0
+		}
+	}
+	return h
+}
+
+// delivered returns the shape of the image: that of the reference; else the header's recon matrix, cut to what was measured,
+// and square of the smaller width when k-space is narrower than it, as the fastMRI evaluation crops such files; else, without
+// a header, the square of the smaller extent of k-space, readout being oversampled.
+func (l *layout) delivered() (ny, nx int) {
+	switch r := l.Protocol.Recon; {
+	case l.Reference != "":
+		return l.RefNy, l.RefNx
+	case r.X > 0 && r.Y > l.Nx:
+		return min(l.Ny, l.Nx), l.Nx
+	case r.X > 0 && r.Y > 0:
+		return min(r.X, l.Ny), r.Y
+	default:
+		n := min(l.Ny, l.Nx)
+		return n, n
+	}
+}
+
+// spacing returns the pixel spacing (between rows, between columns) and the slice thickness in mm, 0 where unknown: from the
+// recon space, else from the encoded one, whose pixels are the same size.
+func (l *layout) spacing() (pixel [2]float64, thickness float64) {
+	for _, s := range []Space{l.Protocol.Recon, l.Protocol.Encoded} {
+		if pixel == [2]float64{} && s.X > 0 && s.Y > 0 && s.FOVx > 0 && s.FOVy > 0 {
+			pixel = [2]float64{s.FOVx / float64(s.X), s.FOVy / float64(s.Y)}
+		}
+		if thickness == 0 && s.FOVz > 0 {
+			thickness = s.FOVz / float64(max(s.Z, 1))
+		}
+	}
+	return pixel, thickness
+}
