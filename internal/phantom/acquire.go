@@ -51,45 +51,55 @@ func (a Acquisition) Grid() (ny, nx int) {
 }
 
 // Acquire scans src slice by slice; the sequence ends after an error.
-//
-// The slice fills the field of view. When it is square and an integer multiple of Matrix, as a Head's is, the scanner sees all
-// of it and keeps the low frequencies. An image of any other size is first made square with zeros and resampled to Matrix by cropping
-// its k-space or padding it with zeros: padding adds no detail.
 func Acquire(src Source, a Acquisition) iter.Seq2[Acquired, error] {
 	return func(yield func(Acquired, error) bool) {
-		a, err := a.Defaults()
+		s, err := NewScanner(src, a)
 		if err != nil {
 			yield(Acquired{}, err)
 			return
 		}
-		s := newScanner(a)
 		for i := range src.Len() {
-			x, err := src.Slice(i)
-			if err != nil {
-				yield(Acquired{}, fmt.Errorf("slice %d: %w", i, err))
-				return
-			}
-			k := s.scan(fit(x, a.Matrix), i)
-			if !yield(Acquired{i, k, Reference(k, a.Matrix)}, nil) {
+			slice, err := s.Scan(i)
+			if !yield(slice, err) || err != nil {
 				return
 			}
 		}
 	}
 }
 
-// scanner keeps what slices share.
-type scanner struct {
+// Scanner scans the slices of a source in any order; each depends on its index alone. It serves one goroutine at a time.
+//
+// A slice fills the field of view. When it is square and an integer multiple of Matrix, as a Head's is, the scanner sees all
+// of it and keeps the low frequencies. An image of any other size is first made square with zeros and resampled to Matrix by cropping
+// its k-space or padding it with zeros: padding adds no detail.
+type Scanner struct {
 	Acquisition
+	src   Source
 	coils *array
 	zooms map[int]*zoom // by supersampling factor
 }
 
-func newScanner(a Acquisition) *scanner {
-	return &scanner{a, newArray(a.Coils), map[int]*zoom{}}
+// NewScanner returns a scanner of src, or what is wrong with a.
+func NewScanner(src Source, a Acquisition) (*Scanner, error) {
+	a, err := a.Defaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Scanner{a, src, newArray(a.Coils), map[int]*zoom{}}, nil
+}
+
+// Scan acquires slice i.
+func (s *Scanner) Scan(i int) (Acquired, error) {
+	x, err := s.src.Slice(i)
+	if err != nil {
+		return Acquired{}, fmt.Errorf("slice %d: %w", i, err)
+	}
+	k := s.scan(fit(x, s.Matrix), i)
+	return Acquired{i, k, Reference(k, s.Matrix)}, nil
 }
 
 // scan returns noisy k-space of x, which fills the field of view with a multiple of Matrix pixels.
-func (s *scanner) scan(x kspace.Image, slice int) kspace.Data {
+func (s *Scanner) scan(x kspace.Image, slice int) kspace.Data {
 	ny, nx := s.Grid()
 	factor := x.Ny / s.Matrix
 	if s.zooms[factor] == nil {
