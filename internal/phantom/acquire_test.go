@@ -111,10 +111,12 @@ func BenchmarkAcquire(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	a, _ := Acquisition{Noise: 0.005, PhaseSeed: 1}.Defaults()
-	s := newScanner(a)
+	s, err := NewScanner(Head{}, Acquisition{Noise: 0.005, PhaseSeed: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
 	for b.Loop() {
 		k := s.scan(x, 1)
-		Reference(k, a.Matrix)
+		Reference(k, s.Matrix)
 	}
 }
