@@ -131,7 +131,10 @@ func (r *reader) openKSpace(file *hdf5.File) (err error) {
 	if len(dims) == 4 {
 		r.Coils = dims[1]
 	}
-	return r.check()
+	if err := r.check(); err != nil {
+		return err
+	}
+	return explain(C.fm_stored(C.hid_t(r.kspace.ID())), "dataset kspace", "samples")
 }
 
 // missingKSpace says what the file is, if not a fastMRI file.
@@ -175,7 +178,10 @@ func (r *reader) openReference(file *hdf5.File) error {
 			return refusef("dataset %s has %d slices; expected %d as in kspace", name, dims[0], r.Slices)
 		}
 		r.reference, r.Reference, r.RefNy, r.RefNx = d, name, dims[1], dims[2]
-		return r.check()
+		if err := r.check(); err != nil {
+			return err
+		}
+		return explain(C.fm_stored(C.hid_t(d.ID())), "dataset "+name, "images")
 	}
 	return nil
 }

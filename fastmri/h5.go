@@ -44,7 +44,7 @@ func explain(result C.int, what, expected string) error {
 	case C.FM_LINK:
 		return refusef("%s is a link of an unknown kind; expected %s stored in the file itself", what, expected)
 	case C.FM_NOT_DATASET:
-		return refusef("%s is not a dataset; expected %s", what, expected)
+		return refusef("%s is a group or a named type; expected %s", what, expected)
 	case C.FM_VIRTUAL:
 		return refusef("%s is a virtual dataset, which is refused; expected %s stored in the file itself", what, expected)
 	case C.FM_EMPTY:

@@ -14,7 +14,7 @@ enum {
 	FM_EXTERNAL,  // an external link, or external storage
 	FM_LINK,      // a link of another kind
 	FM_NOT_DATASET,
-	FM_VIRTUAL,   // a virtual data set
+	FM_VIRTUAL,   // a virtual dataset
 	FM_FILTER,    // a filter other than deflate, shuffle and fletcher32
 	FM_EMPTY,     // a shape but no stored data
 	FM_TYPE,      // another datatype
@@ -24,6 +24,7 @@ enum {
 
 int fm_link(hid_t loc, const char *name);
 int fm_storage(hid_t dset, int *filter);
+int fm_stored(hid_t dset);
 int fm_complex(hid_t dset, hid_t *mem);
 int fm_float(hid_t dset);
 int fm_read(hid_t dset, hid_t mem, hid_t memspace, hid_t filespace, void *dst);

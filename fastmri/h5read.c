@@ -19,7 +19,7 @@ static int failed(void)
 	return memory ? FM_NO_MEMORY : FM_FAILED;
 }
 
-// fm_link says what the name at loc is, without following it: FM_OK is a data set of this very file.
+// fm_link says what the name at loc is, without following it: FM_OK is a dataset of this very file.
 int fm_link(hid_t loc, const char *name)
 {
 	H5L_info_t link;
@@ -70,10 +70,14 @@ int fm_storage(hid_t dset, int *filter)
 			result = FM_FILTER;
 		}
 	}
-	if (result == FM_OK && H5Dget_storage_size(dset) == 0)
-		result = FM_EMPTY;
 	H5Pclose(plist);
 	return result;
+}
+
+// fm_stored tells a dataset with data from a mere shape, which libhdf5 would read as zeros.
+int fm_stored(hid_t dset)
+{
+	return H5Dget_storage_size(dset) == 0 ? FM_EMPTY : FM_OK;
 }
 
 static int is_float(hid_t type)
@@ -143,7 +147,7 @@ hid_t fm_native_float(void)
 	return H5T_NATIVE_FLOAT;
 }
 
-// fm_numbers reads a data set or attribute of exactly n integers, floats or booleans.
+// fm_numbers reads a dataset or attribute of exactly n integers, floats or booleans.
 int fm_numbers(hid_t obj, int attr, hssize_t n, double *dst)
 {
 	int result = FM_OK;
@@ -165,7 +169,7 @@ int fm_numbers(hid_t obj, int attr, hssize_t n, double *dst)
 	return result;
 }
 
-// fm_string reads a data set or attribute that is one string, fixed or variable, of at most cap bytes. The caller frees *out.
+// fm_string reads a dataset or attribute that is one string, fixed or variable, of at most cap bytes. The caller frees *out.
 int fm_string(hid_t obj, int attr, size_t cap, char **out)
 {
 	int result = FM_OK;

@@ -10,7 +10,7 @@ static hid_t complex_type(void)
 	return type;
 }
 
-// create makes a data set without a modification time, so that the same content gives the same bytes.
+// create makes a dataset without a modification time, so that the same content gives the same bytes.
 static hid_t create(hid_t file, const char *name, hid_t type, hid_t space)
 {
 	hid_t dset = -1, plist = H5Pcreate(H5P_DATASET_CREATE);
@@ -21,7 +21,7 @@ static hid_t create(hid_t file, const char *name, hid_t type, hid_t space)
 	return dset;
 }
 
-// fm_create makes a data set of complex64 or float32, negative on failure.
+// fm_create makes a dataset of complex64 or float32, negative on failure.
 hid_t fm_create(hid_t file, const char *name, int complex, int rank, const hsize_t *dims)
 {
 	hid_t dset = -1;
@@ -36,7 +36,7 @@ hid_t fm_create(hid_t file, const char *name, int complex, int rank, const hsize
 	return dset;
 }
 
-// fm_write writes values in the data set's own type, which fm_create chose.
+// fm_write writes values in the dataset's own type, which fm_create chose.
 int fm_write(hid_t dset, hid_t memspace, hid_t filespace, const void *src)
 {
 	int result = FM_FAILED;
@@ -49,7 +49,7 @@ int fm_write(hid_t dset, hid_t memspace, hid_t filespace, const void *src)
 	return result;
 }
 
-// fm_write_mask writes a data set of booleans as h5py stores them.
+// fm_write_mask writes a dataset of booleans as h5py stores them.
 int fm_write_mask(hid_t file, const char *name, hsize_t n, const signed char *mask)
 {
 	int result = FM_FAILED;
@@ -79,7 +79,7 @@ static hid_t text_type(void)
 	return type;
 }
 
-// fm_write_text writes a scalar data set of one string.
+// fm_write_text writes a scalar dataset of one string.
 int fm_write_text(hid_t file, const char *name, const char *text)
 {
 	int result = FM_FAILED;

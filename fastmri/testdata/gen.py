@@ -142,7 +142,7 @@ def cases(d):
         f.create_dataset("reconstruction_rss", (S, 8, 8), np.float32, external=[(secret, 0, S * 256)])
     with h5py.File(write(p("bad_external_header")), "a") as f:
         del f["ismrmrd_header"]
-        f.create_dataset("ismrmrd_header", (), "S64", external=[(secret, 0, 64)])
+        f.create_dataset("ismrmrd_header", (1,), "S64", external=[(secret, 0, 64)])
     with h5py.File(write(p("bad_external_mask")), "a") as f:
         f.create_dataset("mask", (W,), "u1", external=[(secret, 0, W)])
     for name in ("kspace", "reconstruction_rss", "ismrmrd_header"):
