@@ -1,0 +1,468 @@
+package recon
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"image"
+	"image/png"
+	"io"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/closer-mri/closer/kspace"
+)
+
+func htmlOf(t *testing.T, r *Report) string {
+	t.Helper()
+	var buf bytes.Buffer
+	if err := r.WriteHTML(&buf); err != nil {
+		t.Fatal(err)
+	}
+	return buf.String()
+}
+
+// withoutPictures removes the base64 of the pictures, in which any word may occur.
+func withoutPictures(page string) string {
+	return regexp.MustCompile(`base64,[^"]*`).ReplaceAllString(page, "")
+}
+
+// element is one element of a page.
+type element struct {
+	name  string
+	attrs map[string]string
+}
+
+// elements parses a page, failing on unbalanced tags.
+func elements(t *testing.T, page string) []element {
+	t.Helper()
+	dec := xml.NewDecoder(strings.NewReader(page))
+	dec.Strict, dec.AutoClose, dec.Entity = false, []string{"meta", "img", "br"}, xml.HTMLEntity
+	var out []element
+	var open []string
+	for {
+		tok, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("%v in %.3000s", err, page)
+		}
+		switch tok := tok.(type) {
+		case xml.StartElement:
+			e := element{tok.Name.Local, map[string]string{}}
+			for _, a := range tok.Attr {
+				e.attrs[a.Name.Local] = a.Value
+			}
+			out, open = append(out, e), append(open, e.name)
+		case xml.EndElement:
+			if len(open) == 0 || open[len(open)-1] != tok.Name.Local {
+				t.Fatalf("</%s> closes %v", tok.Name.Local, open)
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	if len(open) > 0 {
+		t.Fatalf("%v left open", open)
+	}
+	return out
+}
+
+// checkPage checks what holds for every page: it parses, is complete in itself, runs nothing, names its pictures and table headers,
+// says that it is not for diagnosis, and shows no value that is not one.
+func checkPage(t *testing.T, page string) []element {
+	t.Helper()
+	all := elements(t, page)
+	ids := map[string]bool{}
+	for _, e := range all {
+		if id := e.attrs["id"]; id != "" {
+			if ids[id] {
+				t.Errorf("two elements with id %q", id)
+			}
+			ids[id] = true
+		}
+	}
+	for _, e := range all {
+		for name, v := range e.attrs {
+			if strings.HasPrefix(name, "on") || strings.Contains(v, "javascript:") {
+				t.Errorf("<%s %s=%q> would run", e.name, name, v)
+			}
+			if strings.Contains(v, "://") || (name == "src" || name == "href") && !strings.HasPrefix(v, "data:image/png;base64,") {
+				t.Errorf("<%s %s=%.60q> leaves the page", e.name, name, v)
+			}
+		}
+		switch e.name {
+		case "script", "link", "iframe", "object", "base", "form":
+			t.Errorf("<%s> in a report", e.name)
+		case "img":
+			if e.attrs["alt"] == "" {
+				t.Errorf("picture without a text: %v", e.attrs["alt"])
+			}
+		case "th":
+			if e.attrs["scope"] == "" {
+				t.Error("table header without scope")
+			}
+		case "svg":
+			if e.attrs["aria-label"] == "" && e.attrs["aria-hidden"] == "" {
+				t.Error("drawing without a text")
+			}
+		}
+		if label := e.attrs["aria-labelledby"]; label != "" && !ids[label] {
+			t.Errorf("no element has id %q", label)
+		}
+	}
+	page = withoutPictures(page)
+	for _, bad := range []string{"NaN", "Inf", "ZgotmplZ", "%!", "<nil>", "url(", "@import"} {
+		if strings.Contains(page, bad) {
+			t.Errorf("page holds %q", bad)
+		}
+	}
+	if n := strings.Count(page, "Not for diagnosis"); n < 2 {
+		t.Errorf("page says %d times that it is not for diagnosis, want at its top and bottom", n)
+	}
+	return all
+}
+
+func count(all []element, name string) int {
+	n := 0
+	for _, e := range all {
+		if e.name == name {
+			n++
+		}
+	}
+	return n
+}
+
+func TestWriteHTML(t *testing.T) {
+	page := htmlOf(t, NewReport(sample(), Software{Version: "1.2.3", Commit: "abcdef0", ONNXRuntime: "1.27"}))
+	all := checkPage(t, page)
+	for _, want := range []string{
+		"Simulated acquisition", "CORPD_FBK", "16–19 of 36", "scanner-grid", "15 of 60, acceleration ×4.00", "gaussian1d", "reconstruction_esc",
+		"unet-demo", strings.Repeat("cd", 32), "closer 1.2.3 (abcdef0), ONNX Runtime 1.27", "σ = 0.04", "λ = 0.78", strings.Repeat("1f", 32),
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("page lacks %q", want)
+		}
+	}
+	// Slice 16 is the best, 17 the worst, 18 in the middle: each a reference and three methods with error maps; and one color bar.
+	if n := count(all, "img"); n != 3*(1+3*2)+1 {
+		t.Errorf("%d pictures, want %d", n, 3*(1+3*2)+1)
+	}
+	if !strings.Contains(page, "Slice 17 (lowest PSNR of ccdf)") || !strings.Contains(page, "Slice 16 (highest PSNR of ccdf)") {
+		t.Error("the best and the worst slice are not named")
+	}
+}
+
+// Pages of every shape of run hold together.
+func TestWriteHTMLOfUnusualRuns(t *testing.T) {
+	for name, change := range map[string]func(*Reconstruction){
+		"no methods":    func(r *Reconstruction) { r.Results = nil },
+		"fully sampled": func(r *Reconstruction) { r.Sampling = nil },
+		"perfect":       func(r *Reconstruction) { copy(r.Results[2].Slices[1].Magnitude, r.References[1]) },
+		"blank reference": func(r *Reconstruction) {
+			clear(r.References[0])
+			clear(r.References[1])
+			clear(r.References[2])
+			clear(r.References[3])
+		},
+		"no intensity":    func(r *Reconstruction) { r.Intensity = 0 },
+		"NaN intensity":   func(r *Reconstruction) { r.Intensity = math.NaN() },
+		"NaN pixel":       func(r *Reconstruction) { r.Results[0].Slices[0].Magnitude[9*sampleNx+9] = float32(math.NaN()) },
+		"NaN in the file": func(r *Reconstruction) { r.Header.Field, r.Header.PixelSpacing[0] = math.NaN(), math.NaN() },
+		"NaN residual":    func(r *Reconstruction) { r.Results[0].Slices[0].Residual = Residual{math.NaN(), math.Inf(1)} },
+		"one slice": func(r *Reconstruction) {
+			r.Indices, r.References = r.Indices[:1], r.References[:1]
+			for i := range r.Results {
+				r.Results[i].Slices = r.Results[i].Slices[:1]
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rec := sample()
+			change(rec)
+			checkPage(t, htmlOf(t, NewReport(rec, Software{})))
+		})
+	}
+}
+
+// Without a reference the page shows images and no errors; a difference to another method is not an error.
+func TestWriteHTMLWithoutReference(t *testing.T) {
+	rec := sample()
+	rec.References, rec.Header.Simulated = nil, false
+	page := htmlOf(t, NewReport(rec, Software{}))
+	all := checkPage(t, page)
+	page = withoutPictures(page)
+	if n := count(all, "img"); n != 3*3 {
+		t.Errorf("%d pictures, want three slices of three methods", n)
+	}
+	for _, word := range []string{"PSNR", "SSIM", "Error", "Simulated"} {
+		if strings.Contains(page, word) {
+			t.Errorf("page without reference says %q", word)
+		}
+	}
+}
+
+// A report that was read from JSON has a page without pictures.
+func TestWriteHTMLOfStoredReport(t *testing.T) {
+	var r Report
+	if err := json.Unmarshal(jsonOf(t, NewReport(sample(), Software{})), &r); err != nil {
+		t.Fatal(err)
+	}
+	page := htmlOf(t, &r)
+	if all := checkPage(t, page); count(all, "img") != 0 || !strings.Contains(page, "15 of 60") {
+		t.Error("want the mask and no pictures")
+	}
+}
+
+// Text of files and models is shown as text.
+func TestWriteHTMLEscapes(t *testing.T) {
+	rec := sample()
+	const attack = `"><script>alert(1)</script><img src=x onerror=alert(1)>'`
+	h := &rec.Header
+	h.Acquisition, h.Reference, h.Vendor, h.Model, h.Format, h.SHA256 = attack, attack, attack, attack, attack, attack
+	rec.Sampling.Kind, rec.Sampling.Mode = attack, attack
+	m := &rec.Results[2].Method
+	m.Name, m.Sampler, m.Device, m.Models = attack, attack, attack, []Model{{attack, attack}}
+	r := NewReport(rec, Software{attack, attack, attack})
+	r.Notes = []string{attack}
+	page := htmlOf(t, r)
+	checkPage(t, page)
+	if strings.Contains(page, "<script") || strings.Contains(page, "<img src=x") {
+		t.Error("markup of the input reached the page")
+	}
+	if !strings.Contains(page, "alert(1)") {
+		t.Error("the text was lost")
+	}
+}
+
+func TestWriteHTMLIsDeterministicButForTimings(t *testing.T) {
+	a, b := sample(), sample()
+	b.Timing.Total *= 3
+	b.Results[1].Network *= 2
+	b.Results[2].Slices[0].Elapsed *= 5
+	if htmlOf(t, NewReport(a, Software{}).WithoutTimings()) != htmlOf(t, NewReport(b, Software{}).WithoutTimings()) {
+		t.Error("pages without timings differ")
+	}
+}
+
+// decode returns the picture in a data URI.
+func decode(t *testing.T, uri string) image.Image {
+	t.Helper()
+	b, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(uri, "data:image/png;base64,"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return im
+}
+
+// Pictures have the window and the gain that the page states.
+func TestPictures(t *testing.T) {
+	rec := sample()
+	rec.Header.PixelSpacing = [2]float64{1, 0.5}
+	for k := range rec.Results {
+		for s := range rec.References { // errors so small that they need a gain
+			for i, v := range rec.References[s] {
+				x := rec.Results[k].Slices[s].Magnitude
+				x[i] = v + (x[i]-v)/20
+			}
+		}
+	}
+	r := NewReport(rec, Software{})
+	g, err := r.gallery()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The largest 1 % of errors, of zero-filled in slice 17, begin at 2.58·3·4·0.03·2e-3/20 = 9.3e-5, a 17th of white.
+	const pos = 2
+	tiles := g.Strips[2].Tiles // the first two are those of slices 16 and 17
+	if g.Strips[2].Title != "Slice 18 (middle)" || g.Gain != 10 || g.Full != "10 %" {
+		t.Fatalf("%s, gain %d, white at %s", g.Strips[2].Title, g.Gain, g.Full)
+	}
+	if n := len(tiles); n != 4 || tiles[0].ErrorSrc != "" || tiles[3].Name != "ccdf" {
+		t.Fatalf("%d tiles, want the reference and three methods", n)
+	}
+	if tiles[0].Width != sampleNx || tiles[0].Height != 2*sampleNy {
+		t.Errorf("tile %d×%d, want pixels twice as high as wide", tiles[0].Width, tiles[0].Height)
+	}
+	ref, ccdf, errs := decode(t, string(tiles[0].Src)), decode(t, string(tiles[3].Src)), decode(t, string(tiles[3].ErrorSrc))
+	if b := ref.Bounds(); b.Dx() != sampleNx || b.Dy() != sampleNy {
+		t.Fatalf("picture of %v", b)
+	}
+	level := func(v float64) uint8 { return uint8(min(255, math.Round(255*v/rec.Intensity))) }
+	for _, p := range []image.Point{{0, 0}, {28, 20}, {30, 40}, {55, 63}, {20, 30}} {
+		i := p.Y*sampleNx + p.X
+		a, b := float64(rec.References[pos][i]), float64(rec.Results[2].Slices[pos].Magnitude[i])
+		if got := ref.(*image.Gray).GrayAt(p.X, p.Y).Y; got != level(a) {
+			t.Errorf("reference at %v is %d, want %d", p, got, level(a))
+		}
+		if got := ccdf.(*image.Gray).GrayAt(p.X, p.Y).Y; got != level(b) {
+			t.Errorf("ccdf at %v is %d, want %d", p, got, level(b))
+		}
+		if got, want := errs.(*image.Paletted).ColorIndexAt(p.X, p.Y), level(float64(g.Gain)*math.Abs(a-b)); got != want {
+			t.Errorf("error at %v is %d, want %d", p, got, want)
+		}
+	}
+}
+
+// Values that no window holds are drawn where they mislead least: no signal black, no error value as the largest error.
+func TestWindowOfUnusualValues(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	im := window{2}.gray([]float32{-1, nan, 1, 2, inf}, 1, 5).(*image.Gray)
+	if want := []byte{0, 0, 128, 255, 255}; !bytes.Equal(im.Pix, want) {
+		t.Errorf("gray levels %v, want %v", im.Pix, want)
+	}
+	errs := window{2}.errors([]float32{0, 0, 3, inf}, []float32{-1, nan, 3, inf}, 1, 4).(*image.Paletted)
+	if want := []byte{128, 255, 0, 255}; !bytes.Equal(errs.Pix, want) {
+		t.Errorf("error levels %v, want %v", errs.Pix, want)
+	}
+	for _, intensity := range []float64{0, math.NaN(), math.Inf(1)} {
+		rec := sample()
+		rec.Intensity = intensity
+		if g, err := NewReport(rec, Software{}).gallery(); err != nil || g.Top != "1" {
+			t.Errorf("intensity %v: white at %s, error %v", intensity, g.Top, err)
+		}
+	}
+}
+
+// The worst and the best slice are found among those that have a PSNR; a slice that is chosen twice is shown once.
+func TestChooseSlices(t *testing.T) {
+	positions := func(rec *Reconstruction) (out []int) {
+		for _, c := range NewReport(rec, Software{}).chooseSlices() {
+			out = append(out, c.pos)
+		}
+		return out
+	}
+	rec := sample()
+	if got := positions(rec); !slices.Equal(got, []int{0, 1, 2}) {
+		t.Errorf("positions %v, want the best 0, the worst 1, the middle 2", got)
+	}
+	clear(rec.References[0]) // now the last is the best
+	if got := positions(rec); !slices.Equal(got, []int{1, 2, 3}) {
+		t.Errorf("positions %v with a blank first slice, want 1, 2, 3", got)
+	}
+	rec.References = nil
+	if got := positions(rec); !slices.Equal(got, []int{1, 2, 3}) {
+		t.Errorf("positions %v without a reference, want 1, 2, 3", got)
+	}
+	rec = sample()
+	for s := range rec.References {
+		if s != 2 { // the middle slice is then the best, too
+			for i, v := range rec.References[s] {
+				rec.Results[2].Slices[s].Magnitude[i] = v + 5e-4
+			}
+		}
+	}
+	if got := positions(rec); len(got) != 2 {
+		t.Errorf("positions %v, want two", got)
+	}
+}
+
+// The best of each column is marked, ties all of them, and a single method not at all.
+func TestMethodRows(t *testing.T) {
+	rec := sample()
+	rec.Results = append(rec.Results, rec.Results[2])
+	for i, m := range NewReport(rec, Software{}).methodRows() {
+		if best := i >= 2; m.BestPSNR != best || m.BestSSIM != best || m.BestNMSE != best || m.BestSlicePSNR != best {
+			t.Errorf("%s: %v, want all %v", m.Name, m, best)
+		}
+	}
+	rec.Results = rec.Results[:1]
+	if NewReport(rec, Software{}).methodRows()[0].BestPSNR {
+		t.Error("the only method is called the best")
+	}
+}
+
+func TestRuns(t *testing.T) {
+	got := runs(kspace.Mask{true, true, false, true, false, false, true, true, true})
+	if want := []run{{0, 2}, {3, 1}, {6, 3}}; !slices.Equal(got, want) {
+		t.Errorf("runs %v, want %v", got, want)
+	}
+}
+
+// Brightness of the error colors rises from one to the next, up to rounding: the map reads without color.
+func TestErrorColors(t *testing.T) {
+	last := -1.0
+	for i, c := range errorColors {
+		r, g, b, _ := c.RGBA()
+		luma := 0.2126*float64(r) + 0.7152*float64(g) + 0.0722*float64(b)
+		if luma < last {
+			t.Errorf("color %d is darker than the one before", i)
+		}
+		last = luma
+	}
+}
+
+func TestErrorGain(t *testing.T) {
+	errs := make([]float64, 1000)
+	for i := range errs {
+		errs[i] = float64(i%100) / 1000 // up to 0.099
+	}
+	for top, want := range map[float64]int{0.01: 1, 0.1: 1, 0.2: 2, 0.5: 5, 0.99: 10, 1e9: 100} {
+		if got := errorGain(append([]float64(nil), errs...), top); got != want {
+			t.Errorf("gain %d for errors up to 0.099 and white at %g, want %d", got, top, want)
+		}
+	}
+	if got := errorGain(append([]float64{1e6, 1e6}, errs...), 0.99); got != 10 {
+		t.Errorf("gain %d, want 10 in spite of two outliers in a thousand", got)
+	}
+	if got := errorGain(nil, 1); got != 1 {
+		t.Errorf("gain %d of nothing", got)
+	}
+}
+
+func TestPlot(t *testing.T) {
+	rec := sample()
+	copy(rec.Results[2].Slices[1].Magnitude, rec.References[1]) // infinite: the line breaks
+	p := NewReport(rec, Software{}).plot()
+	if n := len(p.Series); n != 3 {
+		t.Fatalf("%d series", n)
+	}
+	for k, want := range []struct{ dots, moves int }{{4, 1}, {4, 1}, {3, 2}} {
+		s := p.Series[k]
+		if len(s.Dots) != want.dots || strings.Count(s.Path, "M") != want.moves {
+			t.Errorf("%s: %d dots in %q, want %d in %d pieces", s.Name, len(s.Dots), s.Path, want.dots, want.moves)
+		}
+		for _, d := range s.Dots {
+			if d.X < p.Left || d.X > p.Right || d.Y < p.Top || d.Y > p.Bottom {
+				t.Errorf("%s: dot at %.1f, %.1f outside the axes", s.Name, d.X, d.Y)
+			}
+		}
+	}
+	if zf, unet := p.Series[0].Dots[0].Y, p.Series[1].Dots[0].Y; unet >= zf {
+		t.Errorf("the better method lies at %.1f, below %.1f", unet, zf)
+	}
+	// A dot lies where the axis labels say.
+	first, last := p.Y[0], p.Y[len(p.Y)-1]
+	if first.At != p.Bottom || last.At != p.Top || p.X[0].Label != "16" || p.X[0].At != p.Series[0].Dots[0].X {
+		t.Errorf("axes %v, %v", p.X, p.Y)
+	}
+	rec.References = nil
+	if NewReport(rec, Software{}).plot() != nil {
+		t.Error("plot without a reference")
+	}
+}
+
+func TestShow(t *testing.T) {
+	nan, inf := Number(math.NaN()), Number(math.Inf(1))
+	for _, c := range []struct{ got, want string }{
+		{showPSNR(31.456, 0.01), "31.46"}, {showPSNR(inf, 0), "∞"}, {showPSNR(nan, 0), "∞"}, {showPSNR(nan, nan), "–"},
+		{showFixed(0.91234, 3), "0.912"}, {showFixed(nan, 3), "–"},
+		{showShort(0), "0"}, {showShort(0.0123456), "0.0123"}, {showShort(3.14e-5), "3.1×10⁻⁵"}, {showShort(1234567), "1.2×10⁶"}, {showShort(inf), "–"},
+		{showSeconds(0), "0 s"}, {showSeconds(0.00123), "1.2 ms"}, {showSeconds(0.41), "410 ms"}, {showSeconds(1.6), "1.6 s"}, {showSeconds(1234), "1234 s"},
+		{showSeconds(0.9996), "1.0 s"}, {showSeconds(99.96), "100 s"}, {showPercent(0.08), "8 %"},
+		{showIndices([]int{3}), "3"}, {showIndices([]int{3, 5, 6, 7, 9}), "3, 5–7, 9"}, {showIndices(nil), ""},
+	} {
+		if c.got != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
+	}
+}
