@@ -105,6 +105,8 @@ var wants = map[string]string{
 	"bad_wide":                             "dataset kspace has 268435456 samples a slice",
 	"bad_unwritten":                        "dataset kspace has a shape but holds no data",
 	"bad_bomb":                             "dataset kspace has 268435456 samples a slice",
+	"bad_large_slice":                      "the file could not be read safely: the reader used more than 256 MiB",
+	"bad_inflate":                          "the file could not be read safely: the reader used more than 256 MiB",
 	"bad_external_storage_secret":          "dataset kspace refers to another file, which is refused",
 	"bad_external_storage_passwd":          "dataset kspace refers to another file, which is refused",
 	"bad_external_ref":                     "dataset reconstruction_rss refers to another file, which is refused",

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import sys
+import zlib
 
 import h5py
 import numpy as np
@@ -125,6 +126,16 @@ def cases(d):
         n = 1 << 14
         ds = f.create_dataset("kspace", (8, n, n), np.complex64, chunks=(1, n, n >> 1), compression="gzip")
         ds.id.write_direct_chunk((0, 0, 0), b"\x78\x9c" + b"\0" * 64)
+
+    with h5py.File(write(p("bad_large_slice")), "a") as f:  # allowed, but more than the memory the test grants
+        del f["kspace"], f["reconstruction_rss"]
+        ds = f.create_dataset("kspace", (1, 8192, 8192), np.complex64, chunks=(1, 64, 64), compression="gzip")
+        ds[0, :64, :64] = 1
+    with h5py.File(write(p("bad_inflate")), "a") as f:  # 600 kB that inflate to 600 MB, in a chunk of 1.3 kB
+        del f["kspace"]
+        ds = f.create_dataset("kspace", (S, C, H, W), np.complex64, chunks=(1, 1, H, W), compression="gzip")
+        ds[...] = k
+        ds.id.write_direct_chunk((0, 0, 0, 0), zlib.compress(bytes(600 << 20), 1))
 
     # Other people's files. SECRET is what must never come out.
     secret = os.path.join(d, "secret.bin")
