@@ -43,8 +43,7 @@ func newGeometry(h recon.Header) geometry {
 
 // normal is the direction of growing slice index: Row × Col, so that slice, row and column form a right-handed frame.
 func (g geometry) normal() [3]float64 {
-	r, c := g.Row, g.Col
-	return [3]float64{r[1]*c[2] - r[2]*c[1], r[2]*c[0] - r[0]*c[2], r[0]*c[1] - r[1]*c[0]}
+	return cross(g.Row, g.Col)
 }
 
 // location is the distance of slice i of n along the normal, 0 in the middle of the scan, in mm.

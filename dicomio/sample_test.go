@@ -100,6 +100,19 @@ func images(result *recon.Result) [][]float32 {
 	return all
 }
 
+// seriesImages are the images that the series of a name shows.
+func seriesImages(rec *recon.Reconstruction, name string) [][]float32 {
+	if name == "reference" {
+		return rec.References
+	}
+	for i := range rec.Results {
+		if rec.Results[i].Method.Name == name {
+			return images(&rec.Results[i])
+		}
+	}
+	return images(&rec.Results[0]) // the map
+}
+
 // kinds are the inputs whose objects must be valid, by name.
 func kinds() map[string]*recon.Reconstruction {
 	plain := func(rec *recon.Reconstruction) {}

@@ -1,0 +1,126 @@
+package dicomio
+
+import (
+	"math"
+	"slices"
+
+	"github.com/suyashkumar/dicom/pkg/tag"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// The SOP classes that are read besides mrImageStorage (PS3.4 B.5).
+const (
+	enhancedMRImageStorage       = "1.2.840.10008.5.1.4.1.1.4.1"
+	legacyEnhancedMRImageStorage = "1.2.840.10008.5.1.4.1.1.4.4"
+)
+
+// Instance is what one DICOM file holds: one frame, or several when it is an enhanced object.
+type Instance struct {
+	UID, SeriesUID string
+	Number         int // InstanceNumber, 0 when unknown
+	Rows, Cols     int
+	Frames         []Frame
+
+	BodyPart      string // BodyPartExamined, "" when unknown
+	Vendor, Model string // of the scanner, "" when unknown
+	Field         float64
+	Sequence      recon.Sequence
+}
+
+// Frame is one image.
+type Frame struct {
+	Pixels    []float32  `json:"-"` // (Rows, Cols), with RescaleSlope and RescaleIntercept applied
+	Spacing   [2]float64 // mm between rows, between columns; 0 when unknown
+	Thickness float64    // mm; 0 when unknown
+	Placed    bool       // Position, Row and Col are known
+	Position  [3]float64 // centre of the first pixel in patient coordinates, mm
+	Row, Col  [3]float64 // directions of growing column and of growing row index
+}
+
+// Parse reads one Part 10 file with uncompressed pixels: Implicit VR Little Endian, Explicit VR Little Endian, Big Endian or
+// Deflated; classic or enhanced MR; gray-scale magnitude of 8 or 16 bit. It allocates no more than a few times the size of
+// the file, or of the inflated file, and never panics. Every error is an *recon.Error with code Invalid that quotes nothing of the file.
+func Parse(file []byte) (instance Instance, err error) {
+	defer func() {
+		if recover() != nil {
+			instance, err = Instance{}, refuse("the DICOM file is damaged and cannot be read")
+		}
+	}()
+	if len(file) > MaxFile {
+		return Instance{}, refuse("the DICOM file is larger than %d MiB", MaxFile>>20)
+	}
+	s, data, err := split(file)
+	if err != nil {
+		return Instance{}, err
+	}
+	w := walker{data: data, syntax: s}
+	if _, err := w.dataset(0, len(data), 0, true, false); err != nil {
+		return Instance{}, err
+	}
+	a, err := decode(&w)
+	if err != nil {
+		return Instance{}, err
+	}
+	if err := magnitudeOfMR(a); err != nil {
+		return Instance{}, err
+	}
+	if w.pixels == nil {
+		return Instance{}, refuse("the DICOM file has no pixels")
+	}
+	format, err := newPixelFormat(a, s.order, w.pixels)
+	if err != nil {
+		return Instance{}, err
+	}
+	instance, err = describe(a)
+	if err != nil {
+		return Instance{}, err
+	}
+	instance.Rows, instance.Cols = format.rows, format.cols
+	if instance.Frames, err = frames(a, format, w.pixels); err != nil {
+		return Instance{}, err
+	}
+	return instance, nil
+}
+
+// magnitudeOfMR refuses what is not a magnitude image of MR.
+func magnitudeOfMR(a attributes) error {
+	class := a.text(tag.SOPClassUID)
+	if !slices.Contains([]string{mrImageStorage, enhancedMRImageStorage, legacyEnhancedMRImageStorage}, class) {
+		return refuse("the DICOM file is not an MR image (SOP class %s)", onlyUID(class))
+	}
+	kind := a.texts(tag.ImageType)
+	component := a.text(tag.ComplexImageComponent)
+	// The third value is P, R or I in classic objects of all vendors (PS3.3 C.8.3.1.1.1 leaves it to them).
+	if len(kind) > 2 && slices.Contains([]string{"P", "R", "I", "PHASE MAP", "REAL", "IMAGINARY"}, kind[2]) ||
+		component != "" && component != "MAGNITUDE" {
+		return refuse("the DICOM file is a phase, real or imaginary image; a magnitude image is needed")
+	}
+	return nil
+}
+
+// describe reads what belongs to the object as a whole.
+func describe(a attributes) (Instance, error) {
+	out := Instance{
+		UID: onlyUID(a.text(tag.SOPInstanceUID)), SeriesUID: onlyUID(a.text(tag.SeriesInstanceUID)),
+		BodyPart: code(a.text(tag.BodyPartExamined)), Vendor: a.text(tag.Manufacturer), Model: a.text(tag.ManufacturerModelName),
+	}
+	var train float64
+	for _, field := range []struct {
+		dst *float64
+		tag tag.Tag
+	}{
+		{&out.Field, tag.MagneticFieldStrength}, {&out.Sequence.TR, tag.RepetitionTime}, {&out.Sequence.TE, tag.EchoTime},
+		{&out.Sequence.TI, tag.InversionTime}, {&out.Sequence.FlipAngle, tag.FlipAngle}, {&train, tag.EchoTrainLength},
+	} {
+		v, err := a.number(field.tag, 0)
+		if err != nil {
+			return Instance{}, err
+		}
+		*field.dst = max(0, v)
+	}
+	out.Sequence.EchoTrainLength = int(min(train, math.MaxUint16))
+	number, err := a.number(tag.InstanceNumber, 0)
+	out.Number = int(max(math.MinInt32, min(number, math.MaxInt32)))
+	return out, err
+}
