@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// mirror is this process's copy of all records, kept up to date by one watch of the bucket, so that lists and watchers cost the
+// servers nothing. It exists only in processes that ask for it: workers do not.
+type mirror struct {
+	feed   *feed
+	stream jetstream.Stream // of the bucket
+	start  sync.Once
+
+	revisions map[string]uint64 // of each record in feed; only the watch uses it
+
+	mu      sync.Mutex
+	applied uint64  // revisions up to here are in feed
+	moved   *signal // fires when applied changes
+}
+
+func newMirror(stream jetstream.Stream) *mirror {
+	return &mirror{feed: newFeed(), stream: stream, revisions: map[string]uint64{}, moved: newSignal()}
+}
+
+// synced returns the feed with everything in it that was stored before the call.
+func (q *Queue) synced(ctx context.Context) (*feed, error) {
+	m := q.mirror
+	m.start.Do(func() { go q.follow(q.life, jetstream.AllKeys, m.entry) })
+	var latest uint64
+	if err := q.try(ctx, func(ctx context.Context) error {
+		info, err := m.stream.Info(ctx)
+		if err == nil {
+			latest = info.State.LastSeq
+		}
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	patience := time.NewTimer(q.opts.Patience)
+	defer patience.Stop()
+	for {
+		moved := m.moved.wait()
+		m.mu.Lock()
+		applied := m.applied
+		m.mu.Unlock()
+		if applied >= latest {
+			return m.feed, nil
+		}
+		select {
+		case <-moved:
+		case <-patience.C:
+			return nil, unanswered(nil)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// entry takes records in the order of their revisions. A watch that began anew shows what is known already, or even older
+// records when it reads from a replica that lags.
+func (m *mirror) entry(e jetstream.KeyValueEntry) {
+	if e.Revision() <= m.revisions[e.Key()] {
+		return
+	}
+	m.revisions[e.Key()] = e.Revision()
+	var r record
+	if e.Operation() != jetstream.KeyValuePut { // its mark stays in the bucket, so that a new watch shows it too
+		m.feed.remove(e.Key())
+	} else if json.Unmarshal(e.Value(), &r) == nil {
+		m.feed.set(r.Job)
+	}
+	m.mu.Lock()
+	m.applied = max(m.applied, e.Revision())
+	m.mu.Unlock()
+	m.moved.fire()
+}
+
+// Jobs implements recon.Queue.
+func (q *Queue) Jobs(ctx context.Context) ([]recon.Job, error) {
+	feed, err := q.synced(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return feed.list(), nil
+}
+
+// Watch implements recon.Queue. NotFound when id is not "" and there is no such job.
+func (q *Queue) Watch(ctx context.Context, id string) (<-chan recon.Job, error) {
+	feed, err := q.synced(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return feed.watch(ctx, id)
+}
+
+// Depth implements recon.Queue.
+func (q *Queue) Depth(ctx context.Context) (queued, running int, err error) {
+	feed, err := q.synced(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	queued, running = feed.depth()
+	return queued, running, nil
+}

@@ -1,0 +1,93 @@
+package store
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// maxPayload bounds a job record; one names about 7000 result files per MB.
+const maxPayload = 8 << 20
+
+// startTimeout bounds opening the data directory; recovery reads every block of it.
+const startTimeout = time.Minute
+
+// ServerOptions of the embedded server.
+type ServerOptions struct {
+	Port  int    // on loopback; 0 is a free one
+	Token string // what clients must show; "" is a random one
+}
+
+// Server is a NATS server inside this process, which listens on loopback only.
+type Server struct {
+	nats  *server.Server
+	lock  *os.File
+	token string
+}
+
+// StartServer starts a server that keeps everything in dir, and returns when it takes calls. What it acknowledged survives a
+// crash of the process and of the machine: it syncs each write. One process may use dir at a time; a second is refused.
+func StartServer(dir string, opts ServerOptions) (*Server, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create the queue's directory: %w", err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{lock: lock, token: opts.Token}
+	if s.token == "" {
+		s.token = rand.Text()
+	}
+	if opts.Port == 0 {
+		opts.Port = server.RANDOM_PORT
+	}
+	s.nats, err = server.NewServer(&server.Options{
+		ServerName: "closer", Host: "127.0.0.1", Port: opts.Port, Authorization: s.token, MaxPayload: maxPayload,
+		JetStream: true, StoreDir: dir, SyncAlways: true,
+		NoSigs: true, NoLog: true, DisableJetStreamBanner: true,
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start the queue: %w", err), lock.Close())
+	}
+	go s.nats.Start()
+	if !s.nats.ReadyForConnections(startTimeout) || !s.nats.JetStreamEnabled() {
+		s.Close()
+		return nil, fmt.Errorf("the queue in %s did not start", dir)
+	}
+	return s, nil
+}
+
+// URL is where workers connect; it contains the token. Hand it to a child in its environment, not in its arguments, which every
+// user of the machine can read.
+func (s *Server) URL() string {
+	u := url.URL{Scheme: "nats", User: url.User(s.token), Host: s.nats.Addr().String()}
+	return u.String()
+}
+
+// Close stops the server and waits until its files are closed.
+func (s *Server) Close() error {
+	s.nats.Shutdown()
+	s.nats.WaitForShutdown()
+	return s.lock.Close()
+}
+
+// lockDir holds dir until the returned file is closed or the process ends: two servers would destroy each other's files.
+func lockDir(dir string) (*os.File, error) {
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock the queue's directory: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("the queue's directory %s is in use by another process: %w", dir, err)
+	}
+	return lock, nil
+}
