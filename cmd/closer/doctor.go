@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closer-mri/closer/internal/ort"
+	"github.com/closer-mri/closer/internal/phantom"
+	"github.com/closer-mri/closer/internal/sandbox"
+	"github.com/closer-mri/closer/recon"
+)
+
+// check is one line of doctor's findings.
+type check struct {
+	Name   string `json:"name"`
+	State  string `json:"state"` // "ok", "warning" or "failed"
+	Detail string `json:"detail"`
+}
+
+func doctorCommand() *cobra.Command {
+	var asJSON bool
+	var device string
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Check libraries, device, networks, sandbox and disk; reconstruct a phantom; say what is wrong",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			checks := examine(cmd.Context(), device)
+			if err := printChecks(os.Stdout, checks, asJSON); err != nil {
+				return err
+			}
+			for _, c := range checks {
+				if c.State == "failed" {
+					return fmt.Errorf("%s: %s", c.Name, c.Detail)
+				}
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().StringVar(&device, "device", ort.Auto, "auto, cpu or cuda")
+	return c
+}
+
+// examine runs every check; later ones do not depend on earlier ones, so that all that is wrong is said at once.
+func examine(ctx context.Context, device string) []check {
+	judge := func(name string, detail string, err error) check {
+		if err != nil {
+			return check{name, "failed", err.Error()}
+		}
+		return check{name, "ok", detail}
+	}
+	checks := []check{judge("closer", "version "+version, nil)}
+
+	library, err := ort.Library()
+	if err == nil {
+		var v string
+		if v, err = ort.Version(); err == nil {
+			library = v + " at " + library
+		}
+	}
+	checks = append(checks, judge("onnxruntime", library, err), cudaCheck())
+
+	walls, err := sandbox.Enforced(ctx)
+	sandboxed := judge("sandbox", walls.String(), err)
+	if err == nil && !walls.Complete() {
+		sandboxed.State = "warning"
+	}
+	checks = append(checks, sandboxed, diskCheck())
+
+	detail, err := reconstructPhantom(ctx, device)
+	return append(checks, judge("phantom", detail, err))
+}
+
+// cudaCheck says whether the CUDA provider works; a machine without one is not broken.
+func cudaCheck() check {
+	b := newBuilder(recon.Recipe{Methods: []string{"unet"}}, ort.Options{Device: ort.CUDA})
+	defer b.close()
+	if _, err := b.methods(); err != nil {
+		return check{"cuda", "warning", "not used: ONNX Runtime has no CUDA provider that works here: " + lastSentence(err.Error())}
+	}
+	return check{"cuda", "ok", "the networks run on the GPU"}
+}
+
+// lastSentence drops the chain of locations in the runtime's source that precedes what went wrong.
+func lastSentence(s string) string {
+	s = strings.TrimSpace(s)
+	if i := strings.LastIndex(s, " : "); i >= 0 {
+		s = s[i+3:]
+	}
+	return s
+}
+
+// diskCheck warns below 5 GB, the least that holds a few scans with their results.
+func diskCheck() check {
+	const least = 5 << 30
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(os.TempDir(), &s); err != nil {
+		return check{"disk", "failed", err.Error()}
+	}
+	free := int64(s.Bavail) * s.Bsize
+	c := check{"disk", "ok", fmt.Sprintf("%.1f GB free for temporary files", float64(free)/1e9)}
+	if free < least {
+		c.State = "warning"
+	}
+	return c
+}
+
+// reconstructPhantom runs every default method on one small slice and expects CCDF to come closer than zero filling.
+func reconstructPhantom(ctx context.Context, device string) (string, error) {
+	source, err := phantom.Head{Slices: 1, Matrix: 128}.Defaults()
+	if err != nil {
+		return "", err
+	}
+	scan, err := newSimulatedScan(source, phantom.Acquisition{Matrix: 128, Noise: 0.005, PhaseSeed: 1}, recon.Header{Format: "phantom"})
+	if err != nil {
+		return "", err
+	}
+	recipe := recon.DefaultRecipe()
+	recipe.Accel, recipe.ACS, recipe.Sampler, recipe.Steps = 2, 0.1, "noise-free", 3
+	b := newBuilder(recipe, ort.Options{Device: device})
+	defer b.close()
+	methods, err := b.methods()
+	if err != nil {
+		return "", err
+	}
+	p := recon.Pipeline{Scan: scan, Methods: methods, Undersampling: recipe.Undersampling()}
+	rec, err := p.Run(ctx)
+	if err != nil {
+		return "", err
+	}
+	report := recon.NewReport(rec, recon.Software{Version: version})
+	first, last := report.Methods[0], report.Methods[len(report.Methods)-1]
+	if first.Volume == nil || last.Volume == nil || last.Volume.PSNR <= first.Volume.PSNR {
+		return "", errors.New("CCDF did not come closer to the phantom than zero filling: the networks or the runtime give wrong numbers")
+	}
+	return fmt.Sprintf("×2 on %s: %s %.1f dB, %s %.1f dB", last.Device, first.Name, first.Volume.PSNR, last.Name, last.Volume.PSNR), nil
+}
+
+func printChecks(w io.Writer, checks []check, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(checks)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, c := range checks {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", c.State, c.Name, c.Detail)
+	}
+	return t.Flush()
+}

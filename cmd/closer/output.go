@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/closer-mri/closer/dicomio"
+	"github.com/closer-mri/closer/fastmri"
+	"github.com/closer-mri/closer/internal/ort"
+	"github.com/closer-mri/closer/recon"
+)
+
+// output is the directory of one run.
+type output struct {
+	dir    string
+	dicom  dicomio.Options
+	export time.Duration
+	begin  time.Time
+}
+
+// newOutput makes the directory. dated is the date of the study in DICOM, which fastMRI files do not hold: the time the input was
+// written stands for it, so that a second run gives the same files.
+func newOutput(dir string, dated time.Time) (*output, error) {
+	if err := os.MkdirAll(filepath.Join(dir, "reconstruction"), 0o755); err != nil {
+		return nil, fmt.Errorf("make output directory: %w", err)
+	}
+	return &output{dir: dir, begin: time.Now(), dicom: dicomio.Options{Software: "closer " + version, Now: dated}}, nil
+}
+
+func (o *output) path(parts ...string) string {
+	return filepath.Join(append([]string{o.dir}, parts...)...)
+}
+
+// series writes one method's images as DICOM and HDF5, as soon as they exist.
+func (o *output) series(ctx context.Context, rec *recon.Reconstruction, result *recon.Result) error {
+	start := time.Now()
+	defer func() { o.export += time.Since(start) }()
+	name := result.Method.Name
+	if _, err := dicomio.WriteSeries(ctx, o.path("dicom", name), rec, result, o.dicom); err != nil {
+		return fmt.Errorf("write DICOM series %s: %w", name, err)
+	}
+	images := make([][]float32, len(result.Slices))
+	for i, s := range result.Slices {
+		images[i] = s.Magnitude
+	}
+	for _, file := range []string{o.path("reconstruction", name+".h5"), o.path("reconstruction.h5")} {
+		if err := fastmri.WriteReconstruction(file, images, rec.Ny, rec.Nx); err != nil {
+			return fmt.Errorf("write %s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+// finish writes the reference series and the reports.
+func (o *output) finish(ctx context.Context, rec *recon.Reconstruction) (*recon.Report, error) {
+	start := time.Now()
+	if rec.References != nil {
+		if _, err := dicomio.WriteReference(ctx, o.path("dicom", "reference"), rec, o.dicom); err != nil {
+			return nil, fmt.Errorf("write DICOM reference: %w", err)
+		}
+	}
+	rec.Timing.Export = o.export + time.Since(start)
+	rec.Timing.Recon -= o.export // Run's clock includes the series written as they came
+	rec.Timing.Total = time.Since(o.begin)
+	runtime, _ := ort.Version() // "" when no network could run; doctor says why
+	report := recon.NewReport(rec, recon.Software{Version: version, Commit: commit(), ONNXRuntime: runtime})
+	for name, write := range map[string]func(io.Writer) error{
+		"report.json": report.WriteJSON, "report.csv": report.WriteCSV, "report.html": report.WriteHTML,
+	} {
+		if err := writeFile(o.path(name), write); err != nil {
+			return nil, err
+		}
+	}
+	return report, nil
+}
+
+// writeFile writes through a temporary file, so that a reader sees all of it or none.
+func writeFile(path string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer os.Remove(f.Name()) // fails after the rename, as it should
+	err = write(f)
+	for _, then := range []func() error{func() error { return f.Chmod(0o644) }, f.Sync, f.Close, func() error { return os.Rename(f.Name(), path) }} {
+		if err == nil {
+			err = then()
+		}
+	}
+	if err != nil {
+		f.Close()
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// printTable prints what the report says of each method.
+func printTable(w io.Writer, r *recon.Report) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "method\tPSNR dB\tSSIM\tNMSE\tNFE\ts/slice\tDC residual\t")
+	for _, m := range r.Methods {
+		psnr, ssim, nmse := "–", "–", "–"
+		if v := m.Volume; v != nil {
+			psnr, ssim, nmse = fmt.Sprintf("%.2f", v.PSNR), fmt.Sprintf("%.4f", v.SSIM), fmt.Sprintf("%.5f", v.NMSE)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%.2f\t%.1e\t\n", m.Name, psnr, ssim, nmse, m.NFE, m.SecondsPerSlice, m.DCResidual.RMS)
+	}
+	t.Flush()
+	if r.Mask != nil {
+		fmt.Fprintf(w, "measured acceleration %.2f, %d columns, protocol %s, reference %s\n", r.Mask.AccelMeasured, r.Mask.Lines, r.Protocol, r.Reference)
+	}
+	if r.Input.Simulated {
+		fmt.Fprintln(w, "k-space was simulated from images: these figures say nothing about clinical quality")
+	}
+}

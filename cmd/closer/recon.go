@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closer-mri/closer/internal/ort"
+	"github.com/closer-mri/closer/recon"
+)
+
+func reconCommand() *cobra.Command {
+	var recipe recon.Recipe
+	var run runOptions
+	c := &cobra.Command{
+		Use:   "recon INPUT -o DIR",
+		Short: "Reconstruct one fastMRI file: DICOM series, reconstruction.h5 and a report",
+		Long: `Reconstruct one input with every --method and write to DIR:
+  report.json, report.html, report.csv   PSNR, SSIM, NMSE where a reference exists; data consistency; timing
+  reconstruction.h5                      the last method's images in fastMRI's submission layout
+  reconstruction/<method>.h5             the same for every method
+  dicom/<method>/*.dcm                   one DICOM series a method, and the reference`,
+		Example: "  closer recon scan.h5 -o out --accel 4 --acs 0.08 --method unet --method ccdf",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return reconstruct(cmd.Context(), args[0], recipe, run)
+		},
+	}
+	recipeFlags(c.Flags(), &recipe)
+	c.Flags().StringVarP(&run.out, "output", "o", "", "directory for the results (made when it does not exist)")
+	c.MarkFlagRequired("output")
+	runFlags(c, &run)
+	return c
+}
+
+// runOptions are what a run needs besides its recipe: they do not decide the pixels, except that a device may round differently.
+type runOptions struct {
+	out                 string
+	device              string
+	threads             int
+	scoreFile, unetFile string
+}
+
+func runFlags(c *cobra.Command, o *runOptions) {
+	c.Flags().StringVar(&o.device, "device", ort.Auto, "auto, cpu or cuda")
+	c.Flags().IntVar(&o.threads, "threads", 0, "CPU threads of the networks (default all)")
+	c.Flags().StringVar(&o.scoreFile, "score-network", "", "ONNX file (x, sigma) → denoised, instead of the built-in network")
+	c.Flags().StringVar(&o.unetFile, "unet-network", "", "ONNX file x → image, instead of the built-in network")
+}
+
+func reconstruct(ctx context.Context, input string, recipe recon.Recipe, opt runOptions) error {
+	if err := recipe.Validate(); err != nil {
+		return err
+	}
+	b := newBuilder(recipe, ort.Options{Device: opt.device, Threads: opt.threads})
+	defer b.close()
+	if err := b.replaceNetworks(opt.scoreFile, opt.unetFile); err != nil {
+		return err
+	}
+	methods, err := b.methods()
+	if err != nil {
+		return err
+	}
+	scan, err := open(ctx, input)
+	if err != nil {
+		return err
+	}
+	defer scan.Close()
+	indices, err := recipe.Indices(scan.Header().Slices)
+	if err != nil {
+		return err
+	}
+	file, err := os.Stat(input)
+	if err != nil {
+		return fmt.Errorf("input: %w", err)
+	}
+	out, err := newOutput(opt.out, file.ModTime())
+	if err != nil {
+		return err
+	}
+	pipeline := recon.Pipeline{
+		Scan: scan, Methods: methods, Undersampling: recipe.Undersampling(), Protocol: recipe.Protocol, Slices: indices,
+		Progress: newProgress(os.Stderr).Update,
+		Done:     func(rec *recon.Reconstruction, result *recon.Result) error { return out.series(ctx, rec, result) },
+	}
+	rec, err := pipeline.Run(ctx)
+	if err != nil {
+		return err
+	}
+	report, err := out.finish(ctx, rec)
+	if err != nil {
+		return err
+	}
+	printTable(os.Stdout, report)
+	fmt.Printf("\nreport   %s\nDICOM    %s\nimages   %s\n", out.path("report.html"), out.path("dicom"), out.path("reconstruction.h5"))
+	return nil
+}
+
+// replaceNetworks reads the networks that the user brings.
+func (b *builder) replaceNetworks(scoreFile, unetFile string) error {
+	for path, into := range map[string]*[]byte{scoreFile: &b.scoreFile, unetFile: &b.unetFile} {
+		if path == "" {
+			continue
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("read network: %w", err)
+		}
+		*into = data
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/closer-mri/closer/internal/ort"
+	"github.com/closer-mri/closer/recon"
+	"github.com/closer-mri/closer/score"
+	"github.com/closer-mri/closer/unet"
+)
+
+// Defaults of ccdf, chosen on the validation patient; doc/decisions/001-default-sampler.md has the figures.
+const (
+	defaultSigmaStart = 0.03
+	defaultSigmaEnd   = 0.005
+	defaultSteps      = 20
+	// pocsSigmaMax is where score-POCS starts from noise: far above the images' own deviation, within what the network knows.
+	pocsSigmaMax = 50
+)
+
+var (
+	_ recon.Reconstructor = (*score.CCDF)(nil)
+	_ recon.Reconstructor = (*unet.UNet)(nil)
+	_ score.Initial       = (*unet.UNet)(nil)
+)
+
+// builders makes each method; adding a method is one line here.
+var builders = map[string]func(b *builder) (recon.Method, error){
+	"zero-filled": func(*builder) (recon.Method, error) { return recon.Method{Reconstructor: recon.ZeroFilled{}}, nil },
+	"tv":          func(*builder) (recon.Method, error) { return recon.Method{Reconstructor: recon.TV{}}, nil },
+	"unet":        func(b *builder) (recon.Method, error) { return b.unet(false) },
+	"unet-dc":     func(b *builder) (recon.Method, error) { return b.unet(true) },
+	"ccdf":        (*builder).ccdf,
+	"score-pocs":  (*builder).scorePOCS,
+}
+
+func methodNames() []string { return slices.Sorted(maps.Keys(builders)) }
+
+// builder opens each network once, when the first method needs it.
+type builder struct {
+	recipe    recon.Recipe
+	options   ort.Options
+	scoreFile []byte // ONNX
+	unetFile  []byte // ONNX
+	sessions  map[string]*ort.Session
+}
+
+func newBuilder(r recon.Recipe, opt ort.Options) *builder {
+	return &builder{recipe: r, options: opt, scoreFile: score.Weights, unetFile: unet.Weights, sessions: map[string]*ort.Session{}}
+}
+
+// methods builds every method of the recipe.
+func (b *builder) methods() ([]recon.Method, error) {
+	var out []recon.Method
+	for _, name := range b.recipe.Methods {
+		build, ok := builders[name]
+		if !ok {
+			return nil, recon.Errorf(recon.Invalid, "unknown method %q (have %s)", name, strings.Join(methodNames(), ", "))
+		}
+		m, err := build(b)
+		if err != nil {
+			return nil, fmt.Errorf("method %s: %w", name, err)
+		}
+		m.Name = name
+		if m.Device == "" {
+			m.Device = ort.CPU
+		}
+		out = append(out, m)
+	}
+	return out, nil
+}
+
+func (b *builder) close() {
+	for _, s := range b.sessions {
+		s.Close()
+	}
+}
+
+func (b *builder) session(name string, file []byte) (*ort.Session, error) {
+	if s := b.sessions[name]; s != nil {
+		return s, nil
+	}
+	s, err := ort.Open(file, b.options)
+	if err != nil {
+		return nil, recon.Errorf(recon.Unavailable, "network %s: %w", name, err)
+	}
+	b.sessions[name] = s
+	return s, nil
+}
+
+func (b *builder) unet(consistent bool) (recon.Method, error) {
+	s, err := b.session("unet", b.unetFile)
+	if err != nil {
+		return recon.Method{}, err
+	}
+	return withNetworks(recon.Method{Reconstructor: &unet.UNet{Runner: s, Consistent: consistent}}, named{"unet", s}), nil
+}
+
+func (b *builder) ccdf() (recon.Method, error) {
+	r := b.recipe
+	kind, err := score.Lookup(r.Sampler)
+	if err != nil {
+		return recon.Method{}, recon.Errorf(recon.Invalid, "%w", err)
+	}
+	levels, err := b.levels()
+	if err != nil {
+		return recon.Method{}, recon.Errorf(recon.Invalid, "%w", err)
+	}
+	u, err := b.session("unet", b.unetFile)
+	if err != nil {
+		return recon.Method{}, err
+	}
+	s, err := b.session("score", b.scoreFile)
+	if err != nil {
+		return recon.Method{}, err
+	}
+	return withNetworks(recon.Method{
+		Sampler: r.Sampler, T0: r.T0, NumScales: scales(r, r.T0 != 0), SigmaStart: levels[0], Steps: len(levels) - 1, Seed: r.Seed,
+		Reconstructor: &score.CCDF{
+			Initial: &unet.UNet{Runner: u}, Denoiser: &score.Network{Runner: s}, Kind: kind, Sigmas: levels, Lambda: 1, Seed: r.Seed,
+		},
+	}, named{"unet", u}, named{"score", s}), nil
+}
+
+// levels are the noise levels of ccdf: the paper's short end of a long schedule when t0 is given, else a geometric descent.
+func (b *builder) levels() ([]float64, error) {
+	r := b.recipe
+	if r.T0 != 0 {
+		schedule := score.DefaultSchedule
+		schedule.N = scales(r, true)
+		return schedule.Sigmas(r.T0)
+	}
+	start, steps := defaultSigmaStart, defaultSteps
+	if r.SigmaStart != 0 {
+		start = r.SigmaStart
+	}
+	if r.Steps != 0 {
+		steps = r.Steps
+	}
+	return score.Geometric(start, min(start, defaultSigmaEnd), steps)
+}
+
+func (b *builder) scorePOCS() (recon.Method, error) {
+	s, err := b.session("score", b.scoreFile)
+	if err != nil {
+		return recon.Method{}, err
+	}
+	const sampler = "predictor-corrector"
+	kind, err := score.Lookup(sampler)
+	if err != nil {
+		return recon.Method{}, err
+	}
+	n := scales(b.recipe, true)
+	levels, err := score.Schedule{SigmaMin: score.DefaultSchedule.SigmaMin, SigmaMax: pocsSigmaMax, N: n}.Sigmas(1)
+	if err != nil {
+		return recon.Method{}, recon.Errorf(recon.Invalid, "%w", err)
+	}
+	return withNetworks(recon.Method{
+		Sampler: sampler, T0: 1, NumScales: n, SigmaStart: levels[0], Steps: n, Seed: b.recipe.Seed,
+		Reconstructor: &score.CCDF{Denoiser: &score.Network{Runner: s}, Kind: kind, Sigmas: levels, Lambda: 1, Seed: b.recipe.Seed},
+	}, named{"score", s}), nil
+}
+
+// scales is the number of levels of the whole schedule, 0 when the method has none.
+func scales(r recon.Recipe, used bool) int {
+	switch {
+	case !used:
+		return 0
+	case r.NumScales != 0:
+		return r.NumScales
+	default:
+		return score.DefaultSchedule.N
+	}
+}
+
+type named struct {
+	name string
+	*ort.Session
+}
+
+// withNetworks completes a method with the identity, device and clock of its networks.
+func withNetworks(m recon.Method, networks ...named) recon.Method {
+	for _, n := range networks {
+		m.Models = append(m.Models, recon.Model{Name: n.name, SHA256: n.SHA256()})
+		m.Device = n.Device()
+	}
+	m.NetworkTime = func() (sum time.Duration) {
+		for _, n := range networks {
+			sum += n.Spent()
+		}
+		return sum
+	}
+	return m
+}

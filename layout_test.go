@@ -1,0 +1,68 @@
+package closer_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/closer-mri/closer"
+
+// allowed is the architecture: which packages of this module each package may import. A package that is not listed fails.
+var allowed = map[string][]string{
+	"kspace":           nil,
+	"score":            {"kspace"},
+	"unet":             {"kspace"},
+	"recon":            {"kspace"},
+	"internal/ort":     nil,
+	"internal/sandbox": nil,
+	"internal/phantom": {"kspace"},
+	"internal/testkit": {"kspace", "recon"},
+	"fastmri":          {"kspace", "recon", "internal/sandbox"},
+	"dicomio":          {"kspace", "recon", "internal/sandbox"},
+	"cmd/closer":       {"kspace", "score", "unet", "recon", "internal/ort", "internal/sandbox", "internal/phantom", "fastmri", "dicomio"},
+}
+
+func TestImportsFollowTheLayout(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && p != "." || d.Name() == "node_modules") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(p, ".go") || strings.HasSuffix(p, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), p, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(path.Dir(p))
+		may, known := allowed[pkg]
+		if !known {
+			t.Errorf("%s: package %s is not in the layout", p, pkg)
+		}
+		seen[pkg] = true
+		for _, spec := range file.Imports {
+			if imported, ours := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), module+"/"); ours && !slices.Contains(may, imported) {
+				t.Errorf("%s: %s may not import %s", p, pkg, imported)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range allowed {
+		if !seen[pkg] {
+			t.Errorf("the layout lists %s, which has no Go files", pkg)
+		}
+	}
+}
