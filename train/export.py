@@ -1,0 +1,135 @@
+"""Write a trained network as ONNX:  python -m train.export score|unet --checkpoint RUN/last.pt --out score/score.onnx
+
+The graph is written node by node: Conv, Relu, Add, DepthToSpace and the few of the preconditioning, with batch, height and
+width left open. Weights are stored as fp16 with a cast, which halves the file; runtimes fold the cast when they load it. The
+file is then run against PyTorch and must agree.
+"""
+import argparse
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from .networks import SIGMA_DATA, Initialiser, Score
+
+
+class Graph:
+    """Collects nodes and fp16 weights; every method returns the name of its result."""
+
+    def __init__(self):
+        self.nodes, self.weights, self.n = [], [], 0
+
+    def op(self, kind: str, *inputs: str, **attributes) -> str:
+        self.n += 1
+        self.nodes.append(helper.make_node(kind, list(inputs), [f"{kind}_{self.n}"], **attributes))
+        return f"{kind}_{self.n}"
+
+    def weight(self, value) -> str:
+        self.n += 1
+        array = np.asarray(value.detach() if torch.is_tensor(value) else value, np.float16)
+        self.weights.append(numpy_helper.from_array(array, f"w{self.n}"))
+        return self.op("Cast", f"w{self.n}", to=TensorProto.FLOAT)
+
+    def constant(self, value, dtype=np.float32) -> str:
+        self.n += 1
+        self.weights.append(numpy_helper.from_array(np.asarray(value, dtype), f"c{self.n}"))
+        return f"c{self.n}"
+
+    def conv(self, layer, x: str) -> str:
+        return self.op("Conv", x, self.weight(layer.weight), self.weight(layer.bias), kernel_shape=list(layer.kernel_size),
+                       strides=list(layer.stride), pads=list(layer.padding) * 2)
+
+    def linear(self, layer, x: str) -> str:
+        return self.op("Gemm", x, self.weight(layer.weight), self.weight(layer.bias), transB=1)
+
+    def shuffle(self, x: str) -> str:
+        return self.op("DepthToSpace", x, blocksize=2, mode="CRD")
+
+    def block(self, block, x: str) -> str:
+        return self.op("Add", x, self.conv(block.second, self.op("Relu", self.conv(block.first, self.op("Relu", x)))))
+
+
+def res_unet(g: Graph, net, x: str, level: str | None = None) -> str:
+    """Mirrors networks.ResUNet.forward line by line."""
+    h = g.conv(net.stem, x)
+    skips = []
+    for i, blocks in enumerate(net.encoder):
+        if i > 0:
+            skips.append(h)
+            h = g.conv(net.down[i - 1], h)
+        if level is not None:
+            bias = g.linear(net.levels[i], g.op("Relu", g.linear(net.embed, level)))
+            h = g.op("Add", h, g.op("Unsqueeze", bias, g.constant([2, 3], np.int64)))
+        for block in blocks:
+            h = g.block(block, h)
+    for i in reversed(range(len(net.decoder))):
+        h = g.op("Add", g.shuffle(g.conv(net.up[i], h)), skips[i])
+        for block in net.decoder[i]:
+            h = g.block(block, h)
+    return g.shuffle(g.conv(net.head, g.op("Relu", h)))
+
+
+def score_graph(g: Graph, model: Score) -> str:
+    """Mirrors networks.Score.forward."""
+    s = g.op("Unsqueeze", "sigma", g.constant([1, 2, 3], np.int64))
+    total = g.op("Add", g.op("Mul", s, s), g.constant(SIGMA_DATA**2))
+    root = g.op("Sqrt", total)
+    level = g.op("Mul", g.op("Log", g.op("Unsqueeze", "sigma", g.constant([1], np.int64))), g.constant(0.25))
+    out = res_unet(g, model.net, g.op("Div", "x", root), level)
+    skip = g.op("Mul", "x", g.op("Div", g.constant(SIGMA_DATA**2), total))
+    return g.op("Add", skip, g.op("Mul", out, g.op("Div", g.op("Mul", s, g.constant(SIGMA_DATA)), root)))
+
+
+def to_onnx(model, name: str) -> bytes:
+    g = Graph()
+    images = ["n", 2, "ny", "nx"]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, images)]
+    if isinstance(model, Score):
+        inputs.append(helper.make_tensor_value_info("sigma", TensorProto.FLOAT, ["n"]))
+        result = score_graph(g, model)
+    else:
+        result = g.op("Add", "x", res_unet(g, model.net, "x"))
+    g.nodes.append(helper.make_node("Identity", [result], ["denoised"]))
+    output = helper.make_tensor_value_info("denoised", TensorProto.FLOAT, images)
+    graph = helper.make_graph(g.nodes, name, inputs, [output], g.weights)
+    file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="closer")
+    onnx.checker.check_model(file)
+    return file.SerializeToString()
+
+
+@torch.no_grad()
+def check(model, data: bytes):
+    """ONNX Runtime and PyTorch must agree on odd shapes and batches; fp16 weights are rounded in the model first."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    for n, ny, nx in ((1, 64, 96), (3, 48, 32)):
+        x, sigma = torch.randn(n, 2, ny, nx), torch.logspace(-2.5, 1.5, n)
+        feed = {"x": x.numpy(), "sigma": sigma.numpy()} if isinstance(model, Score) else {"x": x.numpy()}
+        want = model(x, sigma) if isinstance(model, Score) else model(x)
+        got = torch.from_numpy(session.run(None, feed)[0])
+        difference = float((got - want).norm() / want.norm())
+        if difference > 1e-5:
+            raise SystemExit(f"ONNX and PyTorch differ by {difference:.2e} on {(n, ny, nx)}")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("network", choices=("score", "unet"))
+    p.add_argument("--checkpoint", type=Path, required=True)
+    p.add_argument("--out", type=Path, required=True)
+    args = p.parse_args()
+    model = (Score() if args.network == "score" else Initialiser()).eval()
+    model.load_state_dict(torch.load(args.checkpoint, map_location="cpu", weights_only=True)["average"])
+    model.half().float()
+    data = to_onnx(model, args.network)
+    check(model, data)
+    args.out.write_bytes(data)
+    print(f"{args.out}: {len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}")
+
+
+if __name__ == "__main__":
+    main()

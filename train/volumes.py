@@ -1,0 +1,63 @@
+"""Write slices of a split as a fastMRI-layout volume:  python -m train.volumes --split test --group openms --out DIR
+
+k-space is forward-simulated from magnitude images: phase encode along an axis the scanner did not filter, zero phase (the
+papers' protocol) or a random smooth phase, complex noise. The reference is the noise-free magnitude. The files say that they
+are simulated; closer validate and train.evaluate read them.
+"""
+import argparse
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+
+from .data import Slices
+from .physics import fft2c, smooth_phase
+
+HEADER = """<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><encoding>
+<encodedSpace><matrixSize><x>{n}</x><y>{n}</y><z>1</z></matrixSize><fieldOfView_mm><x>220</x><y>220</y><z>5</z></fieldOfView_mm></encodedSpace>
+<reconSpace><matrixSize><x>{n}</x><y>{n}</y><z>1</z></matrixSize><fieldOfView_mm><x>220</x><y>220</y><z>5</z></fieldOfView_mm></reconSpace>
+<trajectory>cartesian</trajectory></encoding></ismrmrdHeader>"""
+
+
+def volume(slices: Slices, count: int, phase: bool, noise: float, seed: int):
+    """(k-space (count, n, n) complex64, reference (count, n, n) float32), evenly spaced slices, nearly empty ends left out."""
+    full = [i for i in range(len(slices)) if (slices.magnitude(i) > 0.1).mean() > 0.1]
+    chosen = [full[i] for i in np.linspace(0, len(full) - 1, min(count, len(full))).astype(int)]
+    reference = np.stack([slices.magnitude(i) for i in chosen])
+    rng = np.random.default_rng(seed)
+    phases = np.stack([smooth_phase(*x.shape, rng) if phase else np.ones_like(x) for x in reference])
+    k = fft2c(torch.from_numpy((reference * phases).astype(np.complex64))).numpy()
+    k += (noise * (rng.standard_normal(k.shape) + 1j * rng.standard_normal(k.shape))).astype(np.complex64)
+    return k.astype(np.complex64), reference
+
+
+def write(path: Path, k: np.ndarray, reference: np.ndarray):
+    with h5py.File(path, "w") as f:
+        f["kspace"] = k
+        f["reconstruction_esc"] = reference
+        f["ismrmrd_header"] = HEADER.format(n=k.shape[-1])
+        f.attrs.update(acquisition="SIMULATED", max=float(reference.max()), norm=float(np.linalg.norm(reference)),
+                       patient_id="simulated", simulated=1)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--data", type=Path, default=Path("../shared/data/slices"))
+    p.add_argument("--split", default="test")
+    p.add_argument("--group", default="openms")
+    p.add_argument("--slices", type=int, default=12)
+    p.add_argument("--noise", type=float, default=0.005, help="std per channel; 1.0 is bright tissue")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--out", type=Path, required=True)
+    args = p.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    slices = Slices(args.data, args.split, (args.group,))
+    for phase in (False, True):
+        path = args.out / f"{args.split}_{args.group}_{'phase' if phase else 'zerophase'}.h5"
+        write(path, *volume(slices, args.slices, phase, args.noise, args.seed))
+        print(path)
+
+
+if __name__ == "__main__":
+    main()
