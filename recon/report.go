@@ -49,9 +49,11 @@ type ReportTiming struct {
 	Total  Number `json:"total"`
 }
 
-// NewReport measures rec and describes it. Metrics are computed when rec has references and are absent otherwise. The report keeps
-// rec for its pictures. NewReport panics when the numbers of slices or pixels in rec contradict each other.
+// NewReport measures rec and describes it. Metrics are computed when rec has references and are absent otherwise; references that do
+// not fit the images, which only a file can bring about, are left out with a note. The report keeps rec for its pictures. NewReport
+// panics when the results in rec contradict each other.
 func NewReport(rec *Reconstruction, sw Software) *Report {
+	rec, note := withUsableReference(rec)
 	r := &Report{
 		Schema:    ReportSchemaID,
 		Input:     reportInput(rec),
@@ -66,6 +68,9 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 		},
 		rec: rec,
 	}
+	if note != "" {
+		r.Notes = append(r.Notes, note)
+	}
 	if rec.References != nil {
 		r.Reference = cmp.Or(rec.Header.Reference, "unnamed")
 	}
@@ -76,6 +81,19 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 		r.Methods = append(r.Methods, methodReport(rec, &rec.Results[i]))
 	}
 	return r
+}
+
+// withUsableReference returns rec, or a copy without references and a note when they do not fit the images.
+func withUsableReference(rec *Reconstruction) (*Reconstruction, string) {
+	if rec.References == nil {
+		return rec, ""
+	}
+	if len(rec.References) == len(rec.Indices) && checkVolumes(rec.References, rec.References, rec.Ny, rec.Nx) == nil {
+		return rec, ""
+	}
+	c := *rec
+	c.References = nil
+	return &c, "The reference in the file does not have the size of the reconstructed images, so there are no metrics."
 }
 
 // WithoutTimings returns a copy of r with every field that depends on the clock set to 0, for comparing runs.

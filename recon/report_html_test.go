@@ -149,6 +149,9 @@ func TestWriteHTML(t *testing.T) {
 			t.Errorf("page lacks %q", want)
 		}
 	}
+	if n := strings.Count(page, strings.Repeat("ab", 32)); n != 1 {
+		t.Errorf("a network of two methods is listed %d times, want once", n)
+	}
 	// Slice 16 is the best, 17 the worst, 18 in the middle: each a reference and three methods with error maps; and one color bar.
 	if n := count(all, "img"); n != 3*(1+3*2)+1 {
 		t.Errorf("%d pictures, want %d", n, 3*(1+3*2)+1)

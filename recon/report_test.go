@@ -237,6 +237,26 @@ func TestReportWithoutReference(t *testing.T) {
 	}
 }
 
+// References that do not fit are no reference: no metrics, no error maps, and a note.
+func TestReportOfUnfitReference(t *testing.T) {
+	for name, references := range map[string][][]float32{
+		"fewer slices": sample().References[:3],
+		"empty":        {},
+		"other size":   {make([]float32, 9), make([]float32, 9), make([]float32, 9), make([]float32, 9)},
+		"one missing":  {sample().References[0], nil, sample().References[2], sample().References[3]},
+	} {
+		rec := sample()
+		rec.References = references
+		r := NewReport(rec, Software{})
+		if r.Reference != NoReference || r.Methods[0].Volume != nil || len(r.Notes) != 1 || validate(t, jsonOf(t, r)) != nil {
+			t.Errorf("%s: reference %q, notes %q, volume %v", name, r.Reference, r.Notes, r.Methods[0].Volume)
+		}
+		if page := htmlOf(t, r); strings.Contains(withoutPictures(page), "Error maps") || !strings.Contains(page, "does not have the size") {
+			t.Errorf("%s: page shows errors or lacks the note", name)
+		}
+	}
+}
+
 // Timings are all that two runs of one recipe differ in.
 func TestReportIsDeterministicButForTimings(t *testing.T) {
 	a, b := sample(), sample()
