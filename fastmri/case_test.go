@@ -2,6 +2,7 @@ package fastmri
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,11 +36,14 @@ func small(t testing.TB) string {
 	return path
 }
 
-// readAll opens path and reads every slice.
-func readAll(t testing.TB, path string) (h recon.Header, slices []recon.Slice, usage sandbox.Usage, err error) {
+// readAll opens path and reads every slice, each step within wall.
+func readAll(t testing.TB, path string, wall time.Duration) (h recon.Header, slices []recon.Slice, usage sandbox.Usage, err error) {
 	t.Helper()
-	scan, err := OpenLimited(t.Context(), path, sandbox.Limits{Memory: testMemory, Wall: 20 * time.Second})
+	scan, err := open(t.Context(), path, sandbox.Limits{Memory: testMemory, Wall: wall})
 	if err != nil {
+		if scan != nil {
+			usage = scan.Usage()
+		}
 		return h, nil, usage, err
 	}
 	h = scan.Header()
@@ -138,14 +142,14 @@ func TestCases(t *testing.T) {
 	}
 	files, _ := filepath.Glob(dir + "/*.h5")
 	seen := 0
-	_, plainSlices, _, err := readAll(t, filepath.Join(dir, "ok_plain.h5"))
+	_, plainSlices, _, err := readAll(t, filepath.Join(dir, "ok_plain.h5"), 20*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range files {
 		name := strings.TrimSuffix(filepath.Base(path), ".h5")
 		t.Run(name, func(t *testing.T) {
-			h, slices, usage, err := readAll(t, path)
+			h, slices, usage, err := readAll(t, path, 20*time.Second)
 			if secret := leaks(h, slices, err); secret != "" {
 				t.Errorf("leaks %q", secret)
 			}
@@ -158,7 +162,7 @@ func TestCases(t *testing.T) {
 			}
 			seen++
 			if recon.CodeOf(err) != recon.Invalid || !strings.HasPrefix(err.Error(), wants[name]) || wants[name] == "" {
-				t.Errorf("got %s: %q, want %q", recon.CodeOf(err), err, wants[name])
+				t.Errorf("got %s: %q (%v), want %q", recon.CodeOf(err), err, errors.Unwrap(err), wants[name])
 			}
 			if strings.Contains(err.Error(), dir) {
 				t.Errorf("message holds the path: %v", err)

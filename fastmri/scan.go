@@ -45,6 +45,15 @@ func Open(ctx context.Context, path string) (recon.Scan, error) {
 
 // OpenLimited is Open with other limits on the reader than the defaults of package sandbox.
 func OpenLimited(ctx context.Context, path string, limits sandbox.Limits) (*Scan, error) {
+	s, err := open(ctx, path, limits)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// open is OpenLimited. With an error about the content it returns the closed scan too, so that tests can ask for its Usage.
+func open(ctx context.Context, path string, limits sandbox.Limits) (*Scan, error) {
 	file, err := openRegular(path)
 	if err != nil {
 		return nil, err
@@ -71,7 +80,7 @@ func OpenLimited(ctx context.Context, path string, limits sandbox.Limits) (*Scan
 	}
 	if err != nil {
 		s.Close()
-		return nil, err
+		return s, err
 	}
 	s.header = s.layout.header(d.hex)
 	return s, nil
@@ -131,6 +140,7 @@ func (s *Scan) start(ctx context.Context) error {
 	if err != nil {
 		return translate(err)
 	}
+	s.process = p
 	var l layout
 	err = p.Do(ctx, func(r io.Reader, _ io.Writer) error {
 		description, err := readFrame(r)
@@ -146,7 +156,7 @@ func (s *Scan) start(ctx context.Context) error {
 		p.Close()
 		return translate(err)
 	}
-	s.process, s.layout = p, l
+	s.layout = l
 	return nil
 }
 
@@ -169,8 +179,6 @@ func (s *Scan) ReadSlice(ctx context.Context, i int, dst *recon.Slice) error {
 		return err
 	}
 	l := &s.layout
-	dst.KSpace.Resize(l.Coils, l.Ny, l.Nx)
-	dst.Reference = resize(dst.Reference, l.RefNy*l.RefNx)
 	err := s.process.Do(ctx, func(r io.Reader, w io.Writer) error {
 		if err := binary.Write(w, binary.LittleEndian, uint32(i)); err != nil {
 			return err
@@ -178,6 +186,9 @@ func (s *Scan) ReadSlice(ctx context.Context, i int, dst *recon.Slice) error {
 		if _, err := readFrame(r); err != nil {
 			return err
 		}
+		// Only now is the slice more than a promise of the file.
+		dst.KSpace.Resize(l.Coils, l.Ny, l.Nx)
+		dst.Reference = resize(dst.Reference, l.RefNy*l.RefNx)
 		if _, err := io.ReadFull(r, bytesOf(dst.KSpace.Val)); err != nil {
 			return err
 		}
@@ -283,7 +294,12 @@ func (s *Scan) Close() error {
 }
 
 // Usage returns what the last reader consumed; call it after Close.
-func (s *Scan) Usage() sandbox.Usage { return s.process.Usage() }
+func (s *Scan) Usage() sandbox.Usage {
+	if s.process == nil {
+		return sandbox.Usage{}
+	}
+	return s.process.Usage()
+}
 
 // translate makes errors of the reader ours.
 func translate(err error) error {

@@ -65,7 +65,7 @@ func (p *Process) ended() *Error {
 
 // outOfMemory recognises the last words of the Go runtime, of its C part, its race detector and the C++ library when memory is refused.
 func outOfMemory(stderr string) bool {
-	for _, words := range []string{"out of memory", "cannot allocate memory", "Cannot allocate memory", "failed to allocate",
+	for _, words := range []string{"out of memory", "cannot allocate memory", "Cannot allocate memory", "failed to allocate", "address space collisions",
 		"pthread_create failed", "bad_alloc"} {
 		if strings.Contains(stderr, words) {
 			return true

@@ -1,0 +1,72 @@
+package fastmri
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestParseHeaderTolerates(t *testing.T) {
+	for _, c := range []struct {
+		name, xml string
+		want      protocol
+	}{
+		{"empty", `<ismrmrdHeader/>`, protocol{}},
+		{"not numbers", `<ismrmrdHeader><sequenceParameters><TR>fast</TR><TE>-3</TE><TI>NaN</TI><flipAngle_deg>1e9</flipAngle_deg></sequenceParameters></ismrmrdHeader>`, protocol{}},
+		{"no recon space", `<h xmlns="http://www.ismrm.org/ISMRMRD"><encoding><encodedSpace><matrixSize><x>640</x><y>372</y></matrixSize></encodedSpace></encoding></h>`,
+			protocol{Encoded: Space{X: 640, Y: 372}}},
+		{"another character set", `<?xml version="1.0" encoding="ISO-8859-1"?><h><acquisitionSystemInformation><systemVendor> SIE` + "\xc4" + `MENS` + "\x07" + ` </systemVendor></acquisitionSystemInformation></h>`,
+			protocol{Vendor: "SIEMENS"}},
+		{"second encoding", `<h><encoding><trajectory>cartesian</trajectory></encoding><encoding><trajectory>radial</trajectory></encoding></h>`,
+			protocol{Trajectory: "cartesian"}},
+	} {
+		got, err := parseHeader(c.xml)
+		if err != nil || got != c.want {
+			if c.name == "another character set" && err != nil {
+				continue // encoding/xml refuses bytes that are not UTF-8 and control characters: an error is right too
+			}
+			t.Errorf("%s: got %+v, %v, want %+v", c.name, got, err, c.want)
+		}
+	}
+	for _, text := range []string{"", "MRI", "<ismrmrdHeader>", "<a></b>"} {
+		if _, err := parseHeader(text); err == nil {
+			t.Errorf("%q: no error", text)
+		}
+	}
+}
+
+// The parser takes any text, and whatever it returns is bounded, finite and printable. What formatHeader writes, it reads back.
+func FuzzParseHeader(f *testing.F) {
+	f.Add(formatHeader(protocol{Encoded: Space{640, 368, 1, 460, 264.5, 3}, Recon: Space{320, 320, 1, 230, 230, 3}, Vendor: "A & <B>", Field: 3, TR: 9000, TE: 90}, 4, 12))
+	f.Add(`<ismrmrdHeader><encoding><encodedSpace><matrixSize><x>99999999999</x></matrixSize></encodedSpace></encoding></ismrmrdHeader>`)
+	f.Add(`<a>` + strings.Repeat("<encoding>", 500))
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := parseHeader(text)
+		if err != nil {
+			return
+		}
+		for _, s := range []Space{p.Encoded, p.Recon} {
+			for _, n := range []int{s.X, s.Y, s.Z} {
+				if n < 0 || n > maxExtent {
+					t.Errorf("matrix %+v", s)
+				}
+			}
+			for _, v := range []float64{s.FOVx, s.FOVy, s.FOVz, p.Field, p.TR, p.TE, p.TI, p.Flip} {
+				if !(v >= 0) || math.IsInf(v, 0) {
+					t.Errorf("value %g", v)
+				}
+			}
+		}
+		for _, s := range []string{p.Vendor, p.Model, p.Trajectory} {
+			if len(s) > 64 || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+				t.Errorf("text %q", s)
+			}
+		}
+		p.Trajectory, p.Encoded.Z, p.Recon.Z = "cartesian", max(p.Encoded.Z, 1), max(p.Recon.Z, 1)
+		again, err := parseHeader(formatHeader(p, 1, 1))
+		p.Vendor, p.Model = strings.TrimSpace(p.Vendor), strings.TrimSpace(p.Model)
+		if err != nil || again != p {
+			t.Errorf("round trip: got %+v, %v, want %+v", again, err, p)
+		}
+	})
+}
