@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -120,6 +121,7 @@ func (b *builder) ccdf() (recon.Method, error) {
 	}
 	return withNetworks(recon.Method{
 		Sampler: r.Sampler, T0: r.T0, NumScales: scales(r, r.T0 != 0), SigmaStart: levels[0], Steps: len(levels) - 1, Seed: r.Seed,
+		Theory: theory(levels, kind),
 		Reconstructor: &score.CCDF{
 			Initial: &unet.UNet{Runner: u}, Denoiser: &score.Network{Runner: s}, Kind: kind, Sigmas: levels, Lambda: 1, Seed: r.Seed,
 		},
@@ -163,6 +165,12 @@ func (b *builder) scorePOCS() (recon.Method, error) {
 		Sampler: sampler, T0: 1, NumScales: n, SigmaStart: levels[0], Steps: n, Seed: b.recipe.Seed,
 		Reconstructor: &score.CCDF{Denoiser: &score.Network{Runner: s}, Kind: kind, Sigmas: levels, Lambda: 1, Seed: b.recipe.Seed},
 	}, named{"score", s}), nil
+}
+
+// theory is what theorem 1 of the CCDF paper says before the run.
+func theory(levels []float64, kind score.Kind) *recon.Theory {
+	lambda := score.Contraction(levels, kind.Stochastic)
+	return &recon.Theory{Lambda: recon.Number(lambda), InitialErrorFactor: recon.Number(math.Pow(lambda, 2*float64(len(levels)-1)))}
 }
 
 // scales is the number of levels of the whole schedule, 0 when the method has none.
