@@ -1,0 +1,185 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"gocloud.dev/blob"
+	_ "gocloud.dev/blob/memblob" // mem://
+	_ "gocloud.dev/blob/s3blob"  // s3://
+	"gocloud.dev/gcerrors"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// bucket keeps content in object storage, with the keys that dir has as paths. Storage of that kind shows an object only when all
+// of it is there and durable.
+type bucket struct {
+	objects *blob.Bucket
+	opts    BlobOptions
+}
+
+func openBucket(ctx context.Context, place string, opts BlobOptions) (*bucket, error) {
+	objects, err := blob.OpenBucket(ctx, place)
+	if err != nil { // its text could repeat a credential of the address
+		return nil, &recon.Error{Code: recon.Invalid, Message: "the address of the object storage is wrong", Cause: err}
+	}
+	if opts.Spool == "" {
+		opts.Spool = os.TempDir()
+	}
+	return &bucket{objects: objects, opts: opts}, nil
+}
+
+func (b *bucket) Close() error { return b.objects.Close() }
+
+// Put keeps the content on a disk of ours first: its key is its digest, and content that ends early must not be stored.
+func (b *bucket) Put(ctx context.Context, r io.Reader) (recon.Blob, error) {
+	spool, err := os.CreateTemp(b.opts.Spool, "closer-put-")
+	if err != nil {
+		return recon.Blob{}, stored(err)
+	}
+	defer spool.Close()
+	if err := os.Remove(spool.Name()); err != nil { // the file lives on without a name, until it is closed
+		return recon.Blob{}, err
+	}
+	content, err := digest(ctx, spool, r)
+	if err != nil {
+		return recon.Blob{}, err
+	}
+	key := contentKey(content.SHA256)
+	switch attributes, err := b.objects.Attributes(ctx, key); {
+	case err == nil && attributes.Size == content.Size:
+		return content, nil
+	case err != nil && gcerrors.Code(err) != gcerrors.NotFound:
+		return recon.Blob{}, b.failed("look for content", err)
+	}
+	if _, err := spool.Seek(0, io.SeekStart); err != nil {
+		return recon.Blob{}, err
+	}
+	if err := b.write(ctx, key, spool, false); err != nil {
+		return recon.Blob{}, b.failed("store content", err)
+	}
+	return content, nil
+}
+
+func (b *bucket) write(ctx context.Context, key string, r io.Reader, once bool) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w, err := b.objects.NewWriter(ctx, key, &blob.WriterOptions{ContentType: "application/octet-stream", IfNotExist: once})
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(w, r); err != nil {
+		cancel() // Close would store what was copied so far
+		return errors.Join(err, w.Close())
+	}
+	return w.Close()
+}
+
+func (b *bucket) Open(ctx context.Context, sha256 string) (io.ReadCloser, error) {
+	key := contentKey(sha256)
+	if key == "" {
+		return nil, noContent()
+	}
+	r, err := b.objects.NewReader(ctx, key, nil)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil, noContent()
+	} else if err != nil {
+		return nil, b.failed("open content", err)
+	}
+	return newVerified(r, sha256), nil
+}
+
+func (b *bucket) Delete(ctx context.Context, sha256 string) error {
+	key := contentKey(sha256)
+	if key == "" {
+		return nil
+	}
+	if err := b.objects.Delete(ctx, key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+		return b.failed("delete content", err)
+	}
+	return nil
+}
+
+func (b *bucket) PutPiece(ctx context.Context, name string, data []byte) error {
+	if err := checkPiece(name); err != nil {
+		return err
+	}
+	key := "pieces/" + name
+	// Asked first, because not every storage knows conditional writes. Two writers at the same time write the same: a piece is a
+	// function of its name.
+	if exists, err := b.objects.Exists(ctx, key); err != nil {
+		return b.failed("look for a piece", err)
+	} else if exists {
+		return nil
+	}
+	switch err := b.write(ctx, key, bytes.NewReader(data), true); gcerrors.Code(err) {
+	case gcerrors.OK, gcerrors.FailedPrecondition:
+		return nil
+	case gcerrors.Unimplemented:
+		return b.failed("store a piece", b.write(ctx, key, bytes.NewReader(data), false))
+	default:
+		return b.failed("store a piece", err)
+	}
+}
+
+func (b *bucket) Piece(ctx context.Context, name string) ([]byte, error) {
+	if checkPiece(name) != nil {
+		return nil, noPiece()
+	}
+	data, err := b.objects.ReadAll(ctx, "pieces/"+name)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil, noPiece()
+	}
+	return data, b.failed("read a piece", err)
+}
+
+func (b *bucket) DeletePieces(ctx context.Context, prefix string) error {
+	if err := checkPrefix(prefix); err != nil {
+		return err
+	}
+	pieces := b.objects.List(&blob.ListOptions{Prefix: "pieces/" + prefix})
+	for {
+		object, err := pieces.Next(ctx)
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = b.objects.Delete(ctx, object.Key)
+		}
+		if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+			return b.failed("delete pieces", err)
+		}
+	}
+}
+
+func (b *bucket) Ready(ctx context.Context) error {
+	if err := b.opts.checkFree(b.opts.Spool); err != nil {
+		return err
+	}
+	if ok, err := b.objects.IsAccessible(ctx); err != nil || !ok {
+		return &recon.Error{Code: recon.Unavailable, Message: "the object storage does not answer", Cause: err}
+	}
+	return nil
+}
+
+// failed wraps an error of the storage: one that is for now becomes Unavailable.
+func (b *bucket) failed(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	switch gcerrors.Code(err) {
+	case gcerrors.Unknown, gcerrors.Internal, gcerrors.ResourceExhausted, gcerrors.PermissionDenied, gcerrors.DeadlineExceeded:
+		return &recon.Error{
+			Code: recon.Unavailable, Message: "the object storage does not answer", Cause: fmt.Errorf("%s: %w", what, err),
+		}
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

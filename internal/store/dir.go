@@ -1,0 +1,231 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// dir keeps content in sha256/ab/<hex> and pieces in pieces/ below a directory, which several processes may share. A file gets its
+// name after its bytes are durable, and the name is durable when the call returns: temporary file, fsync, rename, fsync of the
+// directories. (gocloud's own directory store renames but does not fsync.)
+type dir struct {
+	root string
+	opts BlobOptions
+}
+
+const (
+	dirPieces = "pieces"
+	dirTemp   = "tmp"
+	// pieceSuffix is no character of a name, so that there can be a piece "a" beside a piece "a/b".
+	pieceSuffix = "="
+	// tempAge is when a temporary file is taken for one of a process that crashed.
+	tempAge = 24 * time.Hour
+)
+
+func openDir(root string, opts BlobOptions) (*dir, error) {
+	d := &dir{root: root, opts: opts}
+	if err := os.MkdirAll(d.path(dirTemp), 0o700); err != nil {
+		return nil, fmt.Errorf("open the blob store: %w", err)
+	}
+	entries, err := os.ReadDir(d.path(dirTemp))
+	if err != nil {
+		return nil, fmt.Errorf("open the blob store: %w", err)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > tempAge {
+			os.Remove(d.path(dirTemp, e.Name()))
+		}
+	}
+	return d, nil
+}
+
+func (d *dir) path(elem ...string) string { return filepath.Join(d.root, filepath.Join(elem...)) }
+
+func (d *dir) Close() error { return nil }
+
+func (d *dir) Put(ctx context.Context, r io.Reader) (blob recon.Blob, err error) {
+	temp, blob, err := d.temp(ctx, r)
+	if err != nil {
+		return recon.Blob{}, err
+	}
+	defer os.Remove(temp) // not there any more unless something went wrong
+	// Renaming over equal content repairs it if the disk had damaged it.
+	if err := d.place(contentKey(blob.SHA256), func(target string) error { return os.Rename(temp, target) }); err != nil {
+		return recon.Blob{}, stored(err)
+	}
+	return blob, nil
+}
+
+// temp writes a durable temporary file and says what is in it.
+func (d *dir) temp(ctx context.Context, r io.Reader) (name string, blob recon.Blob, err error) {
+	f, err := os.CreateTemp(d.path(dirTemp), "put-")
+	if err != nil {
+		return "", blob, stored(err)
+	}
+	blob, err = digest(ctx, f, r)
+	if err == nil {
+		err = stored(f.Sync())
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		os.Remove(f.Name())
+	}
+	return f.Name(), blob, err
+}
+
+// place calls set to give a file its name, and makes the name durable. set sees the directory of the name in place; it may be
+// called again, because DeletePieces of another process removes empty directories.
+func (d *dir) place(name string, set func(target string) error) (err error) {
+	target := d.path(name)
+	for range 10 {
+		if err = os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
+			return err
+		}
+		if err = set(target); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	// Each directory up to the root, because any of them may be new; an fsync without changes costs next to nothing.
+	for parent := path.Dir(name); ; parent = path.Dir(parent) {
+		if err := syncDir(d.path(parent)); err != nil || parent == "." {
+			return err
+		}
+	}
+}
+
+func syncDir(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func (d *dir) Open(ctx context.Context, sha256 string) (io.ReadCloser, error) {
+	key := contentKey(sha256)
+	if key == "" {
+		return nil, noContent()
+	}
+	f, err := os.Open(d.path(key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, noContent()
+	} else if err != nil {
+		return nil, fmt.Errorf("open content: %w", err)
+	}
+	return newVerified(f, sha256), ctx.Err()
+}
+
+func (d *dir) Delete(ctx context.Context, sha256 string) error {
+	key := contentKey(sha256)
+	if key == "" {
+		return nil
+	}
+	if err := os.Remove(d.path(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("delete content: %w", err)
+	}
+	return nil
+}
+
+func (d *dir) PutPiece(ctx context.Context, name string, data []byte) error {
+	if err := checkPiece(name); err != nil {
+		return err
+	}
+	temp, _, err := d.temp(ctx, strings.NewReader(string(data)))
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp)
+	return stored(d.place(path.Join(dirPieces, name+pieceSuffix), func(target string) error {
+		err := os.Link(temp, target) // unlike a rename it leaves alone what is there
+		switch {
+		case errors.Is(err, fs.ErrExist):
+			return nil
+		case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOSYS):
+			// A file system without links. Two writers at the same time write the same: a piece is a function of its name.
+			if _, err := os.Lstat(target); err == nil {
+				return nil
+			}
+			return os.Rename(temp, target)
+		}
+		return err
+	}))
+}
+
+func (d *dir) Piece(ctx context.Context, name string) ([]byte, error) {
+	if checkPiece(name) != nil {
+		return nil, noPiece()
+	}
+	data, err := os.ReadFile(d.path(dirPieces, name+pieceSuffix))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, noPiece()
+	} else if err != nil {
+		return nil, fmt.Errorf("read a piece: %w", err)
+	}
+	return data, ctx.Err()
+}
+
+func (d *dir) DeletePieces(ctx context.Context, prefix string) error {
+	if err := checkPrefix(prefix); err != nil {
+		return err
+	}
+	pieces := d.path(dirPieces)
+	var dirs []string
+	err := filepath.WalkDir(filepath.Join(pieces, prefix[:strings.LastIndex(prefix, "/")+1]), func(p string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed meanwhile, or never there
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(pieces, p)
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			dirs = append(dirs, p)
+		} else if strings.HasPrefix(filepath.ToSlash(name), prefix) {
+			if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("delete pieces: %w", err)
+	}
+	for i := len(dirs) - 1; i >= 0; i-- {
+		if dirs[i] != pieces {
+			os.Remove(dirs[i]) // only if it is empty
+		}
+	}
+	return nil
+}
+
+// Ready finds out by writing.
+func (d *dir) Ready(ctx context.Context) error {
+	if err := d.opts.checkFree(d.root); err != nil {
+		return err
+	}
+	temp, _, err := d.temp(ctx, strings.NewReader("ready?"))
+	if err != nil {
+		return err
+	}
+	os.Remove(temp)
+	return nil
+}

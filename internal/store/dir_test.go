@@ -1,0 +1,136 @@
+package store_test
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/closer-mri/closer/internal/store"
+	"github.com/closer-mri/closer/internal/testkit"
+	"github.com/closer-mri/closer/recon"
+)
+
+func openBlobs(t *testing.T, place string, opts store.BlobOptions) store.Blobs {
+	t.Helper()
+	b, err := store.OpenBlobs(t.Context(), place, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func TestDirectoryBlobs(t *testing.T) {
+	testkit.BlobSuite(t, func(t *testing.T) func() recon.Blobs {
+		root := t.TempDir()
+		return func() recon.Blobs { return openBlobs(t, "file://"+root, store.BlobOptions{}) }
+	})
+}
+
+func TestDirectoryKeepsNothingTemporary(t *testing.T) {
+	root := t.TempDir()
+	b := openBlobs(t, root, store.BlobOptions{})
+	data := []byte("content")
+	for range 2 {
+		if _, err := b.Put(t.Context(), bytes.NewReader(data)); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.PutPiece(t.Context(), "job/piece", data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.Put(t.Context(), io.LimitReader(failing{}, 1)); err == nil {
+		t.Error("put of a broken reader succeeded")
+	}
+	if err := b.Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(filepath.Join(root, "tmp")); err != nil || len(entries) != 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+	// what a crash leaves goes when the store is opened a day later, what is being written stays
+	for name, age := range map[string]time.Duration{"put-crashed": 25 * time.Hour, "put-current": time.Hour} {
+		name = filepath.Join(root, "tmp", name)
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(name, time.Time{}, time.Now().Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	openBlobs(t, root, store.BlobOptions{})
+	if entries, err := os.ReadDir(filepath.Join(root, "tmp")); err != nil || len(entries) != 1 || entries[0].Name() != "put-current" {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, os.ErrClosed }
+
+func TestDamagedContentIsNoticed(t *testing.T) {
+	root := t.TempDir()
+	b := openBlobs(t, root, store.BlobOptions{})
+	data := bytes.Repeat([]byte("content"), 1000)
+	blob, err := b.Put(t.Context(), bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(root, "sha256", blob.SHA256[:2], blob.SHA256)
+	for name, damage := range map[string]func([]byte) []byte{
+		"flipped":   func(d []byte) []byte { d[3000] ^= 1; return d },
+		"truncated": func(d []byte) []byte { return d[:3000] },
+		"longer":    func(d []byte) []byte { return append(d, 0) },
+		"emptied":   func(d []byte) []byte { return nil },
+	} {
+		if err := os.WriteFile(file, damage(bytes.Clone(data)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := b.Open(t.Context(), blob.SHA256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(r); recon.CodeOf(err) != recon.Internal {
+			t.Errorf("%s content gave %v", name, err)
+		}
+		r.Close()
+	}
+	if _, err := b.Put(t.Context(), bytes.NewReader(data)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := b.Open(t.Context(), blob.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("storing the content again did not repair it: %v", err)
+	}
+}
+
+func TestFullDiskIsNotReady(t *testing.T) {
+	for name, opts := range map[string]store.BlobOptions{
+		"bytes":   {MinFreeBytes: 1 << 60},
+		"percent": {MinFreePercent: 100.5},
+	} {
+		for _, place := range []string{t.TempDir(), "mem://"} {
+			if err := openBlobs(t, place, opts).Ready(t.Context()); recon.CodeOf(err) != recon.Unavailable {
+				t.Errorf("%s at %s: %v", name, place, err)
+			}
+		}
+	}
+	if err := openBlobs(t, t.TempDir(), store.BlobOptions{MinFreeBytes: 1, MinFreePercent: 0.001}).Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPlacesThatAreNone(t *testing.T) {
+	for _, place := range []string{"", "ftp://host/x", "file://host/x", "s3://", "gs://bucket"} {
+		if _, err := store.OpenBlobs(t.Context(), place, store.BlobOptions{}); recon.CodeOf(err) != recon.Invalid {
+			t.Errorf("%q: %v", place, err)
+		}
+	}
+}

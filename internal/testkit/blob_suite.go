@@ -1,0 +1,285 @@
+package testkit
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// BlobSuite checks the contract of recon.Blobs. newBlobs makes an empty store and returns a function that opens it, each time as
+// another process would. The cases run in parallel.
+func BlobSuite(t *testing.T, newBlobs func(t *testing.T) (open func() recon.Blobs)) {
+	for name, run := range map[string]func(*testing.T, blobCase){
+		"ContentIsNamedByItsBytes":  contentByName,
+		"ContentThatEndsEarly":      contentEndsEarly,
+		"ContentIsSeekable":         contentSeekable,
+		"DeleteContent":             deleteContent,
+		"EqualContentFromMany":      equalContent,
+		"NamesThatAreNone":          badNames,
+		"PiecesAreWrittenOnce":      piecesOnce,
+		"PieceFromManyIsOneOfThem":  pieceFromMany,
+		"PiecesAreDeletedByPrefix":  piecesByPrefix,
+		"PiecesComeAndGoAtTheSame":  piecesComeAndGo,
+		"ReadyAndContextsRespected": readyAndContexts,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			open := newBlobs(t)
+			run(t, blobCase{T: t, ctx: ctx, b: open(), open: open})
+		})
+	}
+}
+
+type blobCase struct {
+	*testing.T
+	ctx  context.Context
+	b    recon.Blobs
+	open func() recon.Blobs
+}
+
+// content returns n bytes that no other seed gives.
+func content(n int, seed uint64) []byte {
+	data := make([]byte, n)
+	rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}).Read(data)
+	return data
+}
+
+func (c blobCase) put(data []byte) recon.Blob {
+	c.Helper()
+	blob, err := c.b.Put(c.ctx, bytes.NewReader(data))
+	sum := sha256.Sum256(data)
+	if want := (recon.Blob{SHA256: hex.EncodeToString(sum[:]), Size: int64(len(data))}); err != nil || blob != want {
+		c.Fatalf("put gave %v, %v; want %v", blob, err, want)
+	}
+	return blob
+}
+
+func (c blobCase) get(b recon.Blobs, sha256 string) []byte {
+	c.Helper()
+	r, err := b.Open(c.ctx, sha256)
+	c.must(err)
+	data, err := io.ReadAll(r)
+	c.must(errors.Join(err, r.Close()))
+	return data
+}
+
+func (c blobCase) piece(name, want string) {
+	c.Helper()
+	if data, err := c.b.Piece(c.ctx, name); err != nil || string(data) != want {
+		c.Errorf("piece %s is %q, %v; want %q", name, data, err, want)
+	}
+}
+
+func (c blobCase) must(err error) {
+	c.Helper()
+	if err != nil {
+		c.Fatal(err)
+	}
+}
+
+func (c blobCase) code(want recon.Code, err error) {
+	c.Helper()
+	if recon.CodeOf(err) != want {
+		c.Errorf("error %v has code %q, want %q", err, recon.CodeOf(err), want)
+	}
+}
+
+func contentByName(t *testing.T, c blobCase) {
+	for i, n := range []int{0, 1, 100_000, 12 << 20} { // the last is more than one part of an S3 upload
+		data := content(n, uint64(i))
+		blob := c.put(data)
+		for _, b := range []recon.Blobs{c.b, c.open()} {
+			if !bytes.Equal(c.get(b, blob.SHA256), data) {
+				t.Errorf("%d bytes came back different", n)
+			}
+		}
+		c.put(data)
+	}
+	_, err := c.b.Open(c.ctx, strings.Repeat("0", 64))
+	c.code(recon.NotFound, err)
+}
+
+func contentEndsEarly(t *testing.T, c blobCase) {
+	data, broken := content(6<<20, 9), errors.New("the line broke")
+	_, err := c.b.Put(c.ctx, io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken)))
+	if !errors.Is(err, broken) {
+		t.Errorf("put gave %v", err)
+	}
+	sum := sha256.Sum256(data)
+	_, err = c.b.Open(c.ctx, hex.EncodeToString(sum[:]))
+	c.code(recon.NotFound, err)
+}
+
+func contentSeekable(t *testing.T, c blobCase) {
+	data := content(100_000, 3)
+	blob := c.put(data)
+	r, err := c.b.Open(c.ctx, blob.SHA256)
+	c.must(err)
+	defer r.Close()
+	s, ok := r.(io.ReadSeeker)
+	if !ok {
+		t.Fatal("what Open returns cannot seek")
+	}
+	if size, err := s.Seek(0, io.SeekEnd); err != nil || size != blob.Size {
+		t.Errorf("the end is at %d, %v", size, err)
+	}
+	_, err = s.Seek(70_000, io.SeekStart)
+	c.must(err)
+	if tail, err := io.ReadAll(s); err != nil || !bytes.Equal(tail, data[70_000:]) {
+		t.Errorf("the tail came back different, %v", err)
+	}
+	_, err = s.Seek(0, io.SeekStart)
+	c.must(err)
+	if all, err := io.ReadAll(s); err != nil || !bytes.Equal(all, data) {
+		t.Errorf("the whole came back different, %v", err)
+	}
+}
+
+func deleteContent(t *testing.T, c blobCase) {
+	blob := c.put(content(1000, 1))
+	c.must(c.b.Delete(c.ctx, blob.SHA256))
+	c.must(c.b.Delete(c.ctx, blob.SHA256))
+	_, err := c.open().Open(c.ctx, blob.SHA256)
+	c.code(recon.NotFound, err)
+	c.put(content(1000, 1))
+}
+
+func equalContent(t *testing.T, c blobCase) {
+	data := content(300_000, 5)
+	var wg sync.WaitGroup
+	for _, b := range []recon.Blobs{c.b, c.open()} {
+		for range 4 {
+			wg.Go(func() {
+				blob, err := b.Put(c.ctx, bytes.NewReader(data))
+				if err != nil {
+					t.Error(err)
+				} else if !bytes.Equal(c.get(b, blob.SHA256), data) {
+					t.Error("content came back different")
+				}
+			})
+		}
+	}
+	wg.Wait()
+}
+
+func badNames(t *testing.T, c blobCase) {
+	for _, name := range []string{"", "/", "a/", "/a", "a//b", ".", "..", "a/../b", "../x", "a b", "a\\b", "ü", "a\x00", "a=", "a/."} {
+		c.code(recon.Invalid, c.b.PutPiece(c.ctx, name, []byte("x")))
+		_, err := c.b.Piece(c.ctx, name)
+		c.code(recon.NotFound, err)
+	}
+	for _, prefix := range []string{"/", "../", "a/../", "a//", "a b", "=", "./"} {
+		c.code(recon.Invalid, c.b.DeletePieces(c.ctx, prefix))
+	}
+	for _, name := range []string{"", "..", "../../etc/passwd", strings.Repeat("A", 64), strings.Repeat("0", 63)} {
+		_, err := c.b.Open(c.ctx, name)
+		c.code(recon.NotFound, err)
+		c.must(c.b.Delete(c.ctx, name))
+	}
+}
+
+func piecesOnce(t *testing.T, c blobCase) {
+	_, err := c.b.Piece(c.ctx, "job/ccdf/0001")
+	c.code(recon.NotFound, err)
+	c.must(c.b.PutPiece(c.ctx, "job/ccdf/0001", []byte("first")))
+	c.must(c.open().PutPiece(c.ctx, "job/ccdf/0001", []byte("second")))
+	c.piece("job/ccdf/0001", "first")
+	c.must(c.b.PutPiece(c.ctx, "job", nil)) // a name may begin as another does
+	c.piece("job", "")
+	c.piece("job/ccdf/0001", "first")
+}
+
+func pieceFromMany(t *testing.T, c blobCase) {
+	var wg sync.WaitGroup
+	for i, b := range []recon.Blobs{c.b, c.open(), c.b, c.open()} {
+		wg.Go(func() {
+			if err := b.PutPiece(c.ctx, "shared", bytes.Repeat([]byte{byte('a' + i)}, 50_000)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	data, err := c.b.Piece(c.ctx, "shared")
+	c.must(err)
+	if len(data) != 50_000 || len(bytes.Trim(data, string(data[:1]))) != 0 {
+		t.Errorf("the piece is a mixture: %d bytes", len(data))
+	}
+}
+
+func piecesByPrefix(t *testing.T, c blobCase) {
+	names := []string{"job1/a/1", "job1/a/2", "job1/b", "job10/a", "job2/a", "job1.x"}
+	put := func() {
+		for _, name := range names {
+			c.must(c.b.PutPiece(c.ctx, name, []byte(name)))
+		}
+	}
+	put()
+	blob := c.put([]byte("content is no piece"))
+	for prefix, left := range map[string]string{
+		"job1/":    "job10/a job2/a job1.x",
+		"job1/a":   "job1/b job10/a job2/a job1.x",
+		"job1":     "job2/a",
+		"absent/":  strings.Join(names, " "),
+		"job1/a/1": "job1/a/2 job1/b job10/a job2/a job1.x",
+		"job1.":    "job1/a/1 job1/a/2 job1/b job10/a job2/a",
+		"":         "",
+	} {
+		put()
+		c.must(c.b.DeletePieces(c.ctx, prefix))
+		var found []string
+		for _, name := range names {
+			if _, err := c.b.Piece(c.ctx, name); err == nil {
+				found = append(found, name)
+			}
+		}
+		if got := strings.Join(found, " "); got != left {
+			t.Errorf("without %q there is %s, want %s", prefix, got, left)
+		}
+	}
+	c.get(c.b, blob.SHA256)
+}
+
+// piecesComeAndGo stores pieces of one job while those of its neighbours are deleted.
+func piecesComeAndGo(t *testing.T, c blobCase) {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range 30 {
+			if err := c.open().DeletePieces(c.ctx, "job/gone"); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for i := range 30 {
+		c.must(c.b.PutPiece(c.ctx, fmt.Sprintf("job/gone%d/a", i), nil))
+		c.must(c.b.PutPiece(c.ctx, fmt.Sprintf("job/kept%d/a", i), []byte("x")))
+	}
+	wg.Wait()
+	for i := range 30 {
+		c.piece(fmt.Sprintf("job/kept%d/a", i), "x")
+	}
+}
+
+func readyAndContexts(t *testing.T, c blobCase) {
+	c.must(c.b.Ready(c.ctx))
+	blob := c.put([]byte("x"))
+	ctx, cancel := context.WithCancel(c.ctx)
+	cancel()
+	if _, err := c.b.Put(ctx, strings.NewReader("y")); !errors.Is(err, context.Canceled) {
+		t.Errorf("put after the end: %v", err)
+	}
+	c.get(c.b, blob.SHA256)
+}
