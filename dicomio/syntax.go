@@ -82,7 +82,7 @@ func split(file []byte) (syntax, []byte, error) {
 	s, native := syntaxes[name]
 	switch {
 	case name == uid.DeflatedExplicitVRLittleEndian:
-		inflated, err := inflate(file[pos:])
+		inflated, err := inflate(file[pos:], MaxFile)
 		return s, inflated, err
 	case native:
 		return s, file[pos:], nil
@@ -95,14 +95,14 @@ func split(file []byte) (syntax, []byte, error) {
 	}
 }
 
-// inflate expands raw deflate (PS3.5 A.5). It counts before it allocates: a bomb costs time in a sandbox and no memory.
-func inflate(data []byte) ([]byte, error) {
-	n, err := io.Copy(io.Discard, io.LimitReader(flate.NewReader(bytes.NewReader(data)), MaxFile+1))
+// inflate expands raw deflate (PS3.5 A.5) to at most limit bytes. It counts before it allocates: a bomb costs time in a sandbox and no memory.
+func inflate(data []byte, limit int64) ([]byte, error) {
+	n, err := io.Copy(io.Discard, io.LimitReader(flate.NewReader(bytes.NewReader(data)), limit+1))
 	switch {
 	case err != nil:
 		return nil, refuse("the DICOM file's deflated data set is damaged")
-	case n > MaxFile:
-		return nil, refuse("the DICOM file inflates to more than %d MiB", MaxFile>>20)
+	case n > limit:
+		return nil, refuse("the DICOM file inflates to more than %d MiB", limit>>20)
 	}
 	out := make([]byte, n)
 	if _, err := io.ReadFull(flate.NewReader(bytes.NewReader(data)), out); err != nil {
