@@ -19,10 +19,13 @@ type Blobs interface {
 	io.Closer
 }
 
-// BlobOptions bound a blob store. The zero value is usable.
+// DefaultMinFreeBytes is what a blob store wants to find free on its disk.
+const DefaultMinFreeBytes = 1 << 30
+
+// BlobOptions bound a blob store. The zero value is usable: each field says what its zero means.
 type BlobOptions struct {
-	// MinFreeBytes and MinFreePercent are what must be free on the disk for Ready to return nil; 0 is no limit. They apply to
-	// directories, and elsewhere to the disk of Spool.
+	// MinFreeBytes and MinFreePercent are what must be free on the disk for Ready to return nil. They apply to directories, and
+	// elsewhere to the disk of Spool. 0 bytes is DefaultMinFreeBytes, a negative number no limit; 0 percent is no limit.
 	MinFreeBytes   int64
 	MinFreePercent float64
 	// Spool is where S3 and mem keep content while its name is not known yet; "" is the system's directory for temporary files.
@@ -33,7 +36,15 @@ type BlobOptions struct {
 // OpenBlobs opens the store at a place: a directory ("/path", "path" or "file:///path"), S3-compatible storage ("s3://bucket", with
 // the region and, elsewhere than at Amazon, endpoint and use_path_style=true as query; prefix=closer/ keeps to a part of the
 // bucket; credentials as the AWS tools take them), or "mem://", a new empty store in memory.
-func OpenBlobs(ctx context.Context, place string, opts BlobOptions) (Blobs, error) {
+func OpenBlobs(ctx context.Context, place string) (Blobs, error) {
+	return BlobOptions{}.Open(ctx, place)
+}
+
+// Open opens the store at a place, as OpenBlobs does, with these options.
+func (opts BlobOptions) Open(ctx context.Context, place string) (Blobs, error) {
+	if opts.MinFreeBytes == 0 {
+		opts.MinFreeBytes = DefaultMinFreeBytes
+	}
 	scheme, _, isURL := strings.Cut(place, "://")
 	switch {
 	case place == "":

@@ -48,8 +48,8 @@ func stored(err error) error {
 }
 
 // checkFree returns nil when the disk of a directory has as much room as is asked for.
-func (o BlobOptions) checkFree(dir string) error {
-	if o.MinFreeBytes == 0 && o.MinFreePercent == 0 {
+func (opts BlobOptions) checkFree(dir string) error {
+	if opts.MinFreeBytes <= 0 && opts.MinFreePercent <= 0 {
 		return nil
 	}
 	var s unix.Statfs_t
@@ -57,7 +57,7 @@ func (o BlobOptions) checkFree(dir string) error {
 		return &recon.Error{Code: recon.Unavailable, Message: "the disk for files does not answer", Cause: err}
 	}
 	free, percent := int64(s.Bavail)*s.Bsize, 100*float64(s.Bavail)/max(1, float64(s.Blocks))
-	if free < o.MinFreeBytes || percent < o.MinFreePercent {
+	if free < opts.MinFreeBytes || percent < opts.MinFreePercent {
 		return recon.Errorf(recon.Unavailable, "the disk for files is nearly full: %d MB free, %.1f %%", free>>20, percent)
 	}
 	return nil

@@ -115,6 +115,9 @@ func syncDir(name string) error {
 }
 
 func (d *dir) Open(ctx context.Context, sha256 string) (io.ReadCloser, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	key := contentKey(sha256)
 	if key == "" {
 		return nil, noContent()
@@ -125,7 +128,7 @@ func (d *dir) Open(ctx context.Context, sha256 string) (io.ReadCloser, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("open content: %w", err)
 	}
-	return newVerified(f, sha256), ctx.Err()
+	return newVerified(f, sha256), nil
 }
 
 func (d *dir) Delete(ctx context.Context, sha256 string) error {

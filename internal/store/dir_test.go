@@ -13,9 +13,12 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
+// anyDisk lets the tests run where little is free.
+var anyDisk = store.BlobOptions{MinFreeBytes: -1}
+
 func openBlobs(t *testing.T, place string, opts store.BlobOptions) store.Blobs {
 	t.Helper()
-	b, err := store.OpenBlobs(t.Context(), place, opts)
+	b, err := opts.Open(t.Context(), place)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,13 +29,13 @@ func openBlobs(t *testing.T, place string, opts store.BlobOptions) store.Blobs {
 func TestDirectoryBlobs(t *testing.T) {
 	testkit.BlobSuite(t, func(t *testing.T) func() recon.Blobs {
 		root := t.TempDir()
-		return func() recon.Blobs { return openBlobs(t, "file://"+root, store.BlobOptions{}) }
+		return func() recon.Blobs { return openBlobs(t, "file://"+root, anyDisk) }
 	})
 }
 
 func TestDirectoryKeepsNothingTemporary(t *testing.T) {
 	root := t.TempDir()
-	b := openBlobs(t, root, store.BlobOptions{})
+	b := openBlobs(t, root, anyDisk)
 	data := []byte("content")
 	for range 2 {
 		if _, err := b.Put(t.Context(), bytes.NewReader(data)); err != nil {
@@ -61,7 +64,7 @@ func TestDirectoryKeepsNothingTemporary(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	openBlobs(t, root, store.BlobOptions{})
+	openBlobs(t, root, anyDisk)
 	if entries, err := os.ReadDir(filepath.Join(root, "tmp")); err != nil || len(entries) != 1 || entries[0].Name() != "put-current" {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
@@ -73,7 +76,7 @@ func (failing) Read([]byte) (int, error) { return 0, os.ErrClosed }
 
 func TestDamagedContentIsNoticed(t *testing.T) {
 	root := t.TempDir()
-	b := openBlobs(t, root, store.BlobOptions{})
+	b := openBlobs(t, root, anyDisk)
 	data := bytes.Repeat([]byte("content"), 1000)
 	blob, err := b.Put(t.Context(), bytes.NewReader(data))
 	if err != nil {
@@ -129,7 +132,7 @@ func TestFullDiskIsNotReady(t *testing.T) {
 
 func TestPlacesThatAreNone(t *testing.T) {
 	for _, place := range []string{"", "ftp://host/x", "file://host/x", "s3://", "gs://bucket"} {
-		if _, err := store.OpenBlobs(t.Context(), place, store.BlobOptions{}); recon.CodeOf(err) != recon.Invalid {
+		if _, err := store.OpenBlobs(t.Context(), place); recon.CodeOf(err) != recon.Invalid {
 			t.Errorf("%q: %v", place, err)
 		}
 	}
