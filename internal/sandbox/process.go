@@ -48,8 +48,7 @@ func Start(ctx context.Context, task string, input *os.File, limits Limits) (*Pr
 		Args: []string{"closer-sandbox", task},
 		Env: []string{envTask + "=" + task,
 			"GOMAXPROCS=2", "GOTRACEBACK=none", // few threads, short last words
-			"MALLOC_ARENA_MAX=1",       // the C library reserves 64 MiB per arena
-			"GORACE=atexit_sleep_ms=0", // a race-instrumented child would sleep a second before it ends
+			"MALLOC_ARENA_MAX=1", // the C library reserves 64 MiB per arena
 			"LC_ALL=C", "HDF5_USE_FILE_LOCKING=FALSE", "HDF5_PLUGIN_PRELOAD=::"},
 		Dir:        "/",
 		Stdin:      childIn,
