@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -273,4 +274,45 @@ func BenchmarkStart(b *testing.B) {
 		}
 		p.Close()
 	}
+}
+
+// A parent that is killed takes its child along, even one that reads no stdin.
+func TestChildDiesWithParent(t *testing.T) {
+	if os.Getenv("CLOSER_TEST_PARENT") != "" {
+		in, err := os.Open("/proc/self/exe")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := Start(t.Context(), "test.sleep", in, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Printf("child %d\n", p.cmd.Process.Pid)
+		select {}
+	}
+	parent := exec.Command("/proc/self/exe", "-test.run=^TestChildDiesWithParent$")
+	parent.Env = append(os.Environ(), "CLOSER_TEST_PARENT=1")
+	out, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	_, err = fmt.Fscanf(out, "child %d\n", &pid)
+	parent.Process.Kill()
+	parent.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || bytes.Contains(stat, []byte(") Z ")) {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	syscall.Kill(pid, syscall.SIGKILL)
+	t.Error("the child outlived its parent")
 }
