@@ -106,6 +106,8 @@ func hostileFiles(t testing.TB) map[string]struct {
 		"huge value":                {set(tag.ImageType, []string{strings.Repeat("DOE^JANE", 1000)}), "longer than it may be"},
 		"end without a beginning":   {with(0xfe, 0xff, 0x0d, 0xe0, 0, 0, 0, 0), "delimiter"},
 		"sequence without items":    {with(0x08, 0, 0x40, 0x11, 'S', 'Q', 0, 0, 0xff, 0xff, 0xff, 0xff, 0x10, 0, 0x10, 0, 'P', 'N', 0, 0), "not an item"},
+		"item without end":          {with(0, 0x52, 0x29, 0x92, 'S', 'Q', 0, 0, 8, 0, 0, 0, 0xfe, 0xff, 0, 0xe0, 0xff, 0xff, 0xff, 0xff), "truncated"},
+		"sequence without end":      {with(0x08, 0, 0x40, 0x11, 'S', 'Q', 0, 0, 0xff, 0xff, 0xff, 0xff, 0xfe, 0xff, 0, 0xe0, 0, 0, 0, 0), "truncated"},
 		"half a header":             {with(0x08, 0, 0x40), "longer than"},
 		"not deflated":              {append(part10(uid.DeflatedExplicitVRLittleEndian), 0xff, 0xff), "deflated data set is damaged"},
 		"65535 by 65535":            {change(func(c *crafted) { c.replace(tag.Rows, []int{65535}); c.replace(tag.Columns, []int{65535}) }), "12 bytes of pixels"},

@@ -122,6 +122,10 @@ func TestSameInputGivesSameBytes(t *testing.T) {
 				if err != nil || !bytes.Equal(x, y) {
 					t.Errorf("%s file %d differs: %v", a[i].Name, k, err)
 				}
+				// Two runs within a second would not show a clock that is not the caller's.
+				if dated := bytes.Contains(x, []byte("\x08\x00\x33\x00TM\x06\x00"+now.Format("150405"))); dated == opts.Now.IsZero() {
+					t.Errorf("%s file %d: ContentTime is the caller's: %v", a[i].Name, k, dated)
+				}
 			}
 		}
 	}
