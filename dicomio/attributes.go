@@ -79,7 +79,8 @@ func (a attributes) text(t tag.Tag) string {
 	return ""
 }
 
-// numbers returns the values of a numeric element, none when it is missing or empty; a value that is not a finite number is an error.
+// numbers returns the values of a numeric element, none when it is missing or empty; a value that is not a finite number is an
+// error.
 func (a attributes) numbers(t tag.Tag) ([]float64, error) {
 	var numbers []float64
 	switch values := a.value(t).(type) {

@@ -121,7 +121,8 @@ func (c *child) parse(ctx context.Context, f *os.File, data []byte) (Instance, e
 	return instance, ended(err)
 }
 
-// receive reads a reply. The child has parsed a hostile file and may be in its hands, so nothing that it says is taken on trust.
+// receive reads a reply. The child has parsed a hostile file and may be in its hands, so nothing that it says is taken on
+// trust.
 func receive(r io.Reader) (Instance, error) {
 	garbled := refuse("the file could not be read safely: the reader's answer is not valid")
 	var n uint32

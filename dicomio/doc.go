@@ -6,11 +6,11 @@
 //
 // # Stored values
 //
-// A stored value times the slope is the value in the units of reconstruction.h5, which are those of the input. The slope is
-// one number a series: Intensity/16384, where Intensity is the 99.5th percentile of the zero-filled volume, doubled until the
-// brightest pixel of the series fits in 65535. Nothing is ever clipped. As Intensity belongs to the scan, all series of a scan normally share
-// one slope, and a viewer that synchronises window and level compares like with like. The rounding error is half a step,
-// 1/32768 of Intensity. The slope is written in the RealWorldValueMappingSequence (PS3.3 C.7.6.16.2.11) and not as
+// A stored value times the slope is the value in the units of reconstruction.h5, which are those of the input. The slope is one
+// number a series: Intensity/16384, where Intensity is the 99.5th percentile of the zero-filled volume, doubled until the
+// brightest pixel of the series fits in 65535. Nothing is ever clipped. As Intensity belongs to the scan, all series of a scan
+// normally share one slope, and a viewer that synchronises window and level compares like with like. The rounding error is half
+// a step, 1/32768 of Intensity. The slope is written in the RealWorldValueMappingSequence (PS3.3 C.7.6.16.2.11) and not as
 // RescaleSlope, which the classic MR image does not have. The default window shows 0 to 1.1 times Intensity in every series,
 // whatever its slope.
 //
@@ -18,18 +18,18 @@
 //
 // # Geometry
 //
-// fastMRI files hold no position of the patient, so the geometry is nominal and ImageComments says so. The spacing is that of the header, or
-// DefaultSpacing and DefaultThickness; slices are contiguous; the volume of all slices of the scan is centred on the origin;
-// the plane is coronal or sagittal when the acquisition's name begins with COR or SAG, and axial otherwise. ImagePositionPatient is
-// the centre of the first pixel transmitted, not the image's corner or centre (PS3.3 C.7.6.2.1.1). All series of a scan share
-// one frame of reference, so that viewers link them.
+// fastMRI files hold no position of the patient, so the geometry is nominal and ImageComments says so. The spacing is that of
+// the header, or DefaultSpacing and DefaultThickness; slices are contiguous; the volume of all slices of the scan is centred on
+// the origin; the plane is coronal or sagittal when the acquisition's name begins with COR or SAG, and axial otherwise.
+// ImagePositionPatient is the centre of the first pixel transmitted, not the image's corner or centre (PS3.3 C.7.6.2.1.1). All
+// series of a scan share one frame of reference, so that viewers link them.
 //
 // # Identity
 //
 // Every UID is 2.25 followed by a UUID as a decimal number (PS3.5 B.2). Study and frame of reference derive from the SHA-256 of
-// the input file; a series from that, its recipe, its scale and its pixels; an instance from its series and its slice. The
-// same input and recipe give the same UIDs and, with the same Options, the same bytes, and two objects with different pixels never share a UID. The clock is an
-// input: Options.Now dates the files, no UID depends on it, and without it they carry no dates.
+// the input file; a series from that, its recipe, its scale and its pixels; an instance from its series and its slice. The same
+// input and recipe give the same UIDs and, with the same Options, the same bytes, and two objects with different pixels never
+// share a UID. The clock is an input: Options.Now dates the files, no UID depends on it, and without it they carry no dates.
 //
 // No patient attribute of the input is copied. Every object is marked as research, not for diagnostic use.
 package dicomio

@@ -6,8 +6,8 @@ import (
 	"github.com/suyashkumar/dicom/pkg/tag"
 )
 
-// frames reads all frames. A classic object says where its frame lies at the top, an enhanced one in functional groups, those of the frame
-// before those shared by all (PS3.3 C.7.6.16).
+// frames reads all frames. A classic object says where its frame lies at the top, an enhanced one in functional groups, those
+// of the frame before those shared by all (PS3.3 C.7.6.16).
 func frames(a attributes, format pixelFormat, raw []byte) ([]Frame, error) {
 	shared, perFrame := a.items(tag.SharedFunctionalGroupsSequence), a.items(tag.PerFrameFunctionalGroupsSequence)
 	if len(perFrame) > 0 && len(perFrame) != format.frames {

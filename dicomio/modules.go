@@ -57,8 +57,8 @@ func decimals(values ...float64) []string {
 	return texts
 }
 
-// patient is the patient module (C.7.1.1). No attribute of a patient is known here; the identifier is that of the file, so that an archive
-// does not take all scans for one patient.
+// patient is the patient module (C.7.1.1). No attribute of a patient is known here; the identifier is that of the file, so that
+// an archive does not take all scans for one patient.
 func (s series) patient(d *dataset) {
 	h := &s.rec.Header
 	name, method := "Anonymous^closer", "No patient attribute of the input was copied"
@@ -110,7 +110,8 @@ func (s series) series(d *dataset, out Series) {
 	}
 }
 
-// bodyPart is the defined term of PS3.16 annex L, "" when the acquisition does not say. fastMRI has knees, all coronal, and brains, all axial.
+// bodyPart is the defined term of PS3.16 annex L, "" when the acquisition does not say. fastMRI has knees, all coronal, and
+// brains, all axial.
 func bodyPart(h *recon.Header) string {
 	acquisition := strings.ToUpper(h.Acquisition)
 	switch {
@@ -182,7 +183,9 @@ func coded(value, scheme, meaning string) dataset {
 
 // image is the general image (C.7.6.1), image pixel (C.7.6.3), VOI LUT (C.11.2) and SOP common (C.12.1) modules.
 func (s series) image(d *dataset, sc scale) {
-	d.str(tag.ImageType, "DERIVED", "SECONDARY", "OTHER", code(s.name)) // derived: see doc/decisions; third value: MR image module
+	// Derived, because learned or retrospectively undersampled images are not what the scanner made; OTHER, because checkers
+	// know no M.
+	d.str(tag.ImageType, "DERIVED", "SECONDARY", "OTHER", code(s.name))
 	d.str(tag.DerivationDescription, text(s.story, maxST))
 	d.str(tag.ImageComments, text(s.comments(), maxLT))
 	d.str(tag.ContentQualification, "RESEARCH")

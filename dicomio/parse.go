@@ -39,8 +39,9 @@ type Frame struct {
 }
 
 // Parse reads one Part 10 file with uncompressed pixels: Implicit VR Little Endian, Explicit VR Little Endian, Big Endian or
-// Deflated; classic or enhanced MR; gray-scale magnitude of 8 or 16 bit. It allocates no more than a few times the size of
-// the file, or of the inflated file, and never panics. Every error is an *recon.Error with code Invalid that quotes nothing of the file.
+// Deflated; classic or enhanced MR; gray-scale magnitude of 8 or 16 bit. It allocates no more than a few times the size of the
+// file, or of the inflated file, and never panics. Every error is an *recon.Error with code Invalid that quotes nothing of the
+// file.
 func Parse(file []byte) (instance Instance, err error) {
 	defer func() {
 		if recover() != nil {

@@ -17,7 +17,8 @@ const mrImageStorage = "1.2.840.10008.5.1.4.1.1.4"
 // dataset collects the elements of one object, or of one item of a sequence, in any order.
 type dataset []*dicom.Element
 
-// set adds an element; string values of several make one element of several values. Values are []string, []int, []float64, []byte or []dataset.
+// set adds an element; string values of several make one element of several values. Values are []string, []int, []float64,
+// []byte or []dataset.
 func (d *dataset) set(t tag.Tag, value any) {
 	if items, ok := value.([]dataset); ok {
 		nested := make([][]*dicom.Element, len(items))

@@ -18,9 +18,9 @@ const (
 	maxPixels = 1 << 28 // of all slices, 1 GiB as float32
 )
 
-// Read reads the magnitude images of one DICOM file, or of all DICOM files below a directory, which must be of one series; other files there are
-// left alone. Files are parsed in a sandboxed child process. What cannot be read is an *recon.Error with code
-// Invalid that names the file by its number, as its name may name a patient.
+// Read reads the magnitude images of one DICOM file, or of all DICOM files below a directory, which must be of one series;
+// other files there are left alone. Files are parsed in a sandboxed child process. What cannot be read is an *recon.Error with
+// code Invalid that names the file by its number, as its name may name a patient.
 func Read(ctx context.Context, path string) (Volume, error) {
 	paths, err := find(path)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// stepsOfIntensity is the stored value of the scan's Intensity, unless the slope was doubled: a quarter of the range, because the brightest pixel of a volume is
-	// seldom more than four times its 99.5th percentile.
+	// stepsOfIntensity is the stored value of the scan's Intensity, unless the slope was doubled: a quarter of the range,
+	// because the brightest pixel of a volume is seldom more than four times its 99.5th percentile.
 	stepsOfIntensity = 16384
 	maxStored        = math.MaxUint16
 	// windowOfIntensity is where the default window turns white, in units of Intensity.

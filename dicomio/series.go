@@ -17,9 +17,9 @@ import (
 // Options are what a series says beyond its images. The zero value is usable.
 type Options struct {
 	Software string // name and version of the program, for SoftwareVersions; part of the UIDs, as another version may make other pixels
-	// Now dates the study, the series and the files, in its own time zone; no UID depends on it. Give all series of a scan the same one, for
-	// example when the scan was received, and the same again to get the same bytes. The zero time leaves the dates empty or out, which is valid
-	// but makes checkers warn that StudyDate, which a DICOMDIR needs, is not there.
+	// Now dates the study, the series and the files, in its own time zone; no UID depends on it. Give all series of a scan the
+	// same one, for example when the scan was received, and the same again to get the same bytes. The zero time leaves the
+	// dates empty or out, which is valid but makes checkers warn that StudyDate, which a DICOMDIR needs, is not there.
 	Now time.Time
 }
 
@@ -80,9 +80,9 @@ type series struct {
 	white  float64
 }
 
-// WriteSeries writes the images of one method, as 0001.dcm, 0002.dcm, … by InstanceNumber, to dir, which it creates. A file is complete and durable as
-// soon as it has its name. A result that does not fit rec, or holds a pixel that is not a finite magnitude, is an *recon.Error with
-// code Internal.
+// WriteSeries writes the images of one method, as 0001.dcm, 0002.dcm, … by InstanceNumber, to dir, which it creates. A file is
+// complete and durable as soon as it has its name. A result that does not fit rec, or holds a pixel that is not a finite
+// magnitude, is an *recon.Error with code Internal.
 func WriteSeries(ctx context.Context, dir string, rec *recon.Reconstruction, result *recon.Result, opts Options) (Series, error) {
 	images := make([][]float32, len(result.Slices))
 	for i := range result.Slices {
@@ -184,8 +184,8 @@ func (s series) check() error {
 	return nil
 }
 
-// seriesUID identifies the series by where it came from and what it shows. The pixels are part of it because the same recipe may
-// give other pixels on another device, and two objects with one UID must be the same.
+// seriesUID identifies the series by where it came from and what it shows. The pixels are part of it because the same recipe
+// may give other pixels on another device, and two objects with one UID must be the same.
 func (s series) seriesUID(sc scale, pixels [][]byte) string {
 	h := sha256.New()
 	for _, raw := range pixels {

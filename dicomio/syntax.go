@@ -95,7 +95,8 @@ func split(file []byte) (syntax, []byte, error) {
 	}
 }
 
-// inflate expands raw deflate (PS3.5 A.5) to at most limit bytes. It counts before it allocates: a bomb costs time in a sandbox and no memory.
+// inflate expands raw deflate (PS3.5 A.5) to at most limit bytes. It counts before it allocates: a bomb costs time in a sandbox
+// and no memory.
 func inflate(data []byte, limit int64) ([]byte, error) {
 	n, err := io.Copy(io.Discard, io.LimitReader(flate.NewReader(bytes.NewReader(data)), limit+1))
 	switch {

@@ -30,8 +30,9 @@ type source struct {
 	sha256 [sha256.Size]byte
 }
 
-// assemble makes one volume of files that must be of one series and one plane. Slices are sorted by their position along the normal,
-// images at one position, as of several echoes or times, by InstanceNumber; without positions all by InstanceNumber. A file that is there twice counts once.
+// assemble makes one volume of files that must be of one series and one plane. Slices are sorted by their position along the
+// normal, images at one position, as of several echoes or times, by InstanceNumber; without positions all by InstanceNumber. A
+// file that is there twice counts once.
 func assemble(files []source) (Volume, error) {
 	seen := map[string]bool{}
 	files = slices.DeleteFunc(slices.Clone(files), func(f source) bool {

@@ -16,8 +16,8 @@ const (
 )
 
 // walker checks an encoded data set before anything else looks at it: every length within what is left, sequences properly
-// nested and delimited, known VRs, few enough elements. It copies the elements of wanted to kept, so that the library, which panics or exhausts memory on
-// crafted files, gets a small and well-formed data set; and it finds the pixels.
+// nested and delimited, known VRs, few enough elements. It copies the elements of wanted to kept, so that the library, which
+// panics or exhausts memory on crafted files, gets a small and well-formed data set; and it finds the pixels.
 type walker struct {
 	data   []byte
 	syntax syntax
@@ -121,7 +121,8 @@ func (w *walker) dataset(pos, end, depth int, keep, delimited bool) (int, error)
 	return pos, nil
 }
 
-// sequence walks the items of e, which lies in a part of the data that ends at end, and returns where the sequence ended (PS3.5 7.5).
+// sequence walks the items of e, which lies in a part of the data that ends at end, and returns where the sequence ended (PS3.5
+// 7.5).
 func (w *walker) sequence(e element, end, depth int, keep bool) (int, error) {
 	if depth > maxNesting {
 		return 0, refuse("the DICOM file has sequences nested more than %d deep", maxNesting)
