@@ -62,17 +62,17 @@ const testMemory = 256 << 20
 // secrets are contents of other files and of the patient's name, which no message and no slice may hold.
 var secrets = []string{"SECRET", "root:", "DOE", "JANE"}
 
+// chain is everything that err and its causes say: what a log would hold.
+func chain(err error) (text string) {
+	for ; err != nil; err = errors.Unwrap(err) {
+		text += err.Error() + "\n"
+	}
+	return text
+}
+
 // leaks reports what of the secrets is in the outcome.
 func leaks(h recon.Header, slices []recon.Slice, err error) string {
-	text := strings.Join([]string{h.Acquisition, h.Vendor, h.Model, h.Reference}, " ")
-	for e := err; e != nil; {
-		text += e.Error()
-		u, ok := e.(interface{ Unwrap() error })
-		if !ok {
-			break
-		}
-		e = u.Unwrap()
-	}
+	text := strings.Join([]string{h.Acquisition, h.Vendor, h.Model, h.Reference}, " ") + chain(err)
 	all := [][]byte{[]byte(text)}
 	for _, s := range slices {
 		all = append(all, bytesOf(s.KSpace.Val), bytesOf(s.Reference))
@@ -164,7 +164,7 @@ func TestCases(t *testing.T) {
 			if recon.CodeOf(err) != recon.Invalid || !strings.HasPrefix(err.Error(), wants[name]) || wants[name] == "" {
 				t.Errorf("got %s: %q (%v), want %q", recon.CodeOf(err), err, errors.Unwrap(err), wants[name])
 			}
-			if strings.Contains(err.Error(), dir) {
+			if strings.Contains(chain(err), dir) {
 				t.Errorf("message holds the path: %v", err)
 			}
 			if usage.MaxRSS > testMemory+256<<20 {
@@ -225,7 +225,7 @@ func TestOpenRefusesWhatIsNoFile(t *testing.T) {
 		text:                         "the file is not readable HDF5",
 	} {
 		_, err := Open(t.Context(), path)
-		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), dir) {
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(chain(err), dir) {
 			t.Errorf("%s: got %v, want %s", path, err, want)
 		}
 	}

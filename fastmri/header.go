@@ -87,8 +87,9 @@ func plain(s string) string {
 			return -1
 		}
 		return r
-	}, strings.TrimSpace(s))
-	return s[:min(len(s), 64)]
+	}, s)
+	s = strings.TrimSpace(s)
+	return strings.TrimSpace(s[:min(len(s), 64)])
 }
 
 // number reads a positive number up to limit; anything else is 0.

@@ -15,16 +15,15 @@ func TestParseHeaderTolerates(t *testing.T) {
 		{"not numbers", `<ismrmrdHeader><sequenceParameters><TR>fast</TR><TE>-3</TE><TI>NaN</TI><flipAngle_deg>1e9</flipAngle_deg></sequenceParameters></ismrmrdHeader>`, protocol{}},
 		{"no recon space", `<h xmlns="http://www.ismrm.org/ISMRMRD"><encoding><encodedSpace><matrixSize><x>640</x><y>372</y></matrixSize></encodedSpace></encoding></h>`,
 			protocol{Encoded: Space{X: 640, Y: 372}}},
-		{"another character set", `<?xml version="1.0" encoding="ISO-8859-1"?><h><acquisitionSystemInformation><systemVendor> SIE` + "\xc4" + `MENS` + "\x07" + ` </systemVendor></acquisitionSystemInformation></h>`,
-			protocol{Vendor: "SIEMENS"}},
+		{"text that is not plain", `<h><acquisitionSystemInformation><systemVendor> SIEMENS é	</systemVendor><systemModel>` + strings.Repeat("x", 99) + `</systemModel></acquisitionSystemInformation></h>`,
+			protocol{Vendor: "SIEMENS", Model: strings.Repeat("x", 64)}},
+		{"another declared character set", `<?xml version="1.0" encoding="ISO-8859-1"?><h><acquisitionSystemInformation><systemVendor>GE</systemVendor></acquisitionSystemInformation></h>`,
+			protocol{Vendor: "GE"}},
 		{"second encoding", `<h><encoding><trajectory>cartesian</trajectory></encoding><encoding><trajectory>radial</trajectory></encoding></h>`,
 			protocol{Trajectory: "cartesian"}},
 	} {
 		got, err := parseHeader(c.xml)
 		if err != nil || got != c.want {
-			if c.name == "another character set" && err != nil {
-				continue // encoding/xml refuses bytes that are not UTF-8 and control characters: an error is right too
-			}
 			t.Errorf("%s: got %+v, %v, want %+v", c.name, got, err, c.want)
 		}
 	}
@@ -64,7 +63,6 @@ func FuzzParseHeader(f *testing.F) {
 		}
 		p.Trajectory, p.Encoded.Z, p.Recon.Z = "cartesian", max(p.Encoded.Z, 1), max(p.Recon.Z, 1)
 		again, err := parseHeader(formatHeader(p, 1, 1))
-		p.Vendor, p.Model = strings.TrimSpace(p.Vendor), strings.TrimSpace(p.Model)
 		if err != nil || again != p {
 			t.Errorf("round trip: got %+v, %v, want %+v", again, err, p)
 		}

@@ -65,7 +65,7 @@ func TestReadSliceFromSeveralGoroutines(t *testing.T) {
 	for g := range 4 {
 		wg.Go(func() {
 			var s recon.Slice
-			for n := range 20 {
+			for n := range 200 {
 				i := (g + n) % len(want)
 				if err := opened.ReadSlice(t.Context(), i, &s); err != nil {
 					t.Error(err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -74,12 +75,16 @@ func probe(_ *os.File, _ io.Reader, stdout io.Writer) error {
 	e.NoNewPrivs = err == nil && privs == 1
 	e.Limits = limitsHold()
 
-	// A thread that exists before Seal must be sealed too.
-	enter, answer := make(chan struct{}), make(chan bool)
+	// A thread that exists before Seal must be sealed too. Locking both goroutines makes them two threads.
+	runtime.LockOSThread()
+	ready, enter, answer := make(chan struct{}), make(chan struct{}), make(chan bool)
 	go func() {
+		runtime.LockOSThread()
+		close(ready)
 		<-enter
 		answer <- escapesDenied()
 	}()
+	<-ready
 	if Seal() == nil {
 		close(enter)
 		e.Seccomp = escapesDenied() && <-answer
