@@ -10,10 +10,11 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// publish adds the message that lets a worker run the job. Within the stream's window the same submission adds it only once.
+// publish adds a message that lets a worker run the job. There may be two when an answer is lost; the stream is not asked to refuse
+// the second, because it would do so for minutes even if the first was lost.
 func (q *Queue) publish(ctx context.Context, r record) error {
 	return q.try(ctx, func(ctx context.Context) error {
-		_, err := q.js.Publish(ctx, q.subject(r.ID), nil, jetstream.WithMsgID(r.ID+"."+r.Submission))
+		_, err := q.js.Publish(ctx, q.subject(r.ID), nil)
 		return err
 	})
 }

@@ -20,14 +20,18 @@ type mirror struct {
 
 	revisions map[string]uint64 // of each record in feed; only the watch uses it
 
-	mu      sync.Mutex
-	applied uint64  // revisions up to here are in feed
-	moved   *signal // fires when applied changes
+	mu       sync.Mutex
+	applied  uint64  // the latest revision in feed
+	complete uint64  // every record that was stored up to here is in feed, in this or in a later revision
+	moved    *signal // fires when one of them changes
 }
 
 func newMirror(stream jetstream.Stream) *mirror {
 	return &mirror{feed: newFeed(), stream: stream, revisions: map[string]uint64{}, moved: newSignal()}
 }
+
+// settleTime is how long synced waits for a watch that is behind all the time, because records change faster than it shows them.
+const settleTime = 2 * time.Second
 
 // synced returns the feed with everything in it that was stored before the call.
 func (q *Queue) synced(ctx context.Context) (*feed, error) {
@@ -45,16 +49,22 @@ func (q *Queue) synced(ctx context.Context) (*feed, error) {
 	}
 	patience := time.NewTimer(q.opts.Patience)
 	defer patience.Stop()
+	var settled <-chan time.Time
 	for {
 		moved := m.moved.wait()
 		m.mu.Lock()
-		applied := m.applied
+		applied, complete := m.applied >= latest, m.complete >= latest
 		m.mu.Unlock()
-		if applied >= latest {
+		if complete {
 			return m.feed, nil
+		}
+		if applied && settled == nil {
+			settled = time.After(settleTime)
 		}
 		select {
 		case <-moved:
+		case <-settled:
+			return m.feed, nil
 		case <-patience.C:
 			return nil, unanswered(nil)
 		case <-ctx.Done():
@@ -66,18 +76,22 @@ func (q *Queue) synced(ctx context.Context) (*feed, error) {
 // entry takes records in the order of their revisions. A watch that began anew shows what is known already, or even older
 // records when it reads from a replica that lags.
 func (m *mirror) entry(e jetstream.KeyValueEntry) {
-	if e.Revision() <= m.revisions[e.Key()] {
-		return
-	}
-	m.revisions[e.Key()] = e.Revision()
-	var r record
-	if e.Operation() != jetstream.KeyValuePut { // its mark stays in the bucket, so that a new watch shows it too
-		m.feed.remove(e.Key())
-	} else if json.Unmarshal(e.Value(), &r) == nil {
-		m.feed.set(r.Job)
+	if e.Revision() > m.revisions[e.Key()] {
+		m.revisions[e.Key()] = e.Revision()
+		var r record
+		if e.Operation() != jetstream.KeyValuePut { // its mark stays in the bucket, so that a new watch shows it too
+			m.feed.remove(e.Key())
+		} else if json.Unmarshal(e.Value(), &r) == nil {
+			m.feed.set(r.Job)
+		}
 	}
 	m.mu.Lock()
 	m.applied = max(m.applied, e.Revision())
+	// A record that changes again before the watch comes to it is shown with its later revision only. So the feed lacks nothing
+	// only when the watch has nothing more to show.
+	if e.Delta() == 0 {
+		m.complete = max(m.complete, e.Revision())
+	}
 	m.mu.Unlock()
 	m.moved.fire()
 }
