@@ -18,6 +18,7 @@ import (
 )
 
 func TestMemoryBlobs(t *testing.T) {
+	t.Parallel()
 	testkit.BlobSuite(t, func(t *testing.T) func() recon.Blobs {
 		b := openBlobs(t, "mem://", store.BlobOptions{Spool: t.TempDir()})
 		return func() recon.Blobs { return b }
@@ -40,6 +41,7 @@ func startS3(t *testing.T) (newPlace func(t *testing.T) string) {
 }
 
 func TestS3Blobs(t *testing.T) {
+	t.Parallel()
 	newPlace := startS3(t)
 	testkit.BlobSuite(t, func(t *testing.T) func() recon.Blobs {
 		place := newPlace(t)

@@ -27,6 +27,7 @@ func openBlobs(t *testing.T, place string, opts store.BlobOptions) store.Blobs {
 }
 
 func TestDirectoryBlobs(t *testing.T) {
+	t.Parallel()
 	testkit.BlobSuite(t, func(t *testing.T) func() recon.Blobs {
 		root := t.TempDir()
 		return func() recon.Blobs { return openBlobs(t, "file://"+root, anyDisk) }

@@ -11,6 +11,7 @@ import (
 )
 
 func TestEmbeddedQueue(t *testing.T) {
+	t.Parallel()
 	server, err := store.StartServer(t.TempDir(), store.ServerOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -27,9 +27,9 @@ type ServerOptions struct {
 
 // Server is a NATS server inside this process, which listens on loopback only.
 type Server struct {
-	nats  *server.Server
-	lock  *os.File
-	token string
+	nats *server.Server
+	lock *os.File
+	url  string
 }
 
 // StartServer starts a server that keeps everything in dir, and returns when it takes calls. What it acknowledged survives a
@@ -42,15 +42,15 @@ func StartServer(dir string, opts ServerOptions) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{lock: lock, token: opts.Token}
-	if s.token == "" {
-		s.token = rand.Text()
+	s := &Server{lock: lock}
+	if opts.Token == "" {
+		opts.Token = rand.Text()
 	}
 	if opts.Port == 0 {
 		opts.Port = server.RANDOM_PORT
 	}
 	s.nats, err = server.NewServer(&server.Options{
-		ServerName: "closer", Host: "127.0.0.1", Port: opts.Port, Authorization: s.token, MaxPayload: maxPayload,
+		ServerName: "closer", Host: "127.0.0.1", Port: opts.Port, Authorization: opts.Token, MaxPayload: maxPayload,
 		JetStream: true, StoreDir: dir, SyncAlways: true,
 		NoSigs: true, NoLog: true, DisableJetStreamBanner: true,
 	})
@@ -62,15 +62,14 @@ func StartServer(dir string, opts ServerOptions) (*Server, error) {
 		s.Close()
 		return nil, fmt.Errorf("the queue in %s did not start", dir)
 	}
+	address := url.URL{Scheme: "nats", User: url.User(opts.Token), Host: s.nats.Addr().String()}
+	s.url = address.String()
 	return s, nil
 }
 
 // URL is where workers connect; it contains the token. Hand it to a child in its environment, not in its arguments, which every
 // user of the machine can read.
-func (s *Server) URL() string {
-	u := url.URL{Scheme: "nats", User: url.User(s.token), Host: s.nats.Addr().String()}
-	return u.String()
-}
+func (s *Server) URL() string { return s.url }
 
 // Close stops the server and waits until its files are closed.
 func (s *Server) Close() error {
