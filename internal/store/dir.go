@@ -83,15 +83,15 @@ func (d *dir) temp(ctx context.Context, r io.Reader) (name string, blob recon.Bl
 	return f.Name(), blob, err
 }
 
-// place calls set to give a file its name, and makes the name durable. set sees the directory of the name in place; it may be
-// called again, because DeletePieces of another process removes empty directories.
+// place calls set to give a file its name, and makes the name durable. DeletePieces of another process may remove the directory of
+// the name while it is empty: then everything is done again.
 func (d *dir) place(name string, set func(target string) error) (err error) {
 	target := d.path(name)
-	for range 10 {
-		if err = os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
-			return err
+	for range 100 {
+		if err = os.MkdirAll(filepath.Dir(target), 0o700); err == nil {
+			err = set(target)
 		}
-		if err = set(target); !errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 	}
@@ -100,7 +100,11 @@ func (d *dir) place(name string, set func(target string) error) (err error) {
 	}
 	// Each directory up to the root, because any of them may be new; an fsync without changes costs next to nothing.
 	for parent := path.Dir(name); ; parent = path.Dir(parent) {
-		if err := syncDir(d.path(parent)); err != nil || parent == "." {
+		err := syncDir(d.path(parent))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil // deleted since, with what was in it
+		}
+		if err != nil || parent == "." {
 			return err
 		}
 	}
