@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	"internal/ort":     nil,
 	"internal/sandbox": nil,
 	"internal/phantom": {"kspace"},
+	"internal/store":   {"recon"},
 	"internal/testkit": {"kspace", "recon"},
 	"fastmri":          {"kspace", "recon", "internal/sandbox"},
 	"dicomio":          {"kspace", "recon", "internal/sandbox"},
