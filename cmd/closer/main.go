@@ -16,9 +16,6 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// version is set by the build.
-var version = "dev"
-
 func main() {
 	sandbox.Main() // does not return in the child that parses untrusted files
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
