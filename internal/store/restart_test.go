@@ -94,11 +94,12 @@ func TestQueueOutlastsItsServer(t *testing.T) {
 		t.Errorf("finish: %v", err)
 	}
 	var last recon.Job
+	start = time.Now()
 	for job := range watch {
 		last = job
 	}
-	if last.State != recon.Done {
-		t.Errorf("the watch ended with %s", last.State)
+	if wait := time.Since(start); last.State != recon.Done || wait > 6*time.Second { // missed heartbeats would take longer
+		t.Errorf("the watch ended with %s after %v", last.State, wait)
 	}
 	second, err := q.Claim(ctx, "a worker")
 	if err != nil || second.Job().ID != "two" {
@@ -193,6 +194,43 @@ func TestReconcile(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%s ran %d times", id, n)
 		}
+	}
+}
+
+// TestSuperfluousMessages: messages about a job that runs take it from nobody, and none is left when it ends.
+func TestSuperfluousMessages(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, t.TempDir(), store.ServerOptions{})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	q := connect(t, server.URL(), store.Options{})
+	if _, _, err := q.Submit(ctx, testkit.TestJob("one")); err != nil {
+		t.Fatal(err)
+	}
+	js := raw(t, server.URL())
+	for range 3 {
+		if _, err := js.Publish(ctx, "closer.run.one", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lease, err := q.Claim(ctx, "a worker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet, cancelQuiet := context.WithTimeout(ctx, time.Second)
+	defer cancelQuiet()
+	if other, err := q.Claim(quiet, "another worker"); err == nil {
+		t.Errorf("attempt %d began while attempt 1 ran", other.Job().Attempt)
+	}
+	if err := lease.Finish(ctx, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(ctx, "closer-run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := stream.CachedInfo().State.Msgs; n != 0 {
+		t.Errorf("%d messages are left", n)
 	}
 }
 
