@@ -32,6 +32,24 @@ fuzz: build
 	set -e; for package in $$(go list ./...); do for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; done; done
 
+# Training: DATA holds the .npz slices (train/README.md), RUNS the checkpoints; an interrupted run goes on where it was.
+DATA ?= ../shared/data/slices
+RUNS ?= runs
+MINUTES ?= 60
+train: .venv-train/.installed
+	for n in score unet; do .venv-train/bin/python -m train.fit $$n --data $(DATA) --out $(RUNS)/$$n --minutes $(MINUTES) && \
+		.venv-train/bin/python -m train.export $$n --checkpoint $(RUNS)/$$n/last.pt --out $$n/$$n.onnx || exit 1; done
+
+train-smoke: .venv-train/.installed
+	rm -rf runs/smoke
+	for n in score unet; do .venv-train/bin/python -m train.fit $$n --data $(DATA) --out runs/smoke/$$n --minutes 0.3 --batch 2 && \
+		.venv-train/bin/python -m train.export $$n --checkpoint runs/smoke/$$n/last.pt --out runs/smoke/$$n.onnx || exit 1; done
+
+.venv-train/.installed: train/requirements.txt
+	python3 -m venv .venv-train
+	.venv-train/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
 clean:
 	rm -rf bin demo .venv internal/ort/runtime/node_modules
 

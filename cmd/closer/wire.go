@@ -16,7 +16,7 @@ import (
 
 // Defaults of ccdf, chosen on the validation patient; doc/decisions/001-default-sampler.md has the figures.
 const (
-	defaultSigmaStart = 0.03
+	defaultSigmaStart = 0.02
 	defaultSigmaEnd   = 0.005
 	defaultSteps      = 20
 	// pocsSigmaMax is where score-POCS starts from noise: far above the images' own deviation, within what the network knows.
