@@ -36,6 +36,9 @@ func methodStory(rec *recon.Reconstruction, result *recon.Result) string {
 			fmt.Fprintf(&b, " from noise level %.4g", m.SigmaStart)
 		}
 		fmt.Fprintf(&b, ", seed %d", m.Seed)
+		if m.Samples > 1 {
+			fmt.Fprintf(&b, ", mean of %d samples", m.Samples)
+		}
 	}
 	if nfe := evaluations(result); nfe > 0 {
 		fmt.Fprintf(&b, ", at most %d network evaluations a slice", nfe)

@@ -13,6 +13,13 @@ type Reconstructor interface {
 	Reconstruct(ctx context.Context, m kspace.Measurement, progress func(step, steps int)) (x kspace.Image, nfe int, err error)
 }
 
+// SamplingReconstructor draws several samples of the posterior: x is their mean, spread the pixel-wise standard deviation in the
+// units of x.
+type SamplingReconstructor interface {
+	Reconstructor
+	ReconstructSamples(ctx context.Context, m kspace.Measurement, progress func(step, steps int)) (x kspace.Image, spread []float32, nfe int, err error)
+}
+
 // Method is a named, fully configured reconstructor and what the report and the DICOM files say about it.
 type Method struct {
 	Name       string  // "zero-filled", "tv", "unet", "ccdf", …
@@ -22,6 +29,7 @@ type Method struct {
 	SigmaStart float64 // noise level the sampler starts at, in units of the normalised image
 	Steps      int     // sampler steps
 	Seed       uint64
+	Samples    int    // independent samples that were averaged; 0 when there is one
 	Device     string // "cpu" or "cuda"
 	Models     []Model
 	Theory     *Theory // how the sampler contracts errors; nil when it makes no such claim

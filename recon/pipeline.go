@@ -122,19 +122,35 @@ func (p *Pipeline) run(ctx context.Context, method Method, source *source, m *me
 		}
 		report(0, 1)
 		start := time.Now()
-		x, nfe, err := method.Reconstruct(ctx, s.measurement, report)
+		x, spread, nfe, err := apply(ctx, method.Reconstructor, s.measurement, report)
 		if err != nil {
 			return nil, fmt.Errorf("slice %d: %w", index, err)
 		}
 		elapsed := time.Since(start)
 		rms, worst := s.measurement.Relative(x)
-		result.Slices = append(result.Slices, SliceResult{m.deliver(x, s.scale), Residual{rms, worst}, nfe, elapsed})
+		slice := SliceResult{Magnitude: m.deliver(x, s.scale), Residual: Residual{rms, worst}, NFE: nfe, Elapsed: elapsed}
+		if spread != nil {
+			for j, v := range spread {
+				x.Pix[j] = complex(v, 0)
+			}
+			slice.Spread = m.deliver(x, s.scale)
+		}
+		result.Slices = append(result.Slices, slice)
 	}
 	if p.Progress != nil {
 		p.Progress(Progress{method.Name, len(source.indices), len(source.indices), 0, 0})
 	}
 	result.Network = networkTime(method) - network
 	return result, nil
+}
+
+// apply runs r, and asks for the spread of its samples when it has one.
+func apply(ctx context.Context, r Reconstructor, m kspace.Measurement, progress func(step, steps int)) (x kspace.Image, spread []float32, nfe int, err error) {
+	if s, ok := r.(SamplingReconstructor); ok {
+		return s.ReconstructSamples(ctx, m, progress)
+	}
+	x, nfe, err = r.Reconstruct(ctx, m, progress)
+	return x, nil, nfe, err
 }
 
 func networkTime(m Method) time.Duration {

@@ -23,6 +23,7 @@ type Recipe struct {
 	SigmaStart float64  `json:"sigma_start,omitempty"`
 	Steps      int      `json:"steps,omitempty"`
 	Seed       uint64   `json:"seed"`
+	Samples    int      `json:"samples,omitempty"` // of stochastic samplers, averaged; 0 and 1 are one
 }
 
 // NoMask keeps every acquired column.
@@ -55,6 +56,9 @@ func (r Recipe) Validate() error {
 	}
 	if (r.T0 != 0 || r.NumScales != 0) && (r.SigmaStart != 0 || r.Steps != 0) {
 		return Errorf(Invalid, "give either t0 and num-scales or sigma-start and steps, not both")
+	}
+	if r.Samples < 0 || r.Samples > 1000 {
+		return Errorf(Invalid, "%d samples are not between 1 and 1000", r.Samples)
 	}
 	if r.Mask != NoMask {
 		if _, err := r.Undersampling().Mask(1 << 20); err != nil { // a width at which only the recipe can be wrong

@@ -13,6 +13,7 @@ type MethodReport struct {
 	NFE        int     `json:"nfe"`       // network evaluations for one slice, the largest if slices differ
 	NFETotal   int     `json:"nfe_total"` // for all slices
 	Seed       uint64  `json:"seed"`
+	Samples    int     `json:"samples,omitempty"` // independent samples that were averaged; absent for one
 	Device     string  `json:"device"`
 	Models     []Model `json:"models"`
 	Theory     *Theory `json:"theory,omitempty"`
@@ -68,7 +69,7 @@ func methodReport(rec *Reconstruction, res *Result) MethodReport {
 	m := &res.Method
 	r := MethodReport{
 		Name: m.Name, Sampler: m.Sampler, T0: Number(m.T0), NumScales: m.NumScales, SigmaStart: Number(m.SigmaStart), Steps: m.Steps,
-		Seed: m.Seed, Device: m.Device, Models: append([]Model{}, m.Models...), Theory: m.Theory,
+		Seed: m.Seed, Samples: m.Samples, Device: m.Device, Models: append([]Model{}, m.Models...), Theory: m.Theory,
 		NetworkSeconds: seconds(res.Network), Slices: make([]SliceReport, len(res.Slices)),
 	}
 	var squares float64

@@ -36,9 +36,11 @@ type Residual struct {
 // SliceResult is one slice of one method.
 type SliceResult struct {
 	Magnitude []float32 // (Ny, Nx) of the Reconstruction, in the units of the input
-	Residual  Residual
-	NFE       int
-	Elapsed   time.Duration
+	// Spread is the standard deviation of the samples that were averaged, (Ny, Nx) in the units of the input; nil for one sample.
+	Spread   []float32
+	Residual Residual
+	NFE      int
+	Elapsed  time.Duration
 }
 
 // Result is what one method made of a scan.

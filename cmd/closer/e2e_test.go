@@ -224,6 +224,21 @@ func TestReconOfSeveralCoils(t *testing.T) {
 	conform(t, filepath.Join(out, "dicom"))
 }
 
+// Several samples: their mean is the image, their spread a series of its own.
+func TestUncertainty(t *testing.T) {
+	needRuntime(t)
+	scan, out := phantom(t), t.TempDir()
+	closer(t, "recon", scan, "-o", out, "--slices", "0:1", "--method", "ccdf", "--steps", "3", "--samples", "3")
+	m := readReport(t, out).Methods[0]
+	if m.Samples != 3 || m.NFE != 9 || m.DCResidual.RMS > 1e-5 {
+		t.Errorf("%d samples, %d NFE, residual %g", m.Samples, m.NFE, m.DCResidual.RMS)
+	}
+	if _, err := os.Stat(filepath.Join(out, "dicom", "ccdf-uncertainty", "0001.dcm")); err != nil {
+		t.Error(err)
+	}
+	conform(t, filepath.Join(out, "dicom"))
+}
+
 // The acquired mask of a prospectively undersampled file is used, and there are no metrics to report.
 func TestReconOfAnUndersampledFile(t *testing.T) {
 	needRuntime(t)
@@ -256,7 +271,7 @@ func TestMistakes(t *testing.T) {
 		"slices 5:9":     {"recon", scan, "-o", t.TempDir(), "--slices", "5:9", "--method", "tv"},
 		"not a range":    {"recon", scan, "-o", t.TempDir(), "--slices", "abc"},
 		"HDF5":           {"recon", notHDF5, "-o", t.TempDir(), "--method", "tv"},
-		"no such file":   {"recon", "/nowhere.h5", "-o", t.TempDir(), "--method", "tv"},
+		"does not exist": {"recon", "/nowhere.h5", "-o", t.TempDir(), "--method", "tv"},
 		"unknown flag":   {"recon", scan, "-o", t.TempDir(), "--nonsense"},
 		"contrast":       {"phantom", "-o", filepath.Join(t.TempDir(), "p.h5"), "--contrast", "t9"},
 		"accepts 1 arg":  {"recon", "-o", t.TempDir()},
@@ -264,6 +279,7 @@ func TestMistakes(t *testing.T) {
 		".npy":           {"simulate", writeTemp(t, "x.npy", "junk"), "-o", filepath.Join(t.TempDir(), "s.h5")},
 		"required flag":  {"recon", scan},
 		"named twice":    {"recon", scan, "-o", t.TempDir(), "--method", "tv", "--method", "tv"},
+		"draws no noise": {"recon", scan, "-o", t.TempDir(), "--samples", "2", "--sampler", "noise-free", "--method", "ccdf"},
 		"neither":        {"recon", scan, "-o", t.TempDir(), "--protocol", "other"},
 	} {
 		_, stderr, err := try(args...)

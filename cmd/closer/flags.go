@@ -29,6 +29,7 @@ func recipeFlags(f *pflag.FlagSet, r *recon.Recipe) {
 	f.IntVar(&r.NumScales, "num-scales", 0, "levels of the whole schedule, for --t0 and score-pocs (default 1000)")
 	f.Float64Var(&r.SigmaStart, "sigma-start", 0, fmt.Sprintf("of ccdf: starting noise level, where bright tissue is 1 (default %g)", defaultSigmaStart))
 	f.IntVar(&r.Steps, "steps", 0, fmt.Sprintf("of ccdf: sampler steps from --sigma-start (default %d)", defaultSteps))
+	f.IntVar(&r.Samples, "samples", 1, "of ccdf: independent samples to average; more than one gives an uncertainty series too")
 	f.Uint64Var(&r.Seed, "seed", 0, "seed of the samplers' noise")
 }
 

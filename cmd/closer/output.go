@@ -44,6 +44,9 @@ func (o *output) series(ctx context.Context, rec *recon.Reconstruction, result *
 	if _, err := dicomio.WriteSeries(ctx, o.path("dicom", name), rec, result, o.dicom); err != nil {
 		return fmt.Errorf("write DICOM series %s: %w", name, err)
 	}
+	if err := o.uncertainty(ctx, rec, result); err != nil {
+		return err
+	}
 	images := make([][]float32, len(result.Slices))
 	for i, s := range result.Slices {
 		images[i] = s.Magnitude
@@ -52,6 +55,26 @@ func (o *output) series(ctx context.Context, rec *recon.Reconstruction, result *
 		if err := fastmri.WriteReconstruction(file, images, rec.Ny, rec.Nx); err != nil {
 			return fmt.Errorf("write %s: %w", file, err)
 		}
+	}
+	return nil
+}
+
+// uncertainty writes the spread of a method's samples as a series of its own, where there is one.
+func (o *output) uncertainty(ctx context.Context, rec *recon.Reconstruction, result *recon.Result) error {
+	var spread [][]float32
+	for _, s := range result.Slices {
+		if s.Spread == nil {
+			return nil
+		}
+		spread = append(spread, s.Spread)
+	}
+	_, err := dicomio.WriteMap(ctx, o.path("dicom", result.Method.Name+"-uncertainty"), rec, dicomio.Map{
+		Name: "uncertainty", Images: spread, White: rec.Intensity / 10, AI: true,
+		Description: fmt.Sprintf("Pixel-wise standard deviation of %d independent samples of %s. It shows how far the samples differ, which is not the whole error.",
+			result.Method.Samples, result.Method.Name),
+	}, o.dicom)
+	if err != nil {
+		return fmt.Errorf("write DICOM uncertainty: %w", err)
 	}
 	return nil
 }

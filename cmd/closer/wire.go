@@ -24,9 +24,10 @@ const (
 )
 
 var (
-	_ recon.Reconstructor = (*score.CCDF)(nil)
-	_ recon.Reconstructor = (*unet.UNet)(nil)
-	_ score.Initial       = (*unet.UNet)(nil)
+	_ recon.Reconstructor         = (*score.CCDF)(nil)
+	_ recon.SamplingReconstructor = (*score.Posterior)(nil)
+	_ recon.Reconstructor         = (*unet.UNet)(nil)
+	_ score.Initial               = (*unet.UNet)(nil)
 )
 
 // builders makes each method; adding a method is one line here.
@@ -119,13 +120,20 @@ func (b *builder) ccdf() (recon.Method, error) {
 	if err != nil {
 		return recon.Method{}, err
 	}
-	return withNetworks(recon.Method{
+	if r.Samples > 1 && kind.Clean {
+		return recon.Method{}, recon.Errorf(recon.Invalid, "sampler %s draws no noise, so %d samples would be equal; use ve", r.Sampler, r.Samples)
+	}
+	ccdf := score.CCDF{
+		Initial: &unet.UNet{Runner: u}, Denoiser: &score.Network{Runner: s}, Kind: kind, Sigmas: levels, Lambda: 1, Seed: r.Seed,
+	}
+	m := recon.Method{
 		Sampler: r.Sampler, T0: r.T0, NumScales: scales(r, r.T0 != 0), SigmaStart: levels[0], Steps: len(levels) - 1, Seed: r.Seed,
-		Theory: theory(levels, kind),
-		Reconstructor: &score.CCDF{
-			Initial: &unet.UNet{Runner: u}, Denoiser: &score.Network{Runner: s}, Kind: kind, Sigmas: levels, Lambda: 1, Seed: r.Seed,
-		},
-	}, named{"unet", u}, named{"score", s}), nil
+		Theory: theory(levels, kind), Reconstructor: &ccdf,
+	}
+	if r.Samples > 1 {
+		m.Samples, m.Reconstructor = r.Samples, &score.Posterior{CCDF: ccdf, Samples: r.Samples}
+	}
+	return withNetworks(m, named{"unet", u}, named{"score", s}), nil
 }
 
 // levels are the noise levels of ccdf: the paper's short end of a long schedule when t0 is given, else a geometric descent.
