@@ -36,6 +36,11 @@ type Session struct {
 // Open loads a network of the form x (n, 2, ny, nx) [, sigma (n)] → (n, 2, ny, nx), all float32, from its ONNX bytes.
 // The error says which requirement the file does not meet.
 func Open(model []byte, opt Options) (*Session, error) {
+	switch opt.Device {
+	case "", Auto, CPU, CUDA:
+	default:
+		return nil, fmt.Errorf("unknown device %q: it is auto, cpu or cuda", opt.Device)
+	}
 	if err := load(); err != nil {
 		return nil, err
 	}
