@@ -21,6 +21,7 @@ class Graph:
 
     def __init__(self):
         self.nodes, self.weights, self.n = [], [], 0
+        self.parameters = []  # of the model, in the order of their weights in the file
 
     def op(self, kind: str, *inputs: str, **attributes) -> str:
         self.n += 1
@@ -29,8 +30,8 @@ class Graph:
 
     def weight(self, value) -> str:
         self.n += 1
-        array = np.asarray(value.detach() if torch.is_tensor(value) else value, np.float16)
-        self.weights.append(numpy_helper.from_array(array, f"w{self.n}"))
+        self.parameters.append(value)
+        self.weights.append(numpy_helper.from_array(value.detach().cpu().numpy().astype(np.float16), f"w{self.n}"))
         return self.op("Cast", f"w{self.n}", to=TensorProto.FLOAT)
 
     def constant(self, value, dtype=np.float32) -> str:
@@ -83,15 +84,32 @@ def score_graph(g: Graph, model: Score) -> str:
     return g.op("Add", skip, g.op("Mul", out, g.op("Div", g.op("Mul", s, g.constant(SIGMA_DATA)), root)))
 
 
-def to_onnx(model, name: str) -> bytes:
+def build(model) -> tuple[Graph, str]:
+    """The graph of a model and the name of its result."""
     g = Graph()
+    if isinstance(model, Score):
+        return g, score_graph(g, model)
+    return g, g.op("Add", "x", res_unet(g, model.net, "x"))
+
+
+@torch.no_grad()
+def load(model, path: Path):
+    """Copy the weights of an exported file into a model of the same shape: training can go on from what was shipped."""
+    file = onnx.load(path)
+    stored = [numpy_helper.to_array(w) for w in file.graph.initializer if w.name.startswith("w")]
+    parameters = build(model)[0].parameters
+    if [w.shape for w in stored] != [tuple(p.shape) for p in parameters]:
+        raise SystemExit(f"{path} holds a network of another shape")
+    for parameter, weight in zip(parameters, stored):
+        parameter.copy_(torch.from_numpy(weight.astype(np.float32)))
+
+
+def to_onnx(model, name: str) -> bytes:
+    g, result = build(model)
     images = ["n", 2, "ny", "nx"]
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, images)]
     if isinstance(model, Score):
         inputs.append(helper.make_tensor_value_info("sigma", TensorProto.FLOAT, ["n"]))
-        result = score_graph(g, model)
-    else:
-        result = g.op("Add", "x", res_unet(g, model.net, "x"))
     g.nodes.append(helper.make_node("Identity", [result], ["denoised"]))
     output = helper.make_tensor_value_info("denoised", TensorProto.FLOAT, images)
     graph = helper.make_graph(g.nodes, name, inputs, [output], g.weights)

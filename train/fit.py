@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from .data import Augment, Slices, measure, zero_filled
+from .export import load
 from .networks import SIGMA_DATA, Initialiser, Score
 from .physics import channels, gaussian1d, project, smooth_phase
 
@@ -23,6 +24,7 @@ def arguments():
     p.add_argument("network", choices=("score", "unet"))
     p.add_argument("--data", type=Path, required=True)
     p.add_argument("--out", type=Path, required=True)
+    p.add_argument("--start", type=Path, help="exported .onnx to begin from, when OUT holds no checkpoint")
     p.add_argument("--minutes", type=float, default=60)
     p.add_argument("--batch", type=int, default=8)
     p.add_argument("--size", type=int, default=128, help="patch size of score, strip rows x 2 of unet")
@@ -96,7 +98,7 @@ def validate_unet(model, slices: Slices, device) -> dict:
         out = model(channels(zf).to(device)).float().cpu()
         out = torch.complex(out[:, 0], out[:, 1])
         rows.append([psnr(zf, clean), psnr(out, clean), psnr(project(out, k, mask), clean)])
-    return dict(zip(("zero_filled_db", "unet_db", "unet_dc_db"), np.mean(rows, axis=0)))
+    return dict(zip(("zero_filled_db", "unet_db", "unet_dc_db"), np.mean(rows, axis=0).tolist()))
 
 
 def main():
@@ -105,6 +107,8 @@ def main():
         torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     model = (Score() if args.network == "score" else Initialiser()).to(args.device, memory_format=torch.channels_last)
+    if args.start:
+        load(model, args.start)
     average = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, weight_decay=1e-4)
     step, spent = 0, 0.0
