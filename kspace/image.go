@@ -84,6 +84,9 @@ func CenterCrop(dst, src Image) {
 	}
 }
 
+// RoundUp returns the smallest multiple of m that is not below n: the side a network wants for an image of side n.
+func RoundUp(n, m int) int { return (n + m - 1) / m * m }
+
 // Planes writes x as two planes (2, ny, nx), real then imaginary, padded with zeros at the bottom and right: the form in which
 // networks take images. Planes panics when ny or nx is smaller than the image.
 func (x Image) Planes(dst []float32, ny, nx int) {

@@ -18,9 +18,6 @@ func NewCartesian(ny int, mask Mask) *Cartesian {
 // Shape implements Operator.
 func (a *Cartesian) Shape() (nc, ny, nx int) { return 1, a.ny, len(a.mask) }
 
-// Mask returns the acquired columns.
-func (a *Cartesian) Mask() Mask { return a.mask }
-
 // Forward implements Operator.
 func (a *Cartesian) Forward(dst Data, x Image) {
 	mustFit(a, dst, x)
@@ -55,9 +52,6 @@ func NewSense(maps Data, mask Mask) *Sense {
 
 // Shape implements Operator.
 func (a *Sense) Shape() (nc, ny, nx int) { return a.maps.Nc, a.maps.Ny, a.maps.Nx }
-
-// Mask returns the acquired columns.
-func (a *Sense) Mask() Mask { return a.mask }
 
 // Forward implements Operator.
 func (a *Sense) Forward(dst Data, x Image) {

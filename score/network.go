@@ -29,7 +29,7 @@ type Network struct {
 
 // Denoise implements Denoiser. Images whose sides are not divisible by Multiple are padded with zeros for the network.
 func (n *Network) Denoise(ctx context.Context, dst, x kspace.Image, sigma float64) error {
-	ny, nx := roundUp(x.Ny), roundUp(x.Nx)
+	ny, nx := kspace.RoundUp(x.Ny, Multiple), kspace.RoundUp(x.Nx, Multiple)
 	if len(n.x) != 2*ny*nx {
 		n.x, n.d = make([]float32, 2*ny*nx), make([]float32, 2*ny*nx)
 	}
@@ -40,5 +40,3 @@ func (n *Network) Denoise(ctx context.Context, dst, x kspace.Image, sigma float6
 	dst.SetPlanes(n.d, ny, nx)
 	return nil
 }
-
-func roundUp(n int) int { return (n + Multiple - 1) / Multiple * Multiple }

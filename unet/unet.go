@@ -32,7 +32,7 @@ type UNet struct {
 func (u *UNet) Reconstruct(ctx context.Context, m kspace.Measurement, progress func(step, steps int)) (kspace.Image, int, error) {
 	x := kspace.NewImage(m.Y.Ny, m.Y.Nx)
 	m.A.Adjoint(x, m.Y)
-	ny, nx := roundUp(x.Ny), roundUp(x.Nx)
+	ny, nx := kspace.RoundUp(x.Ny, Multiple), kspace.RoundUp(x.Nx, Multiple)
 	in, out := make([]float32, 2*ny*nx), make([]float32, 2*ny*nx)
 	x.Planes(in, ny, nx)
 	if err := u.Run(ctx, out, in, nil, 1, ny, nx); err != nil {
@@ -47,5 +47,3 @@ func (u *UNet) Reconstruct(ctx context.Context, m kspace.Measurement, progress f
 	}
 	return x, 1, nil
 }
-
-func roundUp(n int) int { return (n + Multiple - 1) / Multiple * Multiple }

@@ -2,7 +2,6 @@ package phantom
 
 import (
 	"fmt"
-	"iter"
 	"math"
 	"math/rand/v2"
 
@@ -48,23 +47,6 @@ func (a Acquisition) Defaults() (Acquisition, error) {
 // reconstructed one, rounded to even. 320 gives (640, 368), as fastMRI files have.
 func (a Acquisition) Grid() (ny, nx int) {
 	return 2 * a.Matrix, 2 * int(math.Round(1.15*float64(a.Matrix)/2))
-}
-
-// Acquire scans src slice by slice; the sequence ends after an error.
-func Acquire(src Source, a Acquisition) iter.Seq2[Acquired, error] {
-	return func(yield func(Acquired, error) bool) {
-		s, err := NewScanner(src, a)
-		if err != nil {
-			yield(Acquired{}, err)
-			return
-		}
-		for i := range src.Len() {
-			slice, err := s.Scan(i)
-			if !yield(slice, err) || err != nil {
-				return
-			}
-		}
-	}
 }
 
 // Scanner scans the slices of a source in any order; each depends on its index alone. It serves one goroutine at a time.
