@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"internal/testkit": {"kspace", "recon"},
 	"fastmri":          {"kspace", "recon", "internal/sandbox"},
 	"dicomio":          {"kspace", "recon", "internal/sandbox"},
+	"web":              {"kspace", "recon"},
 	"cmd/closer":       {"kspace", "score", "unet", "recon", "internal/ort", "internal/sandbox", "internal/phantom", "fastmri", "dicomio"},
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -38,13 +37,11 @@ type sliceRange []int
 
 // Set parses from:to.
 func (s *sliceRange) Set(v string) error {
-	from, to, ok := strings.Cut(v, ":")
-	a, errA := strconv.Atoi(from)
-	b, errB := strconv.Atoi(to)
-	if !ok || errA != nil || errB != nil {
-		return fmt.Errorf("%q is not a range such as 4:8", v)
+	r, err := recon.ParseSlices(v)
+	if err != nil {
+		return err
 	}
-	*s = sliceRange{a, b}
+	*s = r
 	return nil
 }
 

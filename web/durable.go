@@ -1,0 +1,107 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/tus/tusd/v2/pkg/filestore"
+	tus "github.com/tus/tusd/v2/pkg/handler"
+)
+
+// durableStore is tusd's directory with fsync: an offset that was acknowledged is on the disk.
+type durableStore struct{ filestore.FileStore }
+
+type durableUpload struct {
+	tus.Upload
+	path string
+}
+
+func (s durableStore) NewUpload(ctx context.Context, info tus.FileInfo) (tus.Upload, error) {
+	u, err := s.FileStore.NewUpload(ctx, info)
+	if err != nil {
+		return nil, err
+	}
+	return s.durable(ctx, u, func(path string) error {
+		for _, p := range []string{path + ".info", path, s.Path} {
+			if err := syncPath(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s durableStore) GetUpload(ctx context.Context, id string) (tus.Upload, error) {
+	u, err := s.FileStore.GetUpload(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.durable(ctx, u, func(string) error { return nil })
+}
+
+func (s durableStore) durable(ctx context.Context, u tus.Upload, then func(path string) error) (tus.Upload, error) {
+	info, err := u.GetInfo(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := durableUpload{u, filepath.Join(s.Path, info.ID)}
+	return d, then(d.path)
+}
+
+// AsTerminatableUpload implements tus.TerminaterDataStore.
+func (s durableStore) AsTerminatableUpload(u tus.Upload) tus.TerminatableUpload {
+	return s.FileStore.AsTerminatableUpload(u.(durableUpload).Upload)
+}
+
+// WriteChunk writes all that src gives and makes it durable, also when src ends early.
+func (u durableUpload) WriteChunk(ctx context.Context, offset int64, src io.Reader) (int64, error) {
+	n, err := u.Upload.WriteChunk(ctx, offset, src)
+	if syncErr := syncPath(u.path); err == nil {
+		err = syncErr
+	}
+	return n, err
+}
+
+// syncPath makes a file's bytes, or a directory's names, durable.
+func syncPath(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+// writeDurably writes a file that is there whole or not at all.
+func writeDurably(path string, data []byte) error {
+	temp := path + ".tmp"
+	if err := os.WriteFile(temp, data, 0o600); err != nil {
+		return err
+	}
+	for _, step := range []func() error{
+		func() error { return syncPath(temp) }, func() error { return os.Rename(temp, path) }, func() error { return syncPath(filepath.Dir(path)) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hashFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("read the upload: %w", err)
+	}
+	defer f.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		return "", fmt.Errorf("read the upload: %w", err)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}

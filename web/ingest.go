@@ -1,0 +1,180 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"syscall"
+	"time"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// Receipt acknowledges a scan: its bytes and its job are durable.
+type Receipt struct {
+	Scan     string    `json:"scan"`
+	Job      string    `json:"job"`
+	SHA256   string    `json:"sha256"`
+	Size     int64     `json:"size"`
+	Received time.Time `json:"received"` // when the job was first accepted
+}
+
+// arrival is an upload that is complete on the local disk.
+type arrival struct {
+	path   string
+	recipe recon.Recipe
+	sha256 string // of the bytes, as they arrived
+	size   int64
+	media  string // declared media type; "" when none was
+	digest string // declared SHA-256; "" when none was
+}
+
+// ingest makes a job of an arrival and acknowledges it; created is false when the same bytes and recipe had arrived before.
+func (a *api) ingest(ctx context.Context, up arrival) (r Receipt, created bool, err error) {
+	if up.digest != "" && up.digest != up.sha256 {
+		return r, false, problemf(http.StatusBadRequest, "the bytes that arrived have SHA-256 %s, not the declared %s", up.sha256, up.digest)
+	}
+	id := recon.JobID(up.sha256, up.recipe, a.Models)
+	job, err := a.Queue.Job(ctx, id)
+	known := err == nil && job.State != recon.Failed && job.State != recon.StateCanceled
+	if err != nil && recon.CodeOf(err) != recon.NotFound {
+		return r, false, err
+	}
+	if !known {
+		if err := a.admit(ctx, up); err != nil {
+			return r, false, err
+		}
+		if job, created, err = a.submit(ctx, id, up); err != nil {
+			return r, false, err
+		}
+	}
+	return Receipt{Scan: job.Scan, Job: job.ID, SHA256: job.Input.SHA256, Size: job.Input.Size, Received: job.Created}, created, nil
+}
+
+// admit refuses what is no scan: by its first bytes, then by opening it in the sandbox.
+func (a *api) admit(ctx context.Context, up arrival) error {
+	if err := checkMedia(up.path, up.media); err != nil {
+		return err
+	}
+	if a.Inspect == nil {
+		return nil
+	}
+	if err := a.inspect.Acquire(ctx, 1); err != nil {
+		return recon.Errorf(recon.Unavailable, "the server did not get to the file in time")
+	}
+	defer a.inspect.Release(1)
+	err := a.Inspect(ctx, up.path)
+	switch recon.CodeOf(err) {
+	case "":
+		return nil
+	case recon.Internal, recon.Unavailable, recon.Canceled:
+		return fmt.Errorf("inspect the upload: %w", err)
+	}
+	p := problemOf(err)
+	p.Status, p.Title = http.StatusUnprocessableEntity, http.StatusText(http.StatusUnprocessableEntity)
+	return p
+}
+
+// submit stores the content, then the job: a crash between the two leaves content without a job, which a second push finds.
+func (a *api) submit(ctx context.Context, id string, up arrival) (recon.Job, bool, error) {
+	f, err := os.Open(up.path)
+	if err != nil {
+		return recon.Job{}, false, fmt.Errorf("read the spool: %w", err)
+	}
+	defer f.Close()
+	blob, err := a.Blobs.Put(ctx, f)
+	if err != nil {
+		return recon.Job{}, false, fmt.Errorf("store the scan: %w", err)
+	}
+	if blob.SHA256 != up.sha256 {
+		return recon.Job{}, false, fmt.Errorf("the spool changed: stored %s, received %s", blob.SHA256, up.sha256)
+	}
+	return a.Queue.Submit(ctx, recon.Job{
+		ID: id, Scan: recon.ScanID(blob.SHA256), Input: blob, Recipe: up.recipe, State: recon.Queued, Created: time.Now().UTC(),
+	})
+}
+
+// open refuses an upload of the given size (-1 when unknown) before its bytes are read: too large, no room, no queue.
+func (a *api) open(ctx context.Context, size int64) error {
+	if size > a.MaxUpload {
+		return problemf(http.StatusRequestEntityTooLarge, "the body has %d bytes; at most %d are taken", size, a.MaxUpload)
+	}
+	if err := a.room(max(size, 0)); err != nil {
+		return err
+	}
+	if err := a.Queue.Ready(ctx); err != nil {
+		return &problem{Type: "about:blank", Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable,
+			Detail: "the queue takes no jobs now", retry: retryAfter, cause: err}
+	}
+	return nil
+}
+
+// room is Unavailable when size more bytes would leave less than the watermark free.
+func (a *api) room(size int64) error {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(a.DataDir, &s); err != nil {
+		return fmt.Errorf("look at the disk: %w", err)
+	}
+	if int64(s.Bavail)*s.Bsize-size < a.minFree {
+		return recon.Errorf(recon.Unavailable, "the server's disk is full")
+	}
+	return nil
+}
+
+// receive writes a body to the spool while hashing it. The caller removes the file.
+func (a *api) receive(w http.ResponseWriter, r *http.Request) (up arrival, err error) {
+	f, err := os.CreateTemp(a.spool(), "scan-")
+	if err != nil {
+		return up, fmt.Errorf("write the spool: %w", err)
+	}
+	defer f.Close()
+	up.path = f.Name()
+	hash := sha256.New()
+	body := newPaced(w, http.MaxBytesReader(w, r.Body, a.MaxUpload), a.grace)
+	up.size, err = io.Copy(io.MultiWriter(f, hash), body)
+	a.metrics.received.Add(float64(up.size))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil && up.size == 0:
+		return up, problemf(http.StatusBadRequest, "the body is empty; expected the bytes of a scan")
+	case err == nil:
+		up.sha256 = hex.EncodeToString(hash.Sum(nil))
+		return up, nil
+	case errors.As(err, &tooLarge):
+		return up, problemf(http.StatusRequestEntityTooLarge, "the body has more than the %d bytes that are taken", a.MaxUpload)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return up, problemf(http.StatusRequestTimeout, "the body came too slowly and was given up after %d bytes", up.size)
+	case errors.Is(err, syscall.ENOSPC):
+		return up, recon.Errorf(recon.Unavailable, "the server's disk is full")
+	case body.err != nil:
+		return up, problemf(http.StatusBadRequest, "the body ended after %d bytes, before its declared end", up.size)
+	default:
+		return up, fmt.Errorf("write the spool: %w", err)
+	}
+}
+
+var digestForm = regexp.MustCompile(`(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):\s*(?:$|,)`)
+
+// parseDigest returns the SHA-256, in hex, of a Content-Digest field (RFC 9530), "" when the field is empty. Other algorithms alone
+// are an error: a digest that is not checked protects nothing.
+func parseDigest(field string) (string, error) {
+	if field == "" {
+		return "", nil
+	}
+	m := digestForm.FindStringSubmatch(field)
+	if m == nil {
+		return "", problemf(http.StatusBadRequest, "the Content-Digest is not of the form sha-256=:…: with 32 bytes in base64")
+	}
+	sum, err := base64.StdEncoding.DecodeString(m[1])
+	if err != nil || len(sum) != sha256.Size {
+		return "", problemf(http.StatusBadRequest, "the Content-Digest is not base64 of 32 bytes")
+	}
+	return hex.EncodeToString(sum), nil
+}

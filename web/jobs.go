@@ -1,0 +1,96 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// keepAlive is how often a silent event stream says that it lives.
+const keepAlive = 15 * time.Second
+
+// job returns the job that the address names.
+func (a *api) job(r *http.Request) (recon.Job, error) {
+	job, err := a.Queue.Job(r.Context(), chi.URLParam(r, "id"))
+	if recon.CodeOf(err) == recon.NotFound {
+		return job, problemf(http.StatusNotFound, "there is no job of this name")
+	}
+	concerns(r, job.Scan, job.ID)
+	return job, err
+}
+
+func (a *api) getJob(w http.ResponseWriter, r *http.Request) {
+	job, err := a.job(r)
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, job)
+}
+
+func (a *api) cancelJob(w http.ResponseWriter, r *http.Request) {
+	job, err := a.job(r)
+	if err == nil {
+		job, err = a.Queue.Cancel(r.Context(), job.ID)
+	}
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	a.audit(r.Context(), "cancel")
+	answer(w, http.StatusOK, job)
+}
+
+// events sends the job as Server-Sent Events of type job, now and at each change, and ends after a terminal state. The list of
+// results is left out: it grows with the slices, and /jobs/{id} has it.
+func (a *api) events(w http.ResponseWriter, r *http.Request) {
+	job, err := a.job(r)
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	changes, err := a.Queue.Watch(r.Context(), job.ID)
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // proxies hold events back otherwise
+	out := newSteady(w, a.grace)
+	fmt.Fprint(out, "retry: 2000\n\n")
+	tick := time.NewTicker(keepAlive)
+	defer tick.Stop()
+	for {
+		if err := out.conn.Flush(); err != nil {
+			return
+		}
+		select {
+		case job, open := <-changes:
+			if !open {
+				return
+			}
+			err = writeEvent(out, job)
+		case <-tick.C:
+			_, err = io.WriteString(out, ": alive\n\n")
+		}
+		if err != nil {
+			return // the client is gone
+		}
+	}
+}
+
+func writeEvent(w io.Writer, job recon.Job) error {
+	job.Results = nil
+	data, err := json.Marshal(job) // has no line breaks
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "event: job\ndata: %s\n\n", data)
+	return err
+}

@@ -1,0 +1,62 @@
+package web
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// leastRate is what a body must bring, in bytes a second, beyond the grace it is given. A thousand connections that each send a byte
+// now and then would otherwise hold a thousand handlers for ever.
+const leastRate = 4 << 10
+
+// paced reads a request's body under a deadline that every byte moves on.
+type paced struct {
+	io.Reader
+	conn  *http.ResponseController
+	grace time.Duration
+	until time.Time // at most grace from now
+	err   error     // of the reader, so that it is not taken for one of the writer
+}
+
+func newPaced(w http.ResponseWriter, body io.Reader, grace time.Duration) *paced {
+	p := &paced{Reader: body, conn: http.NewResponseController(w), grace: grace, until: time.Now().Add(grace)}
+	p.conn.SetReadDeadline(p.until) // unsupported only by test recorders
+	return p
+}
+
+func (p *paced) Read(b []byte) (int, error) {
+	n, err := p.Reader.Read(b)
+	if err != nil && err != io.EOF {
+		p.err = err
+		return n, err
+	}
+	p.until = p.until.Add(time.Duration(n) * time.Second / leastRate)
+	if latest := time.Now().Add(p.grace); p.until.After(latest) {
+		p.until = latest
+	}
+	if err == io.EOF {
+		p.until = time.Time{} // or the server's watch for a closed connection would run into it
+	}
+	p.conn.SetReadDeadline(p.until)
+	return n, err
+}
+
+// steady writes an answer that may be long or last for hours: only a single write is under a deadline.
+type steady struct {
+	http.ResponseWriter
+	conn  *http.ResponseController
+	grace time.Duration
+}
+
+func newSteady(w http.ResponseWriter, grace time.Duration) *steady {
+	return &steady{ResponseWriter: w, conn: http.NewResponseController(w), grace: grace}
+}
+
+func (s *steady) Write(b []byte) (int, error) {
+	s.conn.SetWriteDeadline(time.Now().Add(s.grace))
+	return s.ResponseWriter.Write(b)
+}
+
+// Unwrap lets a ResponseController through.
+func (s *steady) Unwrap() http.ResponseWriter { return s.ResponseWriter }

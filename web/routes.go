@@ -1,0 +1,57 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// routes is the table of the API. openapi.yaml describes it, and a test compares the two.
+func (a *api) routes() http.Handler {
+	r := chi.NewRouter()
+	r.Use(a.observe, secure)
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		fail(w, r, problemf(http.StatusNotFound, "there is nothing at this address"))
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		fail(w, r, problemf(http.StatusMethodNotAllowed, "%s is not possible at this address", r.Method))
+	})
+
+	r.Get("/healthz", a.healthz)
+	r.Get("/readyz", a.readyz)
+	r.Get("/openapi.yaml", serveOpenAPI)
+
+	read, push, admin := r.With(a.require(roleRead)), r.With(a.require(rolePush)), r.With(a.require(roleAdmin))
+	read.Get("/metrics", a.metrics.ServeHTTP)
+
+	push.Post("/api/v1/scans", a.postScan)
+	read.Get("/api/v1/scans", a.listScans)
+	read.Get("/api/v1/scans/{id:[0-9a-f]{32}}", a.getScan)
+
+	const job = "/api/v1/jobs/{id:[0-9a-f]{32}}"
+	read.Get(job, a.getJob)
+	admin.Delete(job, a.cancelJob)
+	read.Get(job+"/events", a.events)
+	read.Get(job+"/report", a.report)
+	read.Get(job+"/report.json", a.artifact("report.json"))
+	read.Get(job+"/report.html", a.artifact("report.html"))
+	read.Get(job+"/report.csv", a.artifact("report.csv"))
+	read.Get(job+"/reconstruction.h5", a.artifact("reconstruction.h5"))
+	read.Get(job+"/dicom.zip", a.dicomZip)
+	read.Get(job+"/artifacts/*", a.anyArtifact)
+
+	const upload = "/api/v1/uploads/{id:[0-9a-f]{32}}"
+	push.Post("/api/v1/uploads", a.uploads.create)
+	push.Options("/api/v1/uploads", a.uploads.options)
+	push.Head(upload, a.uploads.head)
+	push.Patch(upload, a.uploads.patch)
+	push.Delete(upload, a.uploads.terminate)
+	push.Get(upload+"/receipt", a.uploads.receipt)
+
+	if a.DICOMweb != nil {
+		h := http.StripPrefix("/dicom-web", a.DICOMweb)
+		read.Get("/dicom-web/*", h.ServeHTTP)
+		push.Post("/dicom-web/*", h.ServeHTTP)
+	}
+	return r
+}

@@ -1,0 +1,288 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/tus/tusd/v2/pkg/filestore"
+	tus "github.com/tus/tusd/v2/pkg/handler"
+	"github.com/tus/tusd/v2/pkg/memorylocker"
+	tuslog "golang.org/x/exp/slog"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// abandoned is when an unfinished upload, or the receipt of a finished one, is forgotten.
+const abandoned = 7 * 24 * time.Hour
+
+// uploads is tus 1.0: an upload in pieces that goes on after either side died. The recipe is the metadatum "recipe" in the form of a
+// query, the digest the metadatum "digest" in the form of Content-Digest. When the last byte is durable the upload becomes a scan,
+// and its bytes are replaced by a receipt, which stays for a client that died before it was answered.
+type uploads struct {
+	api      *api
+	dir      string
+	tus      *tus.UnroutedHandler
+	finished singleflight.Group // by upload
+}
+
+func newUploads(a *api, dir string) (*uploads, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make a directory for uploads: %w", err)
+	}
+	u := &uploads{api: a, dir: dir}
+	u.sweep()
+	composer := tus.NewStoreComposer()
+	store := durableStore{filestore.New(dir)}
+	composer.UseCore(store)
+	composer.UseTerminater(store)
+	memorylocker.New().UseIn(composer)
+	var err error
+	u.tus, err = tus.NewUnroutedHandler(tus.Config{
+		StoreComposer: composer, MaxSize: a.MaxUpload, BasePath: "/api/v1/uploads/", NetworkTimeout: a.grace,
+		Cors:                      &tus.CorsConfig{Disable: true},
+		Logger:                    tuslog.New(tuslog.NewTextHandler(io.Discard, nil)), // observe logs each request
+		PreUploadCreateCallback:   u.opened,
+		PreFinishResponseCallback: u.complete,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("configure uploads: %w", err)
+	}
+	return u, nil
+}
+
+// sweep forgets what was abandoned.
+func (u *uploads) sweep() {
+	entries, _ := os.ReadDir(u.dir) // what cannot be listed is swept another time
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > abandoned {
+			os.Remove(filepath.Join(u.dir, e.Name()))
+		}
+	}
+}
+
+func (u *uploads) options(w http.ResponseWriter, r *http.Request)   { u.serve(nil)(w, r) }
+func (u *uploads) create(w http.ResponseWriter, r *http.Request)    { u.serve(u.tus.PostFile)(w, r) }
+func (u *uploads) terminate(w http.ResponseWriter, r *http.Request) { u.serve(u.tus.DelFile)(w, r) }
+func (u *uploads) patch(w http.ResponseWriter, r *http.Request)     { u.serve(u.tus.PatchFile)(w, r) }
+
+// head tells how much has arrived. An upload that is complete is finished first, if the server died before it was: a client that
+// learns from here that nothing is missing will ask no more.
+func (u *uploads) head(w http.ResponseWriter, r *http.Request) {
+	receipt, err := u.finish(r.Context(), chi.URLParam(r, "id"))
+	switch {
+	case err == nil:
+		size := strconv.FormatInt(receipt.Size, 10)
+		for name, value := range receiptHeader(receipt) {
+			w.Header().Set(name, value)
+		}
+		w.Header().Set("Tus-Resumable", "1.0.0")
+		w.Header().Set("Upload-Offset", size)
+		w.Header().Set("Upload-Length", size)
+	case recon.CodeOf(err) == recon.Conflict:
+		u.serve(u.tus.HeadFile)(w, r)
+	default:
+		fail(w, r, err)
+	}
+}
+
+// receipt answers with the Receipt of a finished upload; 409 while bytes are missing.
+func (u *uploads) receipt(w http.ResponseWriter, r *http.Request) {
+	receipt, err := u.finish(r.Context(), chi.URLParam(r, "id"))
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	concerns(r, receipt.Scan, receipt.Job)
+	answer(w, http.StatusOK, receipt)
+}
+
+func receiptHeader(r Receipt) tus.HTTPHeader {
+	return tus.HTTPHeader{"Closer-Scan": r.Scan, "Closer-Job": r.Job}
+}
+
+// serve calls a handler of tusd and makes its errors problems.
+func (u *uploads) serve(h http.HandlerFunc) http.HandlerFunc {
+	wrapped := u.tus.Middleware(h)
+	return func(w http.ResponseWriter, r *http.Request) {
+		t := &tusResponse{ResponseWriter: w}
+		wrapped.ServeHTTP(t, r)
+		if t.failed == 0 {
+			return
+		}
+		text := strings.TrimSpace(t.text.String())
+		if _, after, ok := strings.Cut(text, ": "); ok {
+			text = after
+		}
+		var p *problem
+		if p = trace(r.Context()).problem; p == nil {
+			p = problemf(t.failed, "%s", text)
+		}
+		fail(w, r, p)
+	}
+}
+
+// tusResponse holds back the plain text of an error.
+type tusResponse struct {
+	http.ResponseWriter
+	failed int
+	text   strings.Builder
+}
+
+func (t *tusResponse) WriteHeader(status int) {
+	if t.failed = 0; status >= http.StatusBadRequest {
+		t.failed = status
+		return
+	}
+	t.ResponseWriter.WriteHeader(status)
+}
+
+func (t *tusResponse) Write(b []byte) (int, error) {
+	if t.failed != 0 {
+		return t.text.Write(b)
+	}
+	return t.ResponseWriter.Write(b)
+}
+
+// Unwrap lets a ResponseController through.
+func (t *tusResponse) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+
+// refuse carries err through tusd, which knows only errors of its own.
+func refuse(ctx context.Context, err error) error {
+	p := problemOf(err)
+	note(ctx, p)
+	return tus.NewError("ERR_REFUSED", p.Detail, p.Status)
+}
+
+// opened checks all that can be known before the first byte, and keeps only the metadata that are used: a file's name may name a
+// patient.
+func (u *uploads) opened(hook tus.HookEvent) (tus.HTTPResponse, tus.FileInfoChanges, error) {
+	refused := func(err error) (tus.HTTPResponse, tus.FileInfoChanges, error) {
+		return tus.HTTPResponse{}, tus.FileInfoChanges{}, refuse(hook.Context, err)
+	}
+	u.sweep()
+	if hook.Upload.Size == 0 {
+		return refused(problemf(http.StatusBadRequest, "the upload is empty; expected the bytes of a scan"))
+	}
+	if _, err := u.arrival(hook.Upload); err != nil {
+		return refused(err)
+	}
+	if err := u.api.open(hook.Context, hook.Upload.Size); err != nil {
+		return refused(err)
+	}
+	kept := tus.MetaData{}
+	for _, name := range []string{"recipe", "digest", "filetype"} {
+		if v, ok := hook.Upload.MetaData[name]; ok {
+			kept[name] = v
+		}
+	}
+	return tus.HTTPResponse{}, tus.FileInfoChanges{MetaData: kept}, nil
+}
+
+// arrival reads the metadata of an upload.
+func (u *uploads) arrival(info tus.FileInfo) (up arrival, err error) {
+	form, err := url.ParseQuery(info.MetaData["recipe"])
+	if err != nil {
+		return up, problemf(http.StatusBadRequest, "the metadatum recipe is not a well-formed query")
+	}
+	if up.recipe, err = u.api.recipe(form); err != nil {
+		return up, err
+	}
+	if up.digest, err = parseDigest(info.MetaData["digest"]); err != nil {
+		return up, err
+	}
+	up.media, err = declared(info.MetaData["filetype"])
+	return up, err
+}
+
+// complete makes a scan of an upload whose last byte has become durable.
+func (u *uploads) complete(hook tus.HookEvent) (tus.HTTPResponse, error) {
+	u.api.metrics.received.Add(float64(hook.Upload.Size))
+	receipt, err := u.finish(hook.Context, hook.Upload.ID)
+	if err != nil {
+		return tus.HTTPResponse{}, refuse(hook.Context, err)
+	}
+	t := trace(hook.Context)
+	t.scan, t.job = receipt.Scan, receipt.Job
+	return tus.HTTPResponse{Header: receiptHeader(receipt)}, nil
+}
+
+// finish returns the receipt of an upload, ingesting it first if that was not done: Conflict when bytes are missing, NotFound. An
+// upload that can never become a scan is deleted.
+func (u *uploads) finish(ctx context.Context, id string) (Receipt, error) {
+	v, err, _ := u.finished.Do(id, func() (any, error) {
+		return u.ingest(context.WithoutCancel(ctx), id) // a client that leaves now asks for the receipt later
+	})
+	receipt, _ := v.(Receipt)
+	return receipt, err
+}
+
+func (u *uploads) ingest(ctx context.Context, id string) (Receipt, error) {
+	if data, err := os.ReadFile(u.path(id, ".receipt")); err == nil {
+		var r Receipt
+		return r, json.Unmarshal(data, &r)
+	}
+	info, err := u.info(ctx, id)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if info.Offset != info.Size {
+		return Receipt{}, recon.Errorf(recon.Conflict, "%d of %d bytes have arrived", info.Offset, info.Size)
+	}
+	up, err := u.arrival(info)
+	if err == nil {
+		up.path, up.size = u.path(id, ""), info.Size
+		up.sha256, err = hashFile(up.path)
+	}
+	var receipt Receipt
+	if err == nil {
+		receipt, _, err = u.api.ingest(ctx, up)
+	}
+	if err != nil {
+		if problemOf(err).Status < http.StatusInternalServerError {
+			u.remove(id)
+		}
+		return Receipt{}, err
+	}
+	t := trace(ctx)
+	t.scan, t.job = receipt.Scan, receipt.Job
+	u.api.audit(ctx, "push")
+	data, err := json.Marshal(receipt)
+	if err == nil {
+		err = writeDurably(u.path(id, ".receipt"), data)
+	}
+	if err != nil {
+		return Receipt{}, fmt.Errorf("keep the receipt: %w", err)
+	}
+	u.remove(id)
+	return receipt, nil
+}
+
+func (u *uploads) path(id, suffix string) string { return filepath.Join(u.dir, id+suffix) }
+
+func (u *uploads) remove(id string) {
+	os.Remove(u.path(id, "")) // what is left is swept
+	os.Remove(u.path(id, ".info"))
+}
+
+func (u *uploads) info(ctx context.Context, id string) (tus.FileInfo, error) {
+	upload, err := filestore.New(u.dir).GetUpload(ctx, id)
+	if errors.Is(err, tus.ErrNotFound) {
+		return tus.FileInfo{}, recon.Errorf(recon.NotFound, "there is no upload of this name")
+	}
+	if err != nil {
+		return tus.FileInfo{}, fmt.Errorf("look at the upload: %w", err)
+	}
+	return upload.GetInfo(ctx)
+}
