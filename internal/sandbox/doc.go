@@ -18,5 +18,8 @@
 //     and clocks. No open, no socket, no exec. A task registered with Register begins sealed.
 //   - The parent: a wall clock for every exchange, the caller's context, and the child dies with its parent.
 //
+// A foreign program, such as a decoder of images, can take the place of a task (RegisterProgram). It stands behind the same
+// walls, but as it loads itself it may also open and read the system's libraries.
+//
 // Where the kernel lacks Landlock or seccomp the others still hold, and Enforced says so.
 package sandbox

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -19,12 +20,12 @@ var landlockABI = sync.OnceValue(func() int {
 	return int(v)
 })
 
-// confineThread puts the calling OS thread, for good, into a Landlock domain in which only input, the executable and the
-// shared libraries of this process can be opened. The caller has locked the thread and lets it end with its goroutine; the
+// confineThread puts the calling OS thread, for good, into a Landlock domain in which only input can be opened and, to be read
+// and executed, files: those of programFiles and foreignFiles. The caller has locked the thread and lets it end with its goroutine; the
 // processes it starts inherit the domain. Without Landlock in the kernel it only sets no_new_privs.
 //
 // The module go-landlock is not used: it can only confine all threads of a process, and it is one thread that is wanted.
-func confineThread(input *os.File) error {
+func confineThread(input *os.File, files []string) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("no_new_privs: %w", err)
 	}
@@ -40,15 +41,20 @@ func confineThread(input *os.File) error {
 	ruleset := int(fd)
 	defer unix.Close(ruleset)
 
-	if err := allow(ruleset, int(input.Fd()), unix.LANDLOCK_ACCESS_FS_READ_FILE); err != nil {
+	// A file in memory (memfd_create) lies on no file system that Landlock rules, and it may be opened without a rule.
+	if err := allow(ruleset, int(input.Fd()), unix.LANDLOCK_ACCESS_FS_READ_FILE); err != nil && !errors.Is(err, unix.EBADFD) {
 		return fmt.Errorf("landlock rule for the input: %w", err)
 	}
-	for _, path := range programFiles() {
+	for _, path := range files {
 		file, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 		if err != nil {
 			continue // not on this machine, or replaced since it was mapped: the loader will say so
 		}
-		err = allow(ruleset, file, unix.LANDLOCK_ACCESS_FS_READ_FILE|unix.LANDLOCK_ACCESS_FS_EXECUTE)
+		access := uint64(unix.LANDLOCK_ACCESS_FS_READ_FILE)
+		if !strings.HasSuffix(path, "/") { // of a directory everything can be read, nothing run
+			access |= unix.LANDLOCK_ACCESS_FS_EXECUTE
+		}
+		err = allow(ruleset, file, access)
 		unix.Close(file)
 		if err != nil {
 			return fmt.Errorf("landlock rule for %s: %w", path, err)

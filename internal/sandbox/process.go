@@ -31,6 +31,18 @@ type Process struct {
 // Cancelling ctx stops the start only. Errors are *Error.
 func Start(ctx context.Context, task string, input *os.File, limits Limits) (*Process, error) {
 	limits = limits.withDefaults()
+	files, program := programFiles(), ""
+	if name := tasks[task].program; name != nil {
+		var err error
+		if program, err = exec.LookPath(name[0]); err != nil {
+			return nil, setupError(err)
+		}
+		foreign, err := foreignFiles(program)
+		if err != nil {
+			return nil, setupError(err)
+		}
+		files = append(files[:len(files):len(files)], foreign...)
+	}
 	childIn, stdin, err := os.Pipe()
 	if err != nil {
 		return nil, setupError(err)
@@ -49,7 +61,7 @@ func Start(ctx context.Context, task string, input *os.File, limits Limits) (*Pr
 		Env: []string{envTask + "=" + task,
 			"GOMAXPROCS=2", "GOTRACEBACK=none", // few threads, short last words
 			"MALLOC_ARENA_MAX=1", // the C library reserves 64 MiB per arena
-			"LC_ALL=C", "HDF5_USE_FILE_LOCKING=FALSE", "HDF5_PLUGIN_PRELOAD=::"},
+			"LC_ALL=C", "HDF5_USE_FILE_LOCKING=FALSE", "HDF5_PLUGIN_PRELOAD=::", envProgram + "=" + program},
 		Dir:        "/",
 		Stdin:      childIn,
 		Stdout:     childOut,
@@ -60,7 +72,7 @@ func Start(ctx context.Context, task string, input *os.File, limits Limits) (*Pr
 			Setpgid:   true, // Ctrl-C is for the parent, which then decides
 		},
 	}
-	err = p.launch(input)
+	err = p.launch(input, files)
 	childIn.Close() // only the child holds them now, so that its end is the end of the pipes
 	childOut.Close()
 	if err != nil {
@@ -78,11 +90,11 @@ func Start(ctx context.Context, task string, input *os.File, limits Limits) (*Pr
 // launch starts the child from a thread of its own. The thread enters the Landlock domain that the child inherits, and it
 // must outlive the child because Pdeathsig fires when the thread ends, not the process. It is never used again: a goroutine
 // that returns while locked takes its thread with it.
-func (p *Process) launch(input *os.File) error {
+func (p *Process) launch(input *os.File, files []string) error {
 	result := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
-		if err := confineThread(input); err != nil {
+		if err := confineThread(input, files); err != nil {
 			result <- err
 			return
 		}

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) {
@@ -56,6 +58,10 @@ func init() {
 		}
 		return errors.New("end")
 	})
+	RegisterProgram("test.cat", "cat", InputPath)
+	RegisterProgram("test.passwd", "cat", "/etc/passwd")
+	RegisterProgram("test.exec", "env", "cat", InputPath)
+	RegisterProgram("test.missing", "no-such-program")
 	RegisterOpener("test.open", func(_ *os.File, stdin io.Reader, stdout io.Writer) error {
 		path, err := io.ReadAll(stdin)
 		if err != nil {
@@ -315,4 +321,31 @@ func TestChildDiesWithParent(t *testing.T) {
 	}
 	syscall.Kill(pid, syscall.SIGKILL)
 	t.Error("the child outlived its parent")
+}
+
+// TestProgram runs a foreign program on a file in memory, and sees it stopped where it reaches for anything else.
+func TestProgram(t *testing.T) {
+	fd, err := unix.MemfdCreate("in", unix.MFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := os.NewFile(uintptr(fd), "in")
+	defer in.Close()
+	if _, err := in.WriteAt([]byte("content"), 0); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := Run(t.Context(), "test.cat", in, nil, &out, Limits{}); err != nil || out.String() != "content" {
+		t.Errorf("cat of the input: %q, %v", out.String(), err)
+	}
+	for _, task := range []string{"test.passwd", "test.exec"} {
+		out.Reset()
+		var end *Error
+		if err := Run(t.Context(), task, in, nil, &out, Limits{}); !errors.As(err, &end) || end.Reason != Crashed || !strings.Contains(end.Detail, "Permission denied") || out.Len() > 0 {
+			t.Errorf("%s: %q, %v", task, out.String(), err)
+		}
+	}
+	if err := Run(t.Context(), "test.missing", in, nil, &out, Limits{}); !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("missing program: %v", err)
+	}
 }

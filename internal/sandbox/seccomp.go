@@ -28,7 +28,10 @@ var sealed = []string{
 // do nothing.
 func Seal() error { return seal() }
 
-var seal = sync.OnceValue(func() error {
+var seal = sync.OnceValue(func() error { return filter(sealed) })
+
+// filter allows this process the system calls of names, and threads of its own.
+func filter(names []string) error {
 	// The thread that sets no_new_privs must be the one that loads the filter.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -38,7 +41,7 @@ var seal = sync.OnceValue(func() error {
 		return err
 	}
 	var allowed []string
-	for _, name := range sealed {
+	for _, name := range names {
 		if _, ok := info.SyscallNames[name]; ok {
 			allowed = append(allowed, name)
 		}
@@ -60,4 +63,4 @@ var seal = sync.OnceValue(func() error {
 			},
 		},
 	})
-})
+}

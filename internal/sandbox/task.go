@@ -29,25 +29,26 @@ const (
 var ErrMemory = errors.New("cannot allocate memory")
 
 type registration struct {
-	run    Task
-	sealed bool
+	run     Task
+	sealed  bool
+	program []string // instead of run: name and arguments
 }
 
 var tasks = map[string]registration{}
 
 // Register adds a task that runs sealed from its beginning: it can read in, stdin and stdout and open nothing. It panics when
 // the name is taken. Call it from init.
-func Register(name string, run Task) { register(name, run, true) }
+func Register(name string, run Task) { register(name, registration{run: run, sealed: true}) }
 
 // RegisterOpener adds a task that opens InputPath by itself, for parsers that take no open file, and then calls Seal. Until
 // it does, only Landlock and the resource limits confine it, so it must not parse before.
-func RegisterOpener(name string, run Task) { register(name, run, false) }
+func RegisterOpener(name string, run Task) { register(name, registration{run: run}) }
 
-func register(name string, run Task, sealed bool) {
+func register(name string, task registration) {
 	if _, taken := tasks[name]; taken {
 		panic(fmt.Sprintf("sandbox: task %q registered twice", name))
 	}
-	tasks[name] = registration{run, sealed}
+	tasks[name] = task
 }
 
 // Main runs the task and exits when this process is a sandbox child; otherwise it returns at once.
@@ -69,6 +70,10 @@ func child(name string) int {
 	}
 	if err := awaitLimits(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprint(os.Stderr, err)
+		return exitSetup
+	}
+	if task.program != nil {
+		fmt.Fprint(os.Stderr, become(task.program))
 		return exitSetup
 	}
 	if task.sealed {
