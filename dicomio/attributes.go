@@ -26,8 +26,8 @@ var wanted = []tag.Tag{
 // attributes are the elements of a data set or of a sequence's item.
 type attributes []*dicom.Element
 
-// decode gives what the walker kept to the library.
-func decode(w *walker) (attributes, error) {
+// attributes gives what the walker kept to the library.
+func (w *walker) attributes() (attributes, error) {
 	var meta []byte
 	meta = append(meta, 2, 0, 0x10, 0, 'U', 'I')
 	name := w.syntax.uid

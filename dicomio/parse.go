@@ -38,11 +38,13 @@ type Frame struct {
 	Row, Col  [3]float64 // directions of growing column and of growing row index
 }
 
-// Parse reads one Part 10 file with uncompressed pixels: Implicit VR Little Endian, Explicit VR Little Endian, Big Endian or
-// Deflated; classic or enhanced MR; gray-scale magnitude of 8 or 16 bit. It allocates no more than a few times the size of the
-// file, or of the inflated file, and never panics. Every error is an *recon.Error with code Invalid that quotes nothing of the
-// file.
-func Parse(file []byte) (instance Instance, err error) {
+// Parse reads one Part 10 file: Implicit VR Little Endian, Explicit VR Little Endian, Big Endian, Deflated or RLE Lossless;
+// classic or enhanced MR; gray-scale magnitude of 8 or 16 bit. It allocates no more than a few times the size of the file, or of
+// the inflated file, and never panics. Every error is an *recon.Error with code Invalid that quotes nothing of the file.
+func Parse(file []byte) (Instance, error) { return parse(file, nil) }
+
+// parse is Parse that gives images compressed by a JPEG family to decode.
+func parse(file []byte, decode decoder) (instance Instance, err error) {
 	defer func() {
 		if recover() != nil {
 			instance, err = Instance{}, refuse("the DICOM file is damaged and cannot be read")
@@ -59,17 +61,18 @@ func Parse(file []byte) (instance Instance, err error) {
 	if _, err := w.dataset(0, len(data), 0, true, false); err != nil {
 		return Instance{}, err
 	}
-	a, err := decode(&w)
+	a, err := w.attributes()
 	if err != nil {
 		return Instance{}, err
 	}
 	if err := magnitudeOfMR(a); err != nil {
 		return Instance{}, err
 	}
-	if w.pixels == nil {
-		return Instance{}, refuse("the DICOM file has no pixels")
+	format, err := newPixelFormat(a, s.order)
+	if err != nil {
+		return Instance{}, err
 	}
-	format, err := newPixelFormat(a, s.order, w.pixels)
+	raw, err := w.plainPixels(format, decode)
 	if err != nil {
 		return Instance{}, err
 	}
@@ -78,7 +81,7 @@ func Parse(file []byte) (instance Instance, err error) {
 		return Instance{}, err
 	}
 	instance.Rows, instance.Cols = format.rows, format.cols
-	if instance.Frames, err = frames(a, format, w.pixels); err != nil {
+	if instance.Frames, err = frames(a, format, raw); err != nil {
 		return Instance{}, err
 	}
 	return instance, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -88,7 +89,7 @@ func hostileFiles(t testing.TB) map[string]struct {
 		file []byte
 		want string
 	}
-	return map[string]hostile{
+	hostiles := map[string]hostile{
 		"empty":                     {nil, "not a DICOM file"},
 		"HDF5":                      {[]byte("\x89HDF\r\n\x1a\n"), "not a DICOM file"},
 		"only a head":               {explicit, "not an MR image"},
@@ -128,6 +129,8 @@ func hostileFiles(t testing.TB) map[string]struct {
 		"one pixel too many":        {change(func(c *crafted) { c.pixels = append(c.pixels, 0, 0) }), "14 bytes of pixels"},
 		"more groups than frames":   {change(func(c *crafted) { c.set(tag.PerFrameFunctionalGroupsSequence, []dataset{nil, nil}) }), "2 descriptions of 1"},
 	}
+	maps.Copy(hostiles, lyingFragments(t))
+	return hostiles
 }
 
 // TestHostileFilesAreRefused expects a sentence, quickly and with little memory, and nothing of the patient in it.
@@ -206,11 +209,15 @@ func FuzzParse(f *testing.F) {
 			f.Add(c.bytes(f, s))
 		}
 	}
+	for _, h := range lyingFragments(f) {
+		f.Add(h.file)
+	}
+	f.Add(smallMR().compress(f, rleSyntax, true, [][]byte{packBits(smallMR().pixels)}))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		if s, data, err := split(file); err == nil {
 			w := walker{data: data, syntax: s}
 			if _, err := w.dataset(0, len(data), 0, true, false); err == nil {
-				decode(&w) // what passes the walker must not make the library panic
+				w.attributes() // what passes the walker must not make the library panic
 			} else if recon.CodeOf(err) != recon.Invalid {
 				t.Errorf("walker: %v", err)
 			}

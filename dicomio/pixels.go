@@ -1,6 +1,9 @@
 package dicomio
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/suyashkumar/dicom/pkg/tag"
 )
 
@@ -14,8 +17,8 @@ type pixelFormat struct {
 	photometricInterpretation string
 }
 
-// newPixelFormat reads the image pixel module (PS3.3 C.7.6.3) and checks that raw holds just what it says.
-func newPixelFormat(a attributes, order byteOrder, raw []byte) (pixelFormat, error) {
+// newPixelFormat reads the image pixel module (PS3.3 C.7.6.3).
+func newPixelFormat(a attributes, order byteOrder) (pixelFormat, error) {
 	f := pixelFormat{order: order, photometricInterpretation: a.text(tag.PhotometricInterpretation)}
 	var representation int
 	for _, field := range []struct {
@@ -47,12 +50,20 @@ func newPixelFormat(a attributes, order byteOrder, raw []byte) (pixelFormat, err
 	case f.stored > f.high+1 || f.high >= f.allocated:
 		return f, refuse("the DICOM file is damaged: %d bits up to bit %d do not fit in %d", f.stored, f.high, f.allocated)
 	}
-	// As 64 bit numbers these cannot overflow: 2^16 · 2^16 · 2^16 · 2.
-	need := int64(f.rows) * int64(f.cols) * int64(f.frames) * int64(f.allocated/8)
-	if have := int64(len(raw)); have != need && have != need+need%2 {
-		return f, refuse("the DICOM file is damaged: %d bytes of pixels where %d frames of %d by %d need %d", have, f.frames, f.rows, f.cols, need)
-	}
 	return f, nil
+}
+
+// size returns the bytes that all frames take. As a 64 bit number it cannot overflow: 2^16 · 2^16 · 2^16 · 2.
+func (f pixelFormat) size() int64 {
+	return int64(f.rows) * int64(f.cols) * int64(f.frames) * int64(f.allocated/8)
+}
+
+// check refuses pixels that are not just what the format says.
+func (f pixelFormat) check(raw []byte) error {
+	if have, need := int64(len(raw)), f.size(); have != need && have != need+need%2 {
+		return refuse("the DICOM file is damaged: %d bytes of pixels where %d frames of %d by %d need %d", have, f.frames, f.rows, f.cols, need)
+	}
+	return nil
 }
 
 // frame returns frame i of raw as slope·v + intercept.
@@ -79,4 +90,17 @@ func (f pixelFormat) frame(raw []byte, i int, slope, intercept float64) []float3
 		pixels[k] = float32(slope*float64(value) + intercept)
 	}
 	return pixels
+}
+
+// numberOfFrames and representation are the values of the elements of that name.
+func (f pixelFormat) numberOfFrames() []byte {
+	text := strconv.Itoa(f.frames)
+	return []byte(text + strings.Repeat(" ", len(text)%2))
+}
+
+func (f pixelFormat) representation() int {
+	if f.signed {
+		return 1
+	}
+	return 0
 }

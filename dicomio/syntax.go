@@ -24,21 +24,38 @@ type byteOrder interface {
 
 // syntax is how the elements after the file meta information are encoded (PS3.5 section 10).
 type syntax struct {
-	uid      string
+	uid      string // under which the library reads what the walker keeps
+	name     string // transfer syntax UID of the file
 	order    byteOrder
 	implicit bool
+	encoding encoding // of the pixels
 }
 
-// syntaxes are those whose pixels are stored as they are.
+// encoding is how the pixels are compressed.
+type encoding int
+
+const (
+	native encoding = iota
+	rle
+	jpeg // any family of JPEG
+)
+
+// syntaxes are those that are read. All but the plain ones are explicit little endian around their pixels (PS3.5 A.4).
 var syntaxes = map[string]syntax{
-	uid.ImplicitVRLittleEndian: {uid.ImplicitVRLittleEndian, binary.LittleEndian, true},
-	uid.ExplicitVRLittleEndian: {uid.ExplicitVRLittleEndian, binary.LittleEndian, false},
-	uid.ExplicitVRBigEndian:    {uid.ExplicitVRBigEndian, binary.BigEndian, false},
+	uid.ImplicitVRLittleEndian: {uid.ImplicitVRLittleEndian, "", binary.LittleEndian, true, native},
+	uid.ExplicitVRLittleEndian: {uid.ExplicitVRLittleEndian, "", binary.LittleEndian, false, native},
+	uid.ExplicitVRBigEndian:    {uid.ExplicitVRBigEndian, "", binary.BigEndian, false, native},
 	// Once inflated, a deflated data set is a plain one.
-	uid.DeflatedExplicitVRLittleEndian: {uid.ExplicitVRLittleEndian, binary.LittleEndian, false},
+	uid.DeflatedExplicitVRLittleEndian: {uid.ExplicitVRLittleEndian, "", binary.LittleEndian, false, native},
+
+	"1.2.840.10008.1.2.5":    {uid.ExplicitVRLittleEndian, "", binary.LittleEndian, false, rle},
+	"1.2.840.10008.1.2.4.57": {uid.ExplicitVRLittleEndian, "", binary.LittleEndian, false, jpeg},
+	"1.2.840.10008.1.2.4.70": {uid.ExplicitVRLittleEndian, "", binary.LittleEndian, false, jpeg},
+	"1.2.840.10008.1.2.4.80": {uid.ExplicitVRLittleEndian, "", binary.LittleEndian, false, jpeg},
+	"1.2.840.10008.1.2.4.90": {uid.ExplicitVRLittleEndian, "", binary.LittleEndian, false, jpeg},
 }
 
-// compressed names the other syntaxes that scanners and archives write, for the error.
+// compressed names the syntaxes with compressed pixels that scanners and archives write, for errors.
 var compressed = map[string]string{
 	"1.2.840.10008.1.2.1.98":  "Encapsulated Uncompressed",
 	"1.2.840.10008.1.2.4.50":  "JPEG Baseline",
@@ -79,12 +96,13 @@ func split(file []byte) (syntax, []byte, error) {
 		}
 		pos = e.end
 	}
-	s, native := syntaxes[name]
+	s, known := syntaxes[name]
+	s.name = name
 	switch {
 	case name == uid.DeflatedExplicitVRLittleEndian:
 		inflated, err := inflate(file[pos:], MaxFile)
 		return s, inflated, err
-	case native:
+	case known:
 		return s, file[pos:], nil
 	case name == "":
 		return syntax{}, nil, refuse("the DICOM file does not say its transfer syntax")

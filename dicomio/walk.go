@@ -24,7 +24,9 @@ type walker struct {
 
 	elements, keptElements int
 	kept                   []byte // wanted elements, in the same syntax; sequences and items of undefined length
-	pixels                 []byte // value of the first PixelData at the top, part of data
+	pixels                 []byte // value of the first PixelData at the top, part of data; nil when encapsulated
+	offsets                []byte // of encapsulated pixels, the basic offset table
+	fragments              []element
 }
 
 // element is the place of one element: its header is data[start:value], its value data[value:end].
@@ -95,8 +97,13 @@ func (w *walker) dataset(pos, end, depth int, keep, delimited bool) (int, error)
 		case e.tag.Group == 0xFFFE:
 			return 0, refuse("the DICOM file is damaged: a delimiter where none belongs")
 		case e.tag == tag.PixelData && depth == 0:
-			if e.undefined {
+			switch compressed := w.syntax.encoding != native; {
+			case e.undefined && !compressed:
 				return 0, refuse("the DICOM file's pixels are compressed although its transfer syntax says they are not")
+			case compressed && !e.undefined:
+				return 0, refuse("the DICOM file's pixels are not compressed although its transfer syntax says they are")
+			case compressed:
+				return w.encapsulated(e.value, end)
 			}
 			w.pixels = w.data[e.value:e.end]
 			return e.end, nil
