@@ -1,9 +1,13 @@
-"""Magnitude slices -> complex training images. Reads every .npz of a folder (key = group, uint8, 170 = 1.0)."""
+"""Magnitude slices -> complex training images.
+
+A folder holds, for each split, SPLIT*.npz (key = group, uint8, 170 = 1.0), SPLIT*.h5 or SPLIT*/*.h5 (fastMRI) and SPLIT*/ of DICOM.
+"""
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from . import files
 from .physics import ACS_FRACTION, fft2c, gaussian1d, ifft2c, smooth_phase
 
 # These groups were low-pass filtered by the scanner along image columns: their phase encode axis must be the other one.
@@ -11,25 +15,33 @@ FILTERED = ("openms", "cheng", "scdcine")
 
 
 class Slices:
-    """Slices of one split, each (320, 320) float32 with 1.0 near the brightest tissue."""
+    """Slices of one split, float32 with 1.0 near the brightest tissue, (320, 320) in the .npz archives; groups () is all of them."""
 
     def __init__(self, folder: Path, split: str, groups: tuple[str, ...] = ()):
         self.images, self.groups = [], []
-        for path in sorted(Path(folder).glob(f"{split}*.npz")):
-            with np.load(path) as archive:
-                for group in archive.files:
-                    if not groups or group in groups:
-                        self.images.extend(archive[group])
-                        self.groups.extend([group] * len(archive[group]))
+        for path in self.paths(Path(folder), split):
+            for group, image in files.read(path):
+                if not groups or group in groups:
+                    self.images.append(image)
+                    self.groups.append(group)
         if not self.images:
-            raise FileNotFoundError(f"{folder}: no {split}*.npz with slices of {groups or 'any group'}")
+            raise FileNotFoundError(f"{folder}: no slices of {groups or 'any group'} in {split}*.npz, {split}*.h5 or {split}*/")
+
+    @staticmethod
+    def paths(folder: Path, split: str):
+        """The files of a split: a folder with .h5 volumes stands for them, any other folder is one DICOM series."""
+        for path in sorted(folder.glob(f"{split}*")):
+            volumes = sorted(path.glob("*.h5")) if path.is_dir() else []
+            yield from volumes or [path]
 
     def __len__(self):
         return len(self.images)
 
     def magnitude(self, i: int) -> np.ndarray:
         """Slice i with a phase encode axis (columns) that the scanner did not filter."""
-        image = self.images[i].astype(np.float32) / 170
+        image = self.images[i]
+        if image.dtype == np.uint8:
+            image = image.astype(np.float32) / 170
         return image.T.copy() if self.groups[i] in FILTERED else image
 
 
@@ -53,7 +65,7 @@ class Augment:
             image = self.slices.magnitude(rng.integers(len(self.slices)))
             if (image > 0.1).mean() > 0.05:
                 break
-        if rng.random() < 0.4:
+        if image.shape == (320, 320) and rng.random() < 0.4:
             image = crop_band(image, int(rng.choice([224, 240, 256, 288])))
         if any_axis and rng.random() < 0.5:
             image = image.T

@@ -30,6 +30,7 @@ def arguments():
     p.add_argument("--size", type=int, default=128, help="patch size of score, strip rows x 2 of unet")
     p.add_argument("--lr", type=float, default=6e-4)
     p.add_argument("--validate-every", type=float, default=5, help="minutes")
+    p.add_argument("--validate-on", nargs="*", default=["openms"], metavar="GROUP", help="groups of the validation split; none is all")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -101,6 +102,17 @@ def validate_unet(model, slices: Slices, device) -> dict:
     return dict(zip(("zero_filled_db", "unet_db", "unet_dc_db"), np.mean(rows, axis=0).tolist()))
 
 
+@torch.no_grad()
+def validation_loss(loss_of, model, slices: Slices, args) -> float:
+    """The training loss on the validation slices, the same draws each time: what it leaves above the training loss is memorised."""
+    state = torch.get_rng_state()
+    torch.manual_seed(0)
+    augment = Augment(slices, np.random.default_rng(0))
+    mean = float(np.mean([float(loss_of(model, augment, args)) for _ in range(8)]))
+    torch.set_rng_state(state)
+    return mean
+
+
 def main():
     args = arguments()
     if args.threads:
@@ -118,7 +130,7 @@ def main():
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
-    train, val = Slices(args.data, "train"), Slices(args.data, "val", ("openms",))
+    train, val = Slices(args.data, "train"), Slices(args.data, "val", tuple(args.validate_on))
     augment = Augment(train, np.random.default_rng([args.seed, step]))
     torch.manual_seed(args.seed + step)
     loss_of, validate = (score_loss, validate_score) if args.network == "score" else (unet_loss, validate_unet)
@@ -144,7 +156,8 @@ def main():
         if done < 1 and minutes - validated < args.validate_every:
             continue
         validated = minutes
-        row = {"step": step, "minutes": round(minutes, 2), "loss": float(np.mean(losses)), **validate(average, val, args.device)}
+        row = {"step": step, "minutes": round(minutes, 2), "loss": float(np.mean(losses)),
+               "validation_loss": validation_loss(loss_of, average, val, args), **validate(average, val, args.device)}
         losses = []
         print({k: round(v, 4) for k, v in row.items()}, flush=True)
         with open(args.out / "log.csv", "a", newline="") as f:

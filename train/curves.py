@@ -1,0 +1,30 @@
+"""Draw learning curves:  python -m train.curves OUT.png RUN/log.csv [RUN/log.csv …]"""
+import csv
+import sys
+from pathlib import Path
+
+import matplotlib
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+
+def main():
+    out, logs = sys.argv[1], [Path(p) for p in sys.argv[2:]]
+    figure, axes = plt.subplots(len(logs), 2, figsize=(11, 3.4 * len(logs)), squeeze=False, constrained_layout=True)
+    for (loss, quality), path in zip(axes, logs):
+        with open(path, newline="") as f:
+            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(f)]
+        steps = [r["step"] for r in rows]
+        for name in rows[0].keys() - {"step", "minutes"}:
+            axis = loss if name.endswith("loss") else quality
+            axis.plot(steps, [r[name] for r in rows], label=name)
+        for axis, label in ((loss, "loss"), (quality, "validation, dB")):
+            axis.set(title=path.parent.name, xlabel="step", ylabel=label)
+            axis.grid(alpha=0.3)
+            axis.legend(fontsize=8)
+        loss.set_yscale("log")
+    figure.savefig(out, dpi=100)
+
+
+if __name__ == "__main__":
+    main()

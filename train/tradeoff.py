@@ -1,0 +1,95 @@
+"""What CCDF's start and steps cost and give:  python -m train.tradeoff VOLUME.h5 --out doc/tradeoff.csv
+
+Runs `closer recon` for every sampler, starting level and number of steps, so that the figures are the program's own; one line of
+the CSV each. An interrupted sweep goes on where it stopped. doc/tradeoff.png and the Markdown table are drawn from the CSV.
+"""
+import argparse
+import csv
+import itertools
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+SAMPLERS = ("ve", "ddim", "second-order", "noise-free")
+STARTS = (0.008, 0.0122, 0.02, 0.04, 0.08, 0.16)
+STEPS = (2, 3, 5, 10, 20, 50)
+FIELDS = ("sampler", "sigma_start", "steps", "nfe", "psnr", "ssim", "seconds_per_slice")
+
+
+def measure(closer: str, volume: Path, options: list[str], sampler: str, start: float, steps: int) -> dict:
+    """The report's figures of one setting."""
+    with tempfile.TemporaryDirectory() as out:
+        subprocess.run([closer, "recon", volume, "-o", out, "--method", "ccdf", "--sampler", sampler, "--sigma-start", str(start),
+                        "--steps", str(steps), *options], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        method = json.loads((Path(out) / "report.json").read_text())["methods"][0]
+    return {"sampler": sampler, "sigma_start": start, "steps": steps, "nfe": method["nfe"], "psnr": method["volume"]["psnr"],
+            "ssim": method["volume"]["ssim"], "seconds_per_slice": method["seconds_per_slice"]}
+
+
+def read(path: Path) -> list[dict]:
+    """The settings measured so far."""
+    if not path.exists():
+        return []
+    with open(path, newline="") as f:
+        return [{k: v if k == "sampler" else float(v) for k, v in row.items()} for row in csv.DictReader(f)]
+
+
+def sweep(args) -> list[dict]:
+    """Measure what the CSV lacks, fewest steps first."""
+    rows = read(args.out)
+    known = {(r["sampler"], r["sigma_start"], int(r["steps"])) for r in rows}
+    for steps, start, sampler in itertools.product(STEPS, STARTS, SAMPLERS):
+        if (sampler, start, steps) in known:
+            continue
+        row = measure(args.closer, args.volume, args.options, sampler, start, steps)
+        with open(args.out, "a", newline="") as f:
+            writer = csv.DictWriter(f, FIELDS)
+            if f.tell() == 0:
+                writer.writeheader()
+            writer.writerow(row)
+    return read(args.out)
+
+
+def table(rows: list[dict]) -> str:
+    """PSNR, one line for each sampler and start, one column for each number of steps; the best of each sampler in bold."""
+    value = {(r["sampler"], r["sigma_start"], int(r["steps"])): r["psnr"] for r in rows}
+    lines = ["| sampler | σ_start | " + " | ".join(f"{n} steps" for n in STEPS) + " |", "|---|---|" + "---|" * len(STEPS)]
+    for sampler, start in itertools.product(SAMPLERS, STARTS):
+        best = max(v for k, v in value.items() if k[0] == sampler)
+        cells = [value.get((sampler, start, n)) for n in STEPS]
+        text = ("–" if v is None else f"**{v:.2f}**" if v == best else f"{v:.2f}" for v in cells)
+        lines.append(f"| {sampler} | {start:g} | " + " | ".join(text) + " |")
+    return "\n".join(lines)
+
+
+def picture(rows: list[dict], path: Path):
+    """One panel a sampler: PSNR against NFE, one line for each starting level."""
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    figure, axes = plt.subplots(1, len(SAMPLERS), figsize=(13, 3.6), sharey=True, constrained_layout=True)
+    for axis, sampler in zip(axes, SAMPLERS):
+        for start in STARTS:
+            line = sorted((r["nfe"], r["psnr"]) for r in rows if r["sampler"] == sampler and r["sigma_start"] == start)
+            axis.plot(*zip(*line), marker="o", markersize=3, label=f"{start:g}")
+        axis.set(title=sampler, xlabel="NFE", xscale="log")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("PSNR, dB")
+    axes[-1].legend(title="σ_start", fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("volume", type=Path)
+    p.add_argument("--closer", default="bin/closer")
+    p.add_argument("--out", type=Path, required=True)
+    args, args.options = p.parse_known_args()
+    rows = sweep(args)
+    args.out.with_suffix(".md").write_text(table(rows) + "\n")
+    picture(rows, args.out.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()
