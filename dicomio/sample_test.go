@@ -68,7 +68,7 @@ func sample(acquisition string, ny, nx int, change func(*recon.Reconstruction)) 
 }
 
 // writeAll writes every series of rec below dir and returns them.
-func writeAll(t *testing.T, dir string, rec *recon.Reconstruction, opts Options) []Series {
+func writeAll(t testing.TB, dir string, rec *recon.Reconstruction, opts Options) []Series {
 	t.Helper()
 	var all []Series
 	add := func(s Series, err error) {
