@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"fastmri":          {"kspace", "recon", "internal/sandbox"},
 	"dicomio":          {"kspace", "recon", "internal/sandbox"},
 	"web":              {"kspace", "recon"},
+	"web/dicomweb":     {"kspace", "recon", "dicomio"},
 	"cmd/closer":       {"kspace", "score", "unet", "recon", "internal/ort", "internal/sandbox", "internal/phantom", "fastmri", "dicomio"},
 }
 

@@ -24,8 +24,8 @@ type Element struct {
 	Items  []DataSet
 }
 
-// ReadDataSet reads one Part 10 file in a native transfer syntax. Values of more than maxValue bytes are left out, pixels always
-// when maxValue is less than their length: what stays shares no memory with the file. Lengths, nesting and the number of elements
+// ReadDataSet reads one Part 10 file. Values of more than maxValue bytes and compressed pixels are left out: what stays shares no
+// memory with the file. Lengths, nesting and the number of elements
 // are bounded, and it never panics. Every error is an *recon.Error with code Invalid that quotes nothing of the file.
 func ReadDataSet(file []byte, maxValue int) (DataSet, error) {
 	if len(file) > MaxFile {
@@ -37,23 +37,8 @@ func ReadDataSet(file []byte, maxValue int) (DataSet, error) {
 	}
 	r := setReader{walker{data: data, syntax: s}, maxValue}
 	set, _, err := r.set(0, len(data), 0, false)
-	set.TransferSyntax = transferSyntax(file)
+	set.TransferSyntax = s.name
 	return set, err
-}
-
-// transferSyntax is what the file meta information of a file that split took says.
-func transferSyntax(file []byte) string {
-	w := walker{data: file, syntax: syntaxes["1.2.840.10008.1.2.1"]}
-	for pos := preamble + 4; ; {
-		e, err := w.header(pos, len(file))
-		if err != nil || e.tag.Group != 2 {
-			return ""
-		}
-		if e.tag == tag.TransferSyntaxUID {
-			return string(bytes.TrimRight(file[e.value:e.end], " \x00"))
-		}
-		pos = e.end
-	}
 }
 
 // setReader reads what a walker walks.
@@ -81,6 +66,11 @@ func (r *setReader) set(pos, end, depth int, delimited bool) (DataSet, int, erro
 			if out.Items, e.end, err = r.items(e, end, depth+1); err != nil {
 				return DataSet{}, 0, err
 			}
+		case e.undefined && e.tag == tag.PixelData && depth == 0: // compressed
+			if e.end, err = r.encapsulated(e.value, end); err != nil {
+				return DataSet{}, 0, err
+			}
+			out.Length = e.end - e.value
 		case e.undefined:
 			return DataSet{}, 0, refuse("the DICOM file is damaged: element %v has no length", e.tag)
 		case out.Length <= r.maxValue:

@@ -1,0 +1,138 @@
+// Package dicomweb serves series by DICOMweb (PS3.18): QIDO-RS searches them, WADO-RS retrieves them and STOW-RS takes new ones.
+//
+// It asks less of clients than the standard and no more: an absent Accept header means everything, parameters of media types
+// need no quotes, and instances, frames and bulk data may be had as a single part. Objects are sent in the transfer syntax they
+// are stored in.
+package dicomweb
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// Config is what a server is made of.
+type Config struct {
+	Library Library
+	Log     *slog.Logger // nil is slog.Default
+	// CORS lists the origins, "https://viewer.example.org", whose pages may use the server; "*" is any origin.
+	CORS []string
+}
+
+const dicomJSON = "application/dicom+json"
+
+type server struct {
+	Config
+	index *index
+}
+
+// New returns the handler of /studies, /series and /instances; mount it with http.StripPrefix. URIs in its answers have the host
+// and the path that the request came by.
+func New(c Config) http.Handler {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	s := &server{Config: c, index: &index{library: c.Library, log: c.Log, headers: map[string]*instance{}}}
+	r := chi.NewRouter()
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		s.problem(w, r, recon.Errorf(recon.NotFound, "there is no such resource"))
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		writeProblem(w, http.StatusMethodNotAllowed, "the resource does not have this method")
+	})
+	const aStudy, aSeries, anInstance = "/studies/{study}", "/studies/{study}/series/{series}",
+		"/studies/{study}/series/{series}/instances/{instance}"
+	r.Get("/studies", s.search(study))
+	r.Get("/series", s.search(series))
+	r.Get("/instances", s.search(object))
+	r.Get(aStudy+"/series", s.search(series))
+	r.Get(aStudy+"/instances", s.search(object))
+	r.Get(aSeries+"/instances", s.search(object))
+	for _, path := range []string{aStudy, aSeries, anInstance} {
+		r.Get(path, s.retrieve)
+		r.Get(path+"/metadata", s.metadata)
+		r.Get(path+"/thumbnail", s.thumbnail)
+	}
+	r.Get(anInstance+"/rendered", s.rendered)
+	r.Get(anInstance+"/bulkdata/*", s.bulk)
+	r.Get(anInstance+"/frames/{frames}", s.frames)
+	r.Get(anInstance+"/frames/{frames}/rendered", s.rendered)
+	r.Get(anInstance+"/frames/{frames}/thumbnail", s.thumbnail)
+	return s.cors(r)
+}
+
+type originalPath struct{}
+
+// cors lets the pages of configured origins in, and hides the router that this one is mounted in.
+func (s *server) cors(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Add("Vary", "Origin")
+		h.Add("Vary", "Accept")
+		origin := r.Header.Get("Origin")
+		if origin != "" && (slices.Contains(s.CORS, origin) || slices.Contains(s.CORS, "*")) {
+			h.Set("Access-Control-Allow-Origin", origin)
+			h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+			h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type")
+			h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Type, Warning")
+			h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+		}
+		if r.Method == http.MethodOptions {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, nil)))
+	})
+}
+
+// baseURL is the URL that the server is mounted at, as the client sees it.
+func baseURL(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	return scheme + "://" + r.Host + strings.TrimSuffix(path, r.URL.EscapedPath())
+}
+
+// problem answers with an error (RFC 9457). Only the message of a *recon.Error is shown.
+func (s *server) problem(w http.ResponseWriter, r *http.Request, err error) {
+	switch recon.CodeOf(err) {
+	case recon.Invalid:
+		writeProblem(w, http.StatusBadRequest, err.Error())
+	case recon.NotFound:
+		writeProblem(w, http.StatusNotFound, err.Error())
+	case recon.Conflict:
+		writeProblem(w, http.StatusConflict, err.Error())
+	case recon.Unavailable:
+		writeProblem(w, http.StatusServiceUnavailable, err.Error())
+	default:
+		if r.Context().Err() == nil {
+			s.Log.ErrorContext(r.Context(), "a DICOMweb request failed", "error", err)
+		}
+		writeProblem(w, http.StatusInternalServerError, "internal error")
+	}
+}
+
+func notAcceptable(w http.ResponseWriter, _ *http.Request) {
+	writeProblem(w, http.StatusNotAcceptable, "the resource is not available in any media type that the request accepts")
+}
+
+func writeProblem(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"title": http.StatusText(status), "status": status, "detail": detail})
+}
+
+// writeDICOMJSON answers with data sets in the DICOM JSON model.
+func writeDICOMJSON(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", dicomJSON)
+	_ = json.NewEncoder(w).Encode(value) // an error here is a client that went away
+}

@@ -1,0 +1,243 @@
+package dicomweb
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/closer-mri/closer/dicomio"
+	"github.com/closer-mri/closer/recon"
+)
+
+const (
+	dicomFile   = "application/dicom"
+	octetStream = "application/octet-stream"
+)
+
+// named returns the instances that the path of the request names; NotFound when there are none.
+func (s *server) named(r *http.Request) ([]*instance, error) {
+	all, err := s.index.instances(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	named := within(all, chi.URLParam(r, "study"), chi.URLParam(r, "series"), chi.URLParam(r, "instance"))
+	if len(named) == 0 {
+		return nil, recon.Errorf(recon.NotFound, "there is no such study, series or instance")
+	}
+	return named, nil
+}
+
+// metadata answers with all attributes of instances.
+func (s *server) metadata(w http.ResponseWriter, r *http.Request) {
+	named, err := s.named(r)
+	switch {
+	case err != nil:
+		s.problem(w, r, err)
+	case !acceptsJSON(r):
+		notAcceptable(w, r)
+	default:
+		base := baseURL(r)
+		out := make([]dicomio.Attributes, len(named))
+		for i, in := range named {
+			out[i] = in.metadata(base)
+		}
+		writeDICOMJSON(w, out)
+	}
+}
+
+// retrieve answers with the files of a study, a series or an instance.
+func (s *server) retrieve(w http.ResponseWriter, r *http.Request) {
+	named, err := s.named(r)
+	if err != nil {
+		s.problem(w, r, err)
+		return
+	}
+	how := pack(r, dicomFile, named[0].syntax)
+	if how == refused || how == single && len(named) > 1 {
+		notAcceptable(w, r)
+		return
+	}
+	parts := make([]part, len(named))
+	for i, in := range named {
+		parts[i] = part{
+			mediaType: dicomFile + "; transfer-syntax=" + in.syntax, location: baseURL(r) + in.path(object), size: in.blob.Size,
+			open: func() (io.ReadCloser, error) { return s.Library.Open(r.Context(), in.blob.SHA256) },
+		}
+	}
+	s.send(w, r, how, dicomFile, parts)
+}
+
+// frames answers with the pixels of frames, as they are stored.
+func (s *server) frames(w http.ResponseWriter, r *http.Request) {
+	in, set, err := s.object(r)
+	if err != nil {
+		s.problem(w, r, err)
+		return
+	}
+	numbers, err := frameNumbers(chi.URLParam(r, "frames"))
+	if err != nil {
+		s.problem(w, r, err)
+		return
+	}
+	// Pixels of a native file are sent as they are: 16 bit, little endian unless the file is the other way round.
+	how := pack(r, octetStream, in.syntax)
+	if how == refused || how == single && len(numbers) > 1 {
+		notAcceptable(w, r)
+		return
+	}
+	pixels, ok := set.Find(0x7FE00010)
+	if ok && pixels.Length > 0 && pixels.Value == nil {
+		s.problem(w, r, recon.Errorf(recon.NotFound, "the frames of a compressed object are had only with the whole instance"))
+		return
+	}
+	size := int(in.number("00280010") * in.number("00280011") * max(1, in.number("00280002")) * in.number("00280100") / 8)
+	var parts []part
+	for _, n := range numbers {
+		if size <= 0 || n > int(max(1, in.number("00280008"))) || n*size > len(pixels.Value) {
+			s.problem(w, r, recon.Errorf(recon.NotFound, "the instance has no frame %d", n))
+			return
+		}
+		parts = append(parts, bytesPart(pixels.Value[(n-1)*size:n*size], octetStream+"; transfer-syntax="+in.syntax,
+			fmt.Sprintf("%s%s/frames/%d", baseURL(r), in.path(object), n)))
+	}
+	s.send(w, r, how, octetStream, parts)
+}
+
+// bulk answers with the value of the element at a place within an instance.
+func (s *server) bulk(w http.ResponseWriter, r *http.Request) {
+	in, set, err := s.object(r)
+	if err != nil {
+		s.problem(w, r, err)
+		return
+	}
+	place := chi.URLParam(r, "*")
+	how := pack(r, octetStream, in.syntax)
+	e, ok := at(set, strings.Split(place, "/"))
+	switch {
+	case !ok:
+		s.problem(w, r, recon.Errorf(recon.NotFound, "the instance has no such bulk data"))
+	case how == refused:
+		notAcceptable(w, r)
+	default:
+		s.send(w, r, how, octetStream, []part{bytesPart(e.Value, octetStream+"; transfer-syntax="+in.syntax,
+			baseURL(r)+in.path(object)+"/bulkdata/"+place)})
+	}
+}
+
+// at returns the element at a place that dicomio.DataSet.JSON names.
+func at(set dicomio.DataSet, place []string) (dicomio.Element, bool) {
+	tag, ok := dicomio.TagNamed(place[0])
+	e, found := set.Find(tag)
+	switch {
+	case !ok || !found || len(place) == 2:
+		return dicomio.Element{}, false
+	case len(place) == 1:
+		return e, e.VR != "SQ"
+	}
+	n, err := strconv.Atoi(place[1])
+	if err != nil || n < 1 || n > len(e.Items) {
+		return dicomio.Element{}, false
+	}
+	return at(e.Items[n-1], place[2:])
+}
+
+// object reads the one instance that the path names.
+func (s *server) object(r *http.Request) (*instance, dicomio.DataSet, error) {
+	named, err := s.named(r)
+	if err != nil {
+		return nil, dicomio.DataSet{}, err
+	}
+	data, err := s.index.read(r.Context(), named[0].blob)
+	if err != nil {
+		return nil, dicomio.DataSet{}, err
+	}
+	set, err := dicomio.ReadDataSet(data, dicomio.MaxFile)
+	return named[0], set, err
+}
+
+// frameNumbers reads a list such as 1,3: from 1, as the standard counts.
+func frameNumbers(list string) ([]int, error) {
+	var numbers []int
+	for _, text := range strings.Split(list, ",") {
+		n, err := strconv.ParseUint(text, 10, 31)
+		if err != nil || n == 0 || len(numbers) == 4096 || slices.Contains(numbers, int(n)) {
+			return nil, recon.Errorf(recon.Invalid, "frames are named by their numbers, from 1, separated by commas, each once")
+		}
+		numbers = append(numbers, int(n))
+	}
+	return numbers, nil
+}
+
+// part is one piece of content to send.
+type part struct {
+	mediaType, location string
+	size                int64
+	open                func() (io.ReadCloser, error)
+}
+
+func bytesPart(data []byte, mediaType, location string) part {
+	return part{mediaType, location, int64(len(data)), func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(data)), nil
+	}}
+}
+
+// send answers with parts whose media type, without parameters, is inner. When content fails on the way the connection is cut,
+// so that the client does not take a part for the whole.
+func (s *server) send(w http.ResponseWriter, r *http.Request, how packing, inner string, parts []part) {
+	first, err := parts[0].open()
+	if err != nil {
+		s.problem(w, r, err)
+		return
+	}
+	if how == single {
+		w.Header().Set("Content-Type", parts[0].mediaType)
+		w.Header().Set("Content-Location", parts[0].location)
+		w.Header().Set("Content-Length", strconv.FormatInt(parts[0].size, 10))
+		s.copy(r.Context(), w, first)
+		return
+	}
+	mw := multipart.NewWriter(w)
+	w.Header().Set("Content-Type", fmt.Sprintf(`multipart/related; type="%s"; boundary=%s`, inner, mw.Boundary()))
+	for i, p := range parts {
+		content := first
+		if i > 0 {
+			if content, err = p.open(); err != nil {
+				s.abort(r.Context(), err)
+			}
+		}
+		body, err := mw.CreatePart(textproto.MIMEHeader{
+			"Content-Type": {p.mediaType}, "Content-Location": {p.location}, "Content-Length": {strconv.FormatInt(p.size, 10)},
+		})
+		if err != nil {
+			content.Close()
+			s.abort(r.Context(), err)
+		}
+		s.copy(r.Context(), body, content)
+	}
+	if err := mw.Close(); err != nil {
+		s.abort(r.Context(), err)
+	}
+}
+
+func (s *server) copy(ctx context.Context, w io.Writer, content io.ReadCloser) {
+	defer content.Close()
+	if _, err := io.Copy(w, content); err != nil {
+		s.abort(ctx, err)
+	}
+}
+
+func (s *server) abort(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		s.Log.WarnContext(ctx, "a DICOMweb answer was cut short", "error", err)
+	}
+	panic(http.ErrAbortHandler)
+}
