@@ -10,14 +10,20 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"unsafe"
 
 	"gonum.org/v1/hdf5"
 )
 
+// libhdf5 is held by whoever is inside that library in this process: Debian builds it without locks of its own.
+var libhdf5 sync.Mutex
+
 // writeFile makes the HDF5 file at path with what fill puts into it. The file appears whole or not at all: it is written
 // beside its place, synced and renamed.
 func writeFile(path string, fill func(f *hdf5.File) error) (err error) {
+	libhdf5.Lock()
+	defer libhdf5.Unlock()
 	runtime.LockOSThread() // libhdf5's silence is per thread
 	defer runtime.UnlockOSThread()
 	hdf5.DisplayErrors(false)
