@@ -18,8 +18,12 @@ var csvHeader = []string{
 // WriteCSV writes report.csv (RFC 4180, one header row): for each method one row with scope "volume" and one with scope "slice" for
 // each slice. What is absent or has no meaning is empty; the infinite PSNR of an image equal to its reference is "inf".
 func (r *Report) WriteCSV(w io.Writer) error {
-	out := csv.NewWriter(w)
-	rows := [][]string{csvHeader}
+	return csv.NewWriter(w).WriteAll(append([][]string{csvHeader}, r.csvRows()...))
+}
+
+// csvRows returns the rows below csvHeader.
+func (r *Report) csvRows() [][]string {
+	var rows [][]string
 	run := []string{
 		r.Input.SHA256, csvText(r.Input.Acquisition), strconv.FormatBool(r.Input.Simulated), string(r.Protocol), "", "", "", csvText(r.Reference),
 	}
@@ -45,7 +49,7 @@ func (r *Report) WriteCSV(w io.Writer) error {
 			row(m.Name, "slice", strconv.Itoa(s.Index), quality, s.DCResidual, s.NFE, s.Seconds)
 		}
 	}
-	return out.WriteAll(rows)
+	return rows
 }
 
 // csvQuality returns the cells psnr, ssim, nmse, psnr_slice.
