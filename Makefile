@@ -5,7 +5,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ARCH := $(shell uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')
 RUNTIME := bin/lib/libonnxruntime.so.1
 
-.PHONY: build demo test lint bench fuzz train train-smoke clean
+.PHONY: build demo test lint bench sweep fuzz train train-smoke clean
 
 build: bin/.installed-build $(RUNTIME)
 	go build -buildvcs=auto -ldflags "-X main.version=$(VERSION)" -o bin/closer ./cmd/closer
@@ -25,6 +25,12 @@ lint:
 
 bench: build
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} go test -run '^$$' -bench . ./...
+
+# A validation of VOLUMES small phantoms; make it again after an interruption, and it goes on.
+VOLUMES ?= 10
+sweep: build
+	for i in $$(seq $(VOLUMES)); do f=sweep/scans/phantom$$i.h5; test -e $$f || bin/closer phantom -o $$f --matrix 64 --slices 2 --seed $$i || exit 1; done
+	bin/closer validate sweep/scans -o sweep/out --accel 2,4,6 --acs 0.1,0.08,0.06 --method zero-filled
 
 # Every parser of foreign bytes, FUZZTIME each.
 FUZZTIME ?= 20s
@@ -51,7 +57,7 @@ train-smoke: .venv-train/.installed
 	touch $@
 
 clean:
-	rm -rf bin demo .venv internal/ort/runtime/node_modules
+	rm -rf bin demo sweep .venv internal/ort/runtime/node_modules
 
 # ONNX Runtime's shared library, from the package registry, as the lock file pins it. The package's own install script would look
 # for CUDA on another host: it is not run.

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/closer-mri/closer/internal/ort"
+	"github.com/closer-mri/closer/recon"
+)
+
+// validateOptions is a sweep: every volume at every acceleration under every protocol, by every method of the recipe.
+type validateOptions struct {
+	recipe       recon.Recipe
+	accels, acs  []float64
+	protocols    []string
+	maskSeed     string // a number, or fileSeed
+	acquisitions []string
+	jobs         int
+	run          runOptions
+}
+
+// fileSeed draws each mask from the characters of the file's name, as fastMRI does when it validates.
+const fileSeed = "file"
+
+func validateCommand() *cobra.Command {
+	var o validateOptions
+	c := &cobra.Command{
+		Use:   "validate PATH… -o DIR",
+		Short: "Measure methods over many volumes, as the fastMRI evaluation does",
+		Long: `Reconstruct every volume (files, and all .h5 below directories) at every --accel under every --protocol with every --method, and write to DIR:
+  report.json, report.html, report.csv   mean ± 2·std as fastMRI's evaluate.py prints, every volume and slice, box plots, worst cases
+  PROTOCOL/accel-R/METHOD/reconstructions/FILE.h5   the images in fastMRI's submission layout
+A sweep that was interrupted goes on where it was when the same command runs again.`,
+		Example: "  closer validate singlecoil_val -o out --accel 4,8 --acs 0.08,0.04 --mask random --mask-seed file --method unet --method ccdf",
+		Args:    cobra.MinimumNArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return validate(cmd.Context(), args, o) },
+	}
+	f := c.Flags()
+	f.Float64SliceVar(&o.accels, "accel", []float64{4}, "nominal accelerations; ignored for files undersampled on the scanner")
+	f.Float64SliceVar(&o.acs, "acs", []float64{0.08}, "fully sampled central fraction of the columns: one for all accelerations, or one for each")
+	f.StringSliceVar(&o.protocols, "protocol", []string{string(recon.ScannerGrid)}, "scanner-grid, score-mri-320 or both")
+	f.StringVar(&o.maskSeed, "mask-seed", "0", "seed of every mask, or file: each file's name, as fastMRI validates")
+	f.StringSliceVar(&o.acquisitions, "acquisition", nil, "only volumes of these acquisitions, for example AXT2,AXFLAIR (default all)")
+	f.IntVar(&o.jobs, "jobs", min(runtime.NumCPU(), 4), "volumes at a time; they share the CPU's cores")
+	f.StringVarP(&o.run.out, "output", "o", "", "directory for the results (made when it does not exist)")
+	c.MarkFlagRequired("output")
+	single := pflag.NewFlagSet("recipe", pflag.ContinueOnError)
+	recipeFlags(single, &o.recipe)
+	single.VisitAll(func(flag *pflag.Flag) {
+		if f.Lookup(flag.Name) == nil { // those that a sweep has in the plural are above
+			f.AddFlag(flag)
+		}
+	})
+	runFlags(c, &o.run)
+	return c
+}
+
+// recipes are the sweep's, one for each protocol and acceleration.
+func (o *validateOptions) recipes() ([]recon.Recipe, error) {
+	if len(o.accels) == 0 || len(o.acs) != 1 && len(o.acs) != len(o.accels) {
+		return nil, recon.Errorf(recon.Invalid, "there are %d ACS fractions for %d accelerations: give one for all, or one for each", len(o.acs), len(o.accels))
+	}
+	if o.jobs < 1 {
+		return nil, recon.Errorf(recon.Invalid, "%d volumes at a time are too few", o.jobs)
+	}
+	base := o.recipe
+	if o.maskSeed != fileSeed {
+		seed, err := strconv.ParseUint(o.maskSeed, 10, 32)
+		if err != nil {
+			return nil, recon.Errorf(recon.Invalid, "mask seed %q is neither a number below 2³² nor %q", o.maskSeed, fileSeed)
+		}
+		base.MaskSeed = uint32(seed)
+	}
+	var out []recon.Recipe
+	for _, p := range o.protocols {
+		for i, accel := range o.accels {
+			r := base
+			r.Protocol, r.Accel, r.ACS = recon.Protocol(p), accel, o.acs[min(i, len(o.acs)-1)]
+			if err := r.Validate(); err != nil {
+				return nil, err
+			}
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+func validate(ctx context.Context, paths []string, o validateOptions) error {
+	recipes, err := o.recipes()
+	if err != nil {
+		return err
+	}
+	files, err := findVolumes(paths)
+	if err != nil {
+		return err
+	}
+	s := newSweep(o, recipes, len(files))
+	if err := os.MkdirAll(filepath.Join(o.run.out, "units"), 0o755); err != nil {
+		return fmt.Errorf("make output directory: %w", err)
+	}
+	workers, err := s.workers(min(o.jobs, len(files)))
+	if err != nil {
+		return err
+	}
+	next := make(chan string)
+	var wait sync.WaitGroup
+	for _, w := range workers {
+		wait.Go(func() {
+			defer w.builder.close()
+			for file := range next {
+				w.volume(ctx, file)
+			}
+		})
+	}
+	for _, file := range files {
+		next <- file
+	}
+	close(next)
+	wait.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	v, err := s.write()
+	if err != nil {
+		return err
+	}
+	printValidation(os.Stdout, v)
+	fmt.Printf("\nreport   %s\nimages   %s\n", filepath.Join(o.run.out, "report.html"), filepath.Join(o.run.out, "*", "*", "*", "reconstructions"))
+	if n := len(v.Failures); n > 0 {
+		return fmt.Errorf("%d reconstructions failed and are missing from the numbers; the report says why", n)
+	}
+	return nil
+}
+
+// workers opens the networks once for each, so that the clock of one does not count the other's work.
+func (s *sweep) workers(n int) ([]*sweepWorker, error) {
+	opt := ort.Options{Device: s.run.device, Threads: s.run.threads}
+	if opt.Threads == 0 && n > 1 {
+		opt.Threads = max(1, runtime.NumCPU()/n)
+	}
+	var out []*sweepWorker
+	for range n {
+		w := &sweepWorker{sweep: s, builder: newBuilder(s.recipes[0], opt)}
+		out = append(out, w)
+		err := w.builder.replaceNetworks(s.run.scoreFile, s.run.unetFile)
+		if err == nil {
+			w.methods, err = w.builder.methods()
+		}
+		if err != nil {
+			for _, w := range out {
+				w.builder.close()
+			}
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// findVolumes returns the files among paths and all .h5 below the directories, each once, in order of name. Names are what tells
+// volumes apart in fastMRI, so that two files may not share one.
+func findVolumes(paths []string) ([]string, error) {
+	seen := map[string]string{}
+	var out []string
+	add := func(path string) error {
+		name := submissionName(path)
+		if other, ok := seen[name]; ok {
+			if filepath.Clean(other) == filepath.Clean(path) {
+				return nil
+			}
+			return recon.Errorf(recon.Invalid, "two files are named %s: validate them apart, as fastMRI's evaluation tells volumes by name", name)
+		}
+		seen[name] = path
+		out = append(out, path)
+		return nil
+	}
+	for _, root := range paths {
+		found := len(out)
+		err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() || path != root && (filepath.Ext(path) != ".h5" || strings.HasPrefix(d.Name(), ".")) {
+				return err
+			}
+			return add(path)
+		})
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, recon.Errorf(recon.NotFound, "%s does not exist", root)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look for volumes: %w", err)
+		}
+		if len(out) == found && len(seen) == 0 {
+			return nil, recon.Errorf(recon.NotFound, "there is no .h5 file below %s", root)
+		}
+	}
+	return out, nil
+}
+
+// submissionName is the file's name in a submission.
+func submissionName(path string) string {
+	name := filepath.Base(path)
+	if filepath.Ext(name) != ".h5" {
+		name += ".h5"
+	}
+	return name
+}
+
+// printValidation prints the means.
+func printValidation(w io.Writer, v *recon.Validation) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "accel\tprotocol\treference\tacquisition\tmethod\tvolumes\tPSNR dB\tSSIM\tNMSE\ts/slice")
+	for _, g := range v.Groups {
+		acquisition := g.Acquisition
+		if acquisition == "" {
+			acquisition = "all"
+		}
+		fmt.Fprintf(t, "%g\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%.2f\n",
+			float64(g.Accel), g.Protocol, g.Reference, acquisition, g.Method, g.Volumes, g.PSNR, g.SSIM, g.NMSE, float64(g.SecondsPerSlice))
+	}
+	t.Flush()
+	if len(v.Groups) == 0 {
+		fmt.Fprintln(w, "no volume has a reference, so there are no metrics")
+	}
+	for _, u := range v.Units {
+		if u.Report.Input.Simulated {
+			fmt.Fprintln(w, "some k-space was simulated from images: these figures say nothing about clinical quality")
+			return
+		}
+	}
+}

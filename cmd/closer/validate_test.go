@@ -1,0 +1,201 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/closer-mri/closer/kspace"
+	"github.com/closer-mri/closer/recon"
+)
+
+// volumes makes n small scans in one folder.
+func volumes(t *testing.T, n int, args ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for i := range n {
+		closer(t, append([]string{"phantom", "-o", filepath.Join(dir, "nested", fmt.Sprintf("file%04d.h5", i)), "--matrix", "64", "--slices", "2", "--seed", fmt.Sprint(i)}, args...)...)
+	}
+	return dir
+}
+
+func readValidation(t *testing.T, dir string) *recon.Validation {
+	t.Helper()
+	v := new(recon.Validation)
+	if err := json.Unmarshal(read(t, dir, "report.json"), v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// content is everything a sweep leaves behind that does not depend on the clock.
+func content(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	var numbers bytes.Buffer
+	if err := readValidation(t, dir).WithoutTimings().WriteJSON(&numbers); err != nil {
+		t.Fatal(err)
+	}
+	out["report.json"] = numbers.String()
+	rows, err := csv.NewReader(bytes.NewReader(read(t, dir, "report.csv"))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := slices.Index(rows[0], "seconds")
+	for _, row := range rows {
+		out["report.csv"] += strings.Join(slices.Delete(row, column, column+1), ",") + "\n"
+	}
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".h5" {
+			name, _ := filepath.Rel(dir, path)
+			out[name] = string(read(t, path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// A sweep that was killed and goes on ends as one that was left alone, and does not do again what was done.
+func TestValidateResumes(t *testing.T) {
+	scans, whole, broken := volumes(t, 10), t.TempDir(), t.TempDir()
+	args := []string{"validate", scans, "--accel", "2,4", "--acs", "0.1,0.08", "--method", "zero-filled", "--method", "tv", "--jobs", "2", "-o"}
+	closer(t, append(args, whole)...)
+
+	cmd := exec.Command(binary, append(args, broken)...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	units := func() []string {
+		found, err := filepath.Glob(filepath.Join(broken, "units", "*.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	for start := time.Now(); len(units()) < 5 && time.Since(start) < time.Minute; time.Sleep(time.Millisecond) {
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	finished := units()
+	if len(finished) < 5 || len(finished) >= 20 {
+		t.Fatalf("killed with %d of 20 units finished", len(finished))
+	}
+	if _, err := os.Stat(filepath.Join(broken, "report.json")); err == nil {
+		t.Fatal("there is a report of a sweep that was killed")
+	}
+	modified := map[string]time.Time{}
+	for _, path := range finished {
+		modified[path] = stat(t, path).ModTime()
+	}
+	closer(t, append(args, broken)...)
+	for path, then := range modified {
+		if !stat(t, path).ModTime().Equal(then) {
+			t.Errorf("%s was done again", filepath.Base(path))
+		}
+	}
+	want, got := content(t, whole), content(t, broken)
+	if len(want) != 2+10*2*2 || len(got) != len(want) {
+		t.Errorf("%d files, and %d after the kill", len(want), len(got))
+	}
+	for name := range want {
+		if got[name] != want[name] {
+			t.Errorf("%s differs", name)
+		}
+	}
+	v := readValidation(t, whole)
+	if len(v.Units) != 20 || len(v.Groups) != 4 || v.Groups[0].Volumes != 10 || v.Groups[0].PSNR.Mean <= v.Groups[2].PSNR.Mean {
+		t.Errorf("%d units, groups %+v", len(v.Units), v.Groups)
+	}
+}
+
+func stat(t *testing.T, path string) os.FileInfo {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
+}
+
+// Masks by file name are fastMRI's; both challenges and both protocols get rows of their own; what cannot be read is told and does
+// not stop the rest; only the acquisitions asked for count.
+func TestValidateOfAMixture(t *testing.T) {
+	scans, out := volumes(t, 2), t.TempDir()
+	closer(t, "phantom", "-o", filepath.Join(scans, "coils.h5"), "--matrix", "64", "--slices", "1", "--coils", "4", "--contrast", "t1")
+	if err := os.WriteFile(filepath.Join(scans, "broken.h5"), []byte("not HDF5"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"validate", scans, "-o", out, "--accel", "4", "--mask", kspace.Random, "--mask-seed", "file",
+		"--protocol", "scanner-grid,score-mri-320", "--slices", "0:1", "--method", "zero-filled"}
+	_, stderr, err := try(args...)
+	if err == nil || !strings.Contains(stderr, "broken.h5") {
+		t.Errorf("a broken file passed in silence: %s", stderr)
+	}
+	v := readValidation(t, out)
+	if len(v.Failures) != 1 || v.Failures[0].File != "broken.h5" || len(v.Units) != 6 || v.MaskSeed != "file" {
+		t.Fatalf("%d units, failures %+v", len(v.Units), v.Failures)
+	}
+	counted := map[string]int{}
+	for _, g := range v.Groups {
+		if g.Acquisition == "" {
+			counted[fmt.Sprint(g.Protocol, g.Reference)] += g.Volumes
+		}
+	}
+	if len(counted) != 4 || counted["scanner-gridreconstruction_esc"] != 2 || counted["score-mri-320reconstruction_rss"] != 1 {
+		t.Errorf("volumes: %v", counted)
+	}
+	for _, u := range v.Units {
+		var key []uint32
+		for _, c := range u.File {
+			key = append(key, uint32(c))
+		}
+		m := u.Report.Mask
+		want, err := kspace.Undersampling{Kind: kspace.Random, Accel: 4, ACS: 0.08, Key: key}.Mask(m.Width)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, on := range want {
+			if on != (m.Columns[i/8]>>(7-i%8)&1 == 1) {
+				t.Fatalf("%s: column %d of its mask is not fastMRI's", u.File, i)
+			}
+		}
+	}
+	only := t.TempDir()
+	closer(t, "validate", filepath.Join(scans, "nested"), filepath.Join(scans, "coils.h5"), "-o", only, "--acquisition", v.Units[0].Report.Input.Acquisition, "--method", "zero-filled")
+	if got := readValidation(t, only); len(got.Units) != 1 || got.Units[0].File != "coils.h5" {
+		t.Errorf("%d units of one acquisition", len(got.Units))
+	}
+}
+
+// What is wrong with the request is told before anything is done.
+func TestValidateRefuses(t *testing.T) {
+	scans := volumes(t, 1)
+	for want, args := range map[string][]string{
+		"ACS fractions":   {scans, "--accel", "2,4,6", "--acs", "0.1,0.08"},
+		"mask seed":       {scans, "--mask-seed", "name"},
+		"unknown method":  {scans, "--method", "magic"},
+		"no .h5 file":     {t.TempDir()},
+		"does not exist":  {filepath.Join(scans, "missing")},
+		"are named":       {scans, volumes(t, 1)},
+		"too few":         {scans, "--jobs", "0"},
+		"protocol":        {scans, "--protocol", "other"},
+		"acceleration 0 ": {scans, "--accel", "0"},
+	} {
+		_, stderr, err := try(append([]string{"validate", "-o", t.TempDir()}, args...)...)
+		if err == nil || !strings.Contains(stderr, want) {
+			t.Errorf("%v: %q does not say %q", args[1:], stderr, want)
+		}
+	}
+}
