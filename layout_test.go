@@ -17,6 +17,7 @@ const module = "github.com/closer-mri/closer"
 var allowed = map[string][]string{
 	"kspace":           nil,
 	"score":            {"kspace"},
+	"score/graph":      {"kspace", "score"},
 	"unet":             {"kspace"},
 	"recon":            {"kspace"},
 	"internal/ort":     nil,

@@ -18,6 +18,9 @@ func NewCartesian(ny int, mask Mask) *Cartesian {
 // Shape implements Operator.
 func (a *Cartesian) Shape() (nc, ny, nx int) { return 1, a.ny, len(a.mask) }
 
+// Mask returns the acquired columns.
+func (a *Cartesian) Mask() Mask { return a.mask }
+
 // Forward implements Operator.
 func (a *Cartesian) Forward(dst Data, x Image) {
 	mustFit(a, dst, x)
@@ -52,6 +55,12 @@ func NewSense(maps Data, mask Mask) *Sense {
 
 // Shape implements Operator.
 func (a *Sense) Shape() (nc, ny, nx int) { return a.maps.Nc, a.maps.Ny, a.maps.Nx }
+
+// Mask returns the acquired columns.
+func (a *Sense) Mask() Mask { return a.mask }
+
+// Maps returns the sensitivity maps (nc, ny, nx), which must not be changed.
+func (a *Sense) Maps() Data { return a.maps }
 
 // Forward implements Operator.
 func (a *Sense) Forward(dst Data, x Image) {

@@ -1,14 +1,8 @@
 package score
 
-import (
-	"context"
-
-	"github.com/closer-mri/closer/kspace"
-)
-
 func init() {
-	register("ddim", Kind{Sample: DDIM})
-	register("noise-free", Kind{Sample: NoiseFree, Clean: true})
+	register("ddim", Kind{Sampler: DDIM})
+	register("noise-free", Kind{Sampler: NoiseFree, Clean: true})
 }
 
 // DDIM takes deterministic first-order steps of the probability-flow ODE dx/dσ = ε(x, σ) (Song et al., ICLR 2021, with
@@ -17,19 +11,15 @@ func init() {
 //	x ← x + (σ_{i−1} − σ_i) ε(x, σ_i);  x ← DC(x)
 //
 // The last step returns D(x, σ_1), made consistent. One NFE a step.
-func DDIM(ctx context.Context, d Denoiser, x kspace.Image, sigmas []float64, opt Options) error {
-	x0 := kspace.NewImage(x.Ny, x.Nx)
-	for i, sigma := range sigmas[:len(sigmas)-1] {
-		if err := step(ctx, d, x0, x, sigma); err != nil {
-			return err
+func DDIM(m Machine, x Array, sigmas []float64) (Array, error) {
+	steps := len(sigmas) - 1
+	for i := range steps {
+		x = m.Consistent(towards(m, x, m.Denoise(x, sigmas[i]), sigmas[i+1]/sigmas[i]))
+		if err := m.Step(i+1, steps, &x); err != nil {
+			return nil, err
 		}
-		keep := complex(float32(sigmas[i+1]/sigma), 0)
-		for j, estimate := range x0.Pix {
-			x.Pix[j] = estimate + keep*(x.Pix[j]-estimate)
-		}
-		finish(x, i, sigmas, opt)
 	}
-	return nil
+	return x, nil
 }
 
 // NoiseFree is DDIM with data consistency on the estimate, started from the initial image without noise: the initial image's
@@ -38,11 +28,19 @@ func DDIM(ctx context.Context, d Denoiser, x kspace.Image, sigmas []float64, opt
 //	x̂ = DC(D(x, σ_i));  x ← x̂ + (σ_{i−1}/σ_i)(x − x̂)
 //
 // One NFE a step. It is a point estimate, not a posterior sample.
-func NoiseFree(ctx context.Context, d Denoiser, x kspace.Image, sigmas []float64, opt Options) error {
-	if opt.Consistency != nil {
-		opt.Consistency(x)
+func NoiseFree(m Machine, x Array, sigmas []float64) (Array, error) {
+	steps := len(sigmas) - 1
+	x = m.Consistent(x) // and it stays so, being a mixture of consistent images
+	for i := range steps {
+		x = towards(m, x, m.Consistent(m.Denoise(x, sigmas[i])), sigmas[i+1]/sigmas[i])
+		if err := m.Step(i+1, steps, &x); err != nil {
+			return nil, err
+		}
 	}
-	d = Consistent(d, opt.Consistency)
-	opt.Consistency = nil // the state stays consistent, being a mixture of consistent images
-	return DDIM(ctx, d, x, sigmas, opt)
+	return x, nil
+}
+
+// towards returns estimate + keep·(x − estimate).
+func towards(m Machine, x, estimate Array, keep float64) Array {
+	return m.Sum(Term{1 - keep, estimate}, Term{keep, x})
 }

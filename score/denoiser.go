@@ -12,28 +12,6 @@ type Denoiser interface {
 	Denoise(ctx context.Context, dst, x kspace.Image, sigma float64) error
 }
 
-// Consistent returns d with every estimate made consistent with the measurement: data consistency on the estimate, as DDS and
-// the noise-free sampler have it, instead of on the state.
-func Consistent(d Denoiser, c kspace.Consistency) Denoiser {
-	if c == nil {
-		return d
-	}
-	return consistent{d, c}
-}
-
-type consistent struct {
-	Denoiser
-	apply kspace.Consistency
-}
-
-func (c consistent) Denoise(ctx context.Context, dst, x kspace.Image, sigma float64) error {
-	if err := c.Denoiser.Denoise(ctx, dst, x, sigma); err != nil {
-		return err
-	}
-	c.apply(dst)
-	return nil
-}
-
 // Counter counts the evaluations of a denoiser.
 type Counter struct {
 	Denoiser

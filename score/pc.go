@@ -1,13 +1,6 @@
 package score
 
-import (
-	"context"
-	"math"
-
-	"github.com/closer-mri/closer/kspace"
-)
-
-func init() { register("predictor-corrector", Kind{Sample: PredictorCorrector, Stochastic: true}) }
+func init() { register("predictor-corrector", Kind{Sampler: PredictorCorrector, Stochastic: true}) }
 
 // SNR is the signal-to-noise ratio r of the Langevin corrector that score-MRI uses for inference.
 const SNR = 0.16
@@ -19,44 +12,23 @@ const SNR = 0.16
 //
 // each followed by data consistency. η is computed for each image on its own, so that batching cannot change the result. No
 // corrector follows the last step, which returns D(x, σ_1), made consistent: 2N−1 NFE for N steps.
-func PredictorCorrector(ctx context.Context, d Denoiser, x kspace.Image, sigmas []float64, opt Options) error {
-	s, z := kspace.NewImage(x.Ny, x.Nx), kspace.NewImage(x.Ny, x.Nx)
-	for i, sigma := range sigmas[:len(sigmas)-1] {
-		next := sigmas[i+1]
-		if err := predict(ctx, d, x, s, sigma, next, 2*i+1, opt); err != nil {
-			return err
+func PredictorCorrector(m Machine, x Array, sigmas []float64) (Array, error) {
+	steps := len(sigmas) - 1
+	for i := range steps {
+		x = m.Consistent(predict(m, x, sigmas[i], sigmas[i+1], 2*i+1))
+		if sigmas[i+1] > 0 {
+			x = m.Consistent(correct(m, x, sigmas[i+1], 2*i+2))
 		}
-		if next > 0 {
-			if opt.Consistency != nil {
-				opt.Consistency(x)
-			}
-			if err := correct(ctx, d, x, s, z, next, 2*i+2, opt); err != nil {
-				return err
-			}
+		if err := m.Step(i+1, steps, &x); err != nil {
+			return nil, err
 		}
-		finish(x, i, sigmas, opt)
 	}
-	return nil
+	return x, nil
 }
 
-// correct takes one Langevin step at level sigma; s and z are overwritten with score and noise.
-func correct(ctx context.Context, d Denoiser, x, s, z kspace.Image, sigma float64, draw int, opt Options) error {
-	if err := step(ctx, d, s, x, sigma); err != nil {
-		return err
-	}
-	for j := range x.Pix {
-		s.Pix[j] = (s.Pix[j] - x.Pix[j]) / complex(float32(sigma*sigma), 0)
-	}
-	norm := kspace.Norm(s.Pix)
-	if norm == 0 {
-		return nil
-	}
-	opt.Noise(z, draw)
-	ratio := SNR * kspace.Norm(z.Pix) / norm
-	eta := 2 * ratio * ratio
-	a, b := complex(float32(eta), 0), complex(float32(math.Sqrt(2*eta)), 0)
-	for j := range x.Pix {
-		x.Pix[j] += a*s.Pix[j] + b*z.Pix[j]
-	}
-	return nil
+// correct takes one Langevin step at level sigma. With ρ = ‖z‖/‖s‖ its weights are η = 2r²ρ² and √(2η) = 2rρ.
+func correct(m Machine, x Array, sigma float64, draw int) Array {
+	s := m.Sum(Term{1 / (sigma * sigma), m.Denoise(x, sigma)}, Term{-1 / (sigma * sigma), x})
+	z := m.Noise(draw)
+	return m.Sum(Term{1, x}, Term{2 * SNR * SNR, m.Ratio(m.Ratio(s, z, s), z, s)}, Term{2 * SNR, m.Ratio(z, z, s)})
 }

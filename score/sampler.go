@@ -9,9 +9,8 @@ import (
 	"github.com/closer-mri/closer/kspace"
 )
 
-// Sampler integrates x in place from noise level sigmas[0] down the decreasing list to its last entry, 0. It checks ctx once a
-// step and returns its error.
-type Sampler func(ctx context.Context, d Denoiser, x kspace.Image, sigmas []float64, opt Options) error
+// Sampler integrates x from noise level sigmas[0] down the decreasing list to its last entry, 0, and returns the image there.
+type Sampler func(m Machine, x Array, sigmas []float64) (Array, error)
 
 // Options are what samplers share.
 type Options struct {
@@ -22,7 +21,7 @@ type Options struct {
 
 // Kind is how a registered sampler runs.
 type Kind struct {
-	Sample Sampler
+	Sampler Sampler
 	// Stochastic samplers add noise at each step and are started from a noised image; so are deterministic ones, unless Clean.
 	Stochastic bool
 	// Clean samplers are started from the initial image itself: its own error plays the part of the noise.
@@ -50,12 +49,12 @@ func Lookup(name string) (Kind, error) {
 // Names returns the names of all samplers in alphabetical order.
 func Names() []string { return slices.Sorted(maps.Keys(samplers)) }
 
-// finish ends step i: data consistency on the state, then progress.
-func finish(x kspace.Image, i int, sigmas []float64, opt Options) {
-	if opt.Consistency != nil {
-		opt.Consistency(x)
+// Sample runs the sampler on the host, on x in place. It checks ctx once a step and returns its error.
+func (k Kind) Sample(ctx context.Context, d Denoiser, x kspace.Image, sigmas []float64, opt Options) error {
+	end, err := k.Sampler(&host{ctx: ctx, d: d, ny: x.Ny, nx: x.Nx, opt: opt}, x, sigmas)
+	if err != nil {
+		return err
 	}
-	if opt.Progress != nil {
-		opt.Progress(i+1, len(sigmas)-1)
-	}
+	copy(x.Pix, end.(kspace.Image).Pix)
+	return nil
 }

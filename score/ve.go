@@ -1,13 +1,8 @@
 package score
 
-import (
-	"context"
-	"math"
+import "math"
 
-	"github.com/closer-mri/closer/kspace"
-)
-
-func init() { register("ve", Kind{Sample: VE, Stochastic: true}) }
+func init() { register("ve", Kind{Sampler: VE, Stochastic: true}) }
 
 // VE is the reverse diffusion of SMLD with data consistency after each step, as CCDF uses it (Chung et al., CVPR 2022,
 // equations 10 and 20; Song et al., ICLR 2021, appendix F):
@@ -16,41 +11,24 @@ func init() { register("ve", Kind{Sample: VE, Stochastic: true}) }
 //
 // The last step adds no noise: with σ_0 = 0 it returns D(x, σ_1), then made consistent. Noise there costs tenths of a dB.
 // One NFE a step.
-func VE(ctx context.Context, d Denoiser, x kspace.Image, sigmas []float64, opt Options) error {
-	scratch := kspace.NewImage(x.Ny, x.Nx)
-	for i := range sigmas[:len(sigmas)-1] {
-		if err := predict(ctx, d, x, scratch, sigmas[i], sigmas[i+1], i+1, opt); err != nil {
-			return err
+func VE(m Machine, x Array, sigmas []float64) (Array, error) {
+	steps := len(sigmas) - 1
+	for i := range steps {
+		x = m.Consistent(predict(m, x, sigmas[i], sigmas[i+1], i+1))
+		if err := m.Step(i+1, steps, &x); err != nil {
+			return nil, err
 		}
-		finish(x, i, sigmas, opt)
 	}
-	return nil
+	return x, nil
 }
 
 // predict takes VE's step from level sigma to next, with the noise of the given draw unless next is 0.
-func predict(ctx context.Context, d Denoiser, x, scratch kspace.Image, sigma, next float64, draw int, opt Options) error {
-	if err := step(ctx, d, scratch, x, sigma); err != nil {
-		return err
-	}
+func predict(m Machine, x Array, sigma, next float64, draw int) Array {
 	g2 := sigma*sigma - next*next
-	w := complex(float32(g2/(sigma*sigma)), 0)
-	for j, estimate := range scratch.Pix {
-		x.Pix[j] += w * (estimate - x.Pix[j])
-	}
+	w := g2 / (sigma * sigma)
+	terms := []Term{{1 - w, x}, {w, m.Denoise(x, sigma)}}
 	if next > 0 {
-		opt.Noise(scratch, draw)
-		a := complex(float32(math.Sqrt(g2)), 0)
-		for j, z := range scratch.Pix {
-			x.Pix[j] += a * z
-		}
+		terms = append(terms, Term{math.Sqrt(g2), m.Noise(draw)})
 	}
-	return nil
-}
-
-// step evaluates the denoiser unless ctx has ended.
-func step(ctx context.Context, d Denoiser, dst, x kspace.Image, sigma float64) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return d.Denoise(ctx, dst, x, sigma)
+	return m.Sum(terms...)
 }

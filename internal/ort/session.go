@@ -36,17 +36,9 @@ type Session struct {
 // Open loads a network of the form x (n, 2, ny, nx) [, sigma (n)] → (n, 2, ny, nx), all float32, from its ONNX bytes.
 // The error says which requirement the file does not meet.
 func Open(model []byte, opt Options) (*Session, error) {
-	switch opt.Device {
-	case "", Auto, CPU, CUDA:
-	default:
-		return nil, fmt.Errorf("unknown device %q: it is auto, cpu or cuda", opt.Device)
-	}
-	if err := load(); err != nil {
-		return nil, err
-	}
-	inputs, outputs, err := runtime.GetInputOutputInfoWithONNXData(model)
+	inputs, outputs, err := inspect(model, opt)
 	if err != nil {
-		return nil, fmt.Errorf("read ONNX model: %w", err)
+		return nil, err
 	}
 	if len(inputs) < 1 || len(inputs) > 2 || len(outputs) != 1 || !isImages(inputs[0]) || !isImages(outputs[0]) {
 		return nil, fmt.Errorf("the model has inputs %v and outputs %v; it must take float images x (n, 2, ny, nx), optionally sigma (n), and return images", inputs, outputs)
@@ -57,17 +49,33 @@ func Open(model []byte, opt Options) (*Session, error) {
 	}
 	sum := sha256.Sum256(model)
 	s := &Session{inputs: len(names), sha256: hex.EncodeToString(sum[:])}
-	if s.session, s.device, err = open(model, names, outputs[0].Name, opt); err != nil {
+	if s.session, s.device, err = open(model, names, []string{outputs[0].Name}, opt); err != nil {
 		return nil, fmt.Errorf("open ONNX model: %w", err)
 	}
 	return s, nil
+}
+
+// inspect checks opt, loads the runtime and returns the inputs and outputs that the model declares.
+func inspect(model []byte, opt Options) (inputs, outputs []runtime.InputOutputInfo, err error) {
+	switch opt.Device {
+	case "", Auto, CPU, CUDA:
+	default:
+		return nil, nil, fmt.Errorf("unknown device %q: it is auto, cpu or cuda", opt.Device)
+	}
+	if err := load(); err != nil {
+		return nil, nil, err
+	}
+	if inputs, outputs, err = runtime.GetInputOutputInfoWithONNXData(model); err != nil {
+		return nil, nil, fmt.Errorf("read ONNX model: %w", err)
+	}
+	return inputs, outputs, nil
 }
 
 func isImages(v runtime.InputOutputInfo) bool {
 	return v.DataType == runtime.TensorElementDataTypeFloat && len(v.Dimensions) == 4 && (v.Dimensions[1] == 2 || v.Dimensions[1] == -1)
 }
 
-func open(model []byte, in []string, out string, opt Options) (*runtime.DynamicAdvancedSession, string, error) {
+func open(model []byte, in, out []string, opt Options) (*runtime.DynamicAdvancedSession, string, error) {
 	settings, err := runtime.NewSessionOptions()
 	if err != nil {
 		return nil, "", err
@@ -86,7 +94,7 @@ func open(model []byte, in []string, out string, opt Options) (*runtime.DynamicA
 			return nil, "", fmt.Errorf("the CUDA provider cannot be used: %w", err)
 		}
 	}
-	session, err := runtime.NewDynamicAdvancedSessionWithONNXData(model, in, []string{out}, settings)
+	session, err := runtime.NewDynamicAdvancedSessionWithONNXData(model, in, out, settings)
 	return session, device, err
 }
 
@@ -130,6 +138,17 @@ func (s *Session) Run(ctx context.Context, dst, x, sigma []float32, n, ny, nx in
 		defer level.Destroy()
 		inputs = append(inputs, level)
 	}
+	if err := run(ctx, s.session, inputs, []runtime.Value{out}); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("run network on images (%d, 2, %d, %d): %w", n, ny, nx, err)
+	}
+	return nil
+}
+
+// run runs a session and terminates it when ctx ends.
+func run(ctx context.Context, session *runtime.DynamicAdvancedSession, in, out []runtime.Value) error {
 	options, err := runtime.NewRunOptions()
 	if err != nil {
 		return err
@@ -137,13 +156,7 @@ func (s *Session) Run(ctx context.Context, dst, x, sigma []float32, n, ny, nx in
 	defer options.Destroy()
 	stop := context.AfterFunc(ctx, func() { options.Terminate() })
 	defer stop()
-	if err := s.session.RunWithOptions(inputs, []runtime.Value{out}, options); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return fmt.Errorf("run network on images (%d, 2, %d, %d): %w", n, ny, nx, err)
-	}
-	return nil
+	return session.RunWithOptions(in, out, options)
 }
 
 // Device returns CPU or CUDA: where the session really runs.

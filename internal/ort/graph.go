@@ -1,0 +1,96 @@
+package ort
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	runtime "github.com/yalue/onnxruntime_go"
+)
+
+// Graph is an ONNX model whose inputs and outputs are all float32 of fixed shape, loaded on one device. Run may be called from
+// several goroutines.
+type Graph struct {
+	session *runtime.DynamicAdvancedSession
+	in, out []runtime.InputOutputInfo
+	device  string
+	spent   atomic.Int64
+}
+
+// OpenGraph loads such a model from its ONNX bytes.
+func OpenGraph(model []byte, opt Options) (*Graph, error) {
+	in, out, err := inspect(model, opt)
+	if err != nil {
+		return nil, err
+	}
+	g := &Graph{in: in, out: out}
+	if g.session, g.device, err = open(model, names(in), names(out), opt); err != nil {
+		return nil, fmt.Errorf("open ONNX model: %w", err)
+	}
+	return g, nil
+}
+
+func names(values []runtime.InputOutputInfo) (names []string) {
+	for _, v := range values {
+		names = append(names, v.Name)
+	}
+	return names
+}
+
+// Run overwrites out with the outputs for the inputs in, each row-major and in the order in which the model declares them. When
+// ctx ends, the run is terminated between two nodes and ctx's error returned.
+func (g *Graph) Run(ctx context.Context, out, in [][]float32) error {
+	start := time.Now()
+	defer func() { g.spent.Add(int64(time.Since(start))) }()
+	inputs, err := tensors(g.in, in)
+	defer destroy(inputs)
+	if err != nil {
+		return fmt.Errorf("graph inputs: %w", err)
+	}
+	outputs, err := tensors(g.out, out)
+	defer destroy(outputs)
+	if err != nil {
+		return fmt.Errorf("graph outputs: %w", err)
+	}
+	if err := run(ctx, g.session, inputs, outputs); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("run graph: %w", err)
+	}
+	return nil
+}
+
+// tensors wraps data, which is not copied, in the declared shapes.
+func tensors(declared []runtime.InputOutputInfo, data [][]float32) (values []runtime.Value, err error) {
+	if len(data) != len(declared) {
+		return nil, fmt.Errorf("%d given, %d declared", len(data), len(declared))
+	}
+	for i, d := range declared {
+		if n := d.Dimensions.FlattenedSize(); n != int64(len(data[i])) {
+			return values, fmt.Errorf("%s has %d values, not %d", d.Name, n, len(data[i]))
+		}
+		t, err := runtime.NewTensor(d.Dimensions, data[i])
+		if err != nil {
+			return values, fmt.Errorf("%s: %w", d.Name, err)
+		}
+		values = append(values, t)
+	}
+	return values, nil
+}
+
+func destroy(values []runtime.Value) {
+	for _, v := range values {
+		v.Destroy()
+	}
+}
+
+// Device returns CPU or CUDA: where the graph really runs.
+func (g *Graph) Device() string { return g.device }
+
+// Spent returns the time spent in Run so far.
+func (g *Graph) Spent() time.Duration { return time.Duration(g.spent.Load()) }
+
+// Close frees the graph.
+func (g *Graph) Close() error { return g.session.Destroy() }

@@ -1,0 +1,199 @@
+package graph_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/closer-mri/closer/internal/ort"
+	"github.com/closer-mri/closer/kspace"
+	"github.com/closer-mri/closer/score"
+	"github.com/closer-mri/closer/score/graph"
+)
+
+// open returns a sampler of the shipped network that runs steps at a time, and the same network for the host.
+func open(t testing.TB, steps int) (*graph.Sampler, *score.Network) {
+	t.Helper()
+	if _, err := ort.Library(); err != nil {
+		t.Skip("run make test: ", err)
+	}
+	opt := ort.Options{Device: ort.CPU, Threads: 1}
+	session, err := ort.Open(score.Weights, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { session.Close() })
+	network, err := graph.Parse(score.Weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &graph.Sampler{Network: network, Steps: steps, Compile: func(model []byte) (graph.Program, error) {
+		g, err := ort.OpenGraph(model, opt)
+		if err == nil {
+			t.Cleanup(func() { g.Close() })
+		}
+		return g, err
+	}}, &score.Network{Runner: session}
+}
+
+// scan is a smooth object measured on about half of the columns, by nc coils.
+func scan(slice, nc, ny, nx int) kspace.Measurement {
+	mask := make(kspace.Mask, nx)
+	for i := range mask {
+		mask[i] = i%3 == 0 || i > nx*2/5 && i < nx*3/5
+	}
+	x, maps := kspace.NewImage(ny, nx), kspace.NewData(nc, ny, nx)
+	for i := range x.Pix {
+		v, u := float64(i/nx)/float64(ny)-0.5, float64(i%nx)/float64(nx)-0.5
+		x.Pix[i] = complex64(complex(math.Exp(-20*(u*u+v*v)), 0.3*u+0.01*float64(slice)))
+		for c := range nc {
+			sin, cos := math.Sincos(2*math.Pi*float64(c)/float64(nc) + u - v)
+			maps.Val[c*ny*nx+i] = complex64(complex(cos, sin) * complex((0.5+u*cos+v*sin)/math.Sqrt(float64(2*nc)), 0))
+		}
+	}
+	var a kspace.Operator = kspace.NewCartesian(ny, mask)
+	if nc > 1 {
+		a = kspace.NewSense(maps, mask)
+	}
+	y := kspace.NewData(nc, ny, nx)
+	a.Forward(y, x)
+	return kspace.Measurement{Slice: slice, Y: y, A: a}
+}
+
+// start is the zero-filled image with the noise of the first level, as CCDF starts.
+func start(m kspace.Measurement, k score.Kind, sigma float64) (kspace.Image, func(kspace.Image, int)) {
+	_, ny, nx := m.A.Shape()
+	x, z := kspace.NewImage(ny, nx), kspace.NewImage(ny, nx)
+	m.A.Adjoint(x, m.Y)
+	noise := score.Noise{Seed: 5, Slice: uint32(m.Slice)}.Fill
+	if !k.Clean {
+		noise(z, 0)
+		for i, v := range z.Pix {
+			x.Pix[i] += complex(float32(sigma), 0) * v
+		}
+	}
+	return x, noise
+}
+
+func difference(a, b kspace.Image) float64 {
+	d := slices.Clone(a.Pix)
+	for i, v := range b.Pix {
+		d[i] -= v
+	}
+	return kspace.Norm(d) / kspace.Norm(b.Pix)
+}
+
+type shape struct{ nc, ny, nx int }
+
+// Recorded and run several steps at once, every sampler gives what the host gives step by step.
+func TestGraphIsTheHost(t *testing.T) {
+	compare(t, shape{1, 32, 48}, 1, 3, 0.9)
+	compare(t, shape{1, 37, 44}, 3, 7, 1)
+	compare(t, shape{4, 32, 40}, 20, 4, 0.9)
+}
+
+// The same at the sizes of fastMRI.
+func TestGraphIsTheHostAtFullSize(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("long")
+	}
+	for _, s := range []shape{{1, 320, 320}, {1, 320, 368}, {8, 320, 320}} {
+		compare(t, s, 5, 6, 1)
+	}
+}
+
+func compare(t *testing.T, s shape, k, steps int, lambda float64) {
+	sampler, network := open(t, k)
+	sigmas, err := score.Geometric(0.2, 0.01, steps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range score.Names() {
+		t.Run(fmt.Sprintf("%s/%dx%dx%d/K=%d", name, s.nc, s.ny, s.nx, k), func(t *testing.T) {
+			kind, err := score.Lookup(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := scan(3, s.nc, s.ny, s.nx)
+			want, noise := start(m, kind, sigmas[0])
+			got := want.Clone()
+			counter := &score.Counter{Denoiser: network}
+			if err := kind.Sample(t.Context(), counter, want, sigmas, score.Options{Consistency: kspace.Project(m, lambda), Noise: noise}); err != nil {
+				t.Fatal(err)
+			}
+			var told []int
+			nfe, err := sampler.Sample(t.Context(), kind, []graph.Item{{X: got, Measurement: &m, Noise: noise}}, sigmas, lambda,
+				func(step, of int) { told = append(told, step) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := difference(got, want); !(d < 1e-4) {
+				t.Errorf("graph and host differ by %.1e", d)
+			}
+			if nfe != counter.NFE || len(told) != (steps+k-1)/k || told[len(told)-1] != steps {
+				t.Errorf("%d evaluations, %d on the host; progress at %v", nfe, counter.NFE, told)
+			}
+		})
+	}
+}
+
+// A batch is its items.
+func TestBatch(t *testing.T) {
+	sampler, _ := open(t, 2)
+	for _, name := range score.Names() {
+		kind, _ := score.Lookup(name)
+		sigmas := []float64{0.2, 0.1, 0.05, 0}
+		var batch []graph.Item
+		var alone []kspace.Image
+		for slice := range 3 {
+			m := scan(slice, 2, 32, 20)
+			x, noise := start(m, kind, sigmas[0])
+			one := graph.Item{X: x.Clone(), Measurement: &m, Noise: noise}
+			if _, err := sampler.Sample(t.Context(), kind, []graph.Item{one}, sigmas, 1, nil); err != nil {
+				t.Fatal(err)
+			}
+			alone = append(alone, one.X)
+			batch = append(batch, graph.Item{X: x, Measurement: &m, Noise: noise})
+		}
+		if _, err := sampler.Sample(t.Context(), kind, batch, sigmas, 1, nil); err != nil {
+			t.Fatal(err)
+		}
+		for i, item := range batch {
+			if d := difference(item.X, alone[i]); !(d < 1e-5) {
+				t.Errorf("%s: item %d of a batch differs from itself alone by %.1e", name, i, d)
+			}
+		}
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	sampler, _ := open(t, 2)
+	kind, _ := score.Lookup("ve")
+	m := scan(0, 1, 32, 32)
+	x, noise := start(m, kind, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := sampler.Sample(ctx, kind, []graph.Item{{X: x, Measurement: &m, Noise: noise}}, []float64{1, 0.5, 0.2, 0.1, 0}, 1, func(int, int) { cancel() })
+	if err != context.Canceled {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestWhatCannotBeInlinedIsAnError(t *testing.T) {
+	for name, model := range map[string][]byte{"empty": nil, "garbage": []byte("not a network"), "cut": score.Weights[:1000]} {
+		if _, err := graph.Parse(model); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(score.Weights[:2000])
+	f.Add(score.Weights)
+	f.Fuzz(func(t *testing.T, model []byte) {
+		if n, err := graph.Parse(model); (n == nil) == (err == nil) {
+			t.Error("neither a network nor an error")
+		}
+	})
+}

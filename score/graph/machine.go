@@ -1,0 +1,155 @@
+package graph
+
+import (
+	"context"
+
+	"github.com/closer-mri/closer/kspace"
+	"github.com/closer-mri/closer/score"
+)
+
+// value is an Array: float32 (n, 2, ny, nx), real and imaginary planes. It is a name in the graph being recorded, data on the
+// host, or both.
+type value struct {
+	name string
+	data []float32
+}
+
+// machine records the operations of a sampler and runs them once every few steps. It implements score.Machine.
+type machine struct {
+	*Sampler
+	ctx      context.Context
+	n        int // images
+	ny, nx   int
+	noise    func(draw int) []float32
+	physics  *physics // nil without a measurement
+	progress func(step, steps int)
+
+	*builder                   // of the graph being recorded
+	recorded map[*value]string // names there
+	weights  []float32         // the scalars of the steps, one input
+	scalars  string            // name of that input
+	pending  int               // steps recorded
+	nfe      int
+}
+
+func (m *machine) begin() {
+	m.builder, m.recorded, m.weights, m.pending = newBuilder(), map[*value]string{}, nil, 0
+	m.scalars = m.input(nil, nil)
+	if m.physics != nil {
+		m.physics.declare(m.builder)
+	}
+}
+
+func (m *machine) shape() []int { return []int{m.n, 2, m.ny, m.nx} }
+
+// use returns the name of a in the graph being recorded; data on the host becomes an input of it.
+func (m *machine) use(a score.Array) string {
+	v := a.(*value)
+	name, ok := m.recorded[v]
+	if !ok {
+		if v.data == nil {
+			panic("graph: an array is used after a step that did not name it")
+		}
+		name = m.input(m.shape(), v.data)
+		m.recorded[v] = name
+	}
+	return name
+}
+
+func (m *machine) record(name string) score.Array {
+	v := &value{}
+	m.recorded[v] = name
+	return v
+}
+
+// scalar returns a number that may differ from run to run of one graph, as a tensor (1).
+func (m *machine) scalar(v float64) string {
+	m.weights = append(m.weights, float32(v))
+	return m.op("Gather", m.scalars, m.ints(len(m.weights)-1))
+}
+
+// Denoise implements score.Machine. The network sees sides divisible by score.Multiple, padded as score.Network pads.
+func (m *machine) Denoise(a score.Array, sigma float64) score.Array {
+	x := m.use(a)
+	down, right := kspace.RoundUp(m.ny, score.Multiple)-m.ny, kspace.RoundUp(m.nx, score.Multiple)-m.nx
+	if down+right > 0 {
+		x = m.op("Pad", x, m.ints(0, 0, 0, 0, 0, 0, down, right))
+	}
+	level := m.op("Expand", m.scalar(sigma), m.ints(m.n))
+	to := m.fresh()
+	m.nodes = m.Network.inline(m.nodes, to+"/", x, level, to)
+	if down+right > 0 {
+		to = m.op("Slice", to, m.ints(0, 0), m.ints(m.ny, m.nx), m.ints(2, 3))
+	}
+	m.nfe += m.n
+	return m.record(to)
+}
+
+// Consistent implements score.Machine.
+func (m *machine) Consistent(a score.Array) score.Array {
+	if m.physics == nil {
+		return a
+	}
+	return m.record(m.physics.project(m.builder, m.use(a)))
+}
+
+// Noise implements score.Machine: the host draws it, and the graph takes it as an input.
+func (m *machine) Noise(draw int) score.Array { return &value{data: m.noise(draw)} }
+
+// Sum implements score.Machine.
+func (m *machine) Sum(terms ...score.Term) score.Array {
+	var sum string
+	for _, t := range terms {
+		term := m.op("Mul", m.use(t.Of), m.scalar(t.Weight))
+		if sum != "" {
+			term = m.op("Add", sum, term)
+		}
+		sum = term
+	}
+	return m.record(sum)
+}
+
+// Ratio implements score.Machine.
+func (m *machine) Ratio(x, num, den score.Array) score.Array {
+	norm := func(a score.Array) string {
+		v := m.use(a)
+		return m.op("Sqrt", m.opInt("ReduceSum", "keepdims", 1, m.op("Mul", v, v), m.ints(1, 2, 3)))
+	}
+	zero, d := m.floats([]float32{0}, 1), norm(den)
+	ratio := m.op("Where", m.op("Equal", d, zero), zero, m.op("Div", norm(num), d))
+	return m.record(m.op("Mul", m.use(x), ratio))
+}
+
+// Step implements score.Machine: every few steps, and after the last, it runs what was recorded.
+func (m *machine) Step(done, steps int, live ...*score.Array) error {
+	m.pending++
+	if m.pending < m.Steps && done < steps {
+		return nil
+	}
+	var names []string
+	var results [][]float32
+	for _, a := range live {
+		v := (*a).(*value)
+		if v.data == nil {
+			v.data = make([]float32, m.n*2*m.ny*m.nx)
+			names, results = append(names, m.use(v)), append(results, v.data)
+		}
+	}
+	m.inputs[0].shape, m.inputs[0].data = []int{len(m.weights)}, m.weights
+	program, err := m.program(m.structure(names, m.shape()))
+	if err != nil {
+		return err
+	}
+	in := make([][]float32, len(m.inputs))
+	for i, v := range m.inputs {
+		in[i] = v.data
+	}
+	if err := program.Run(m.ctx, results, in); err != nil {
+		return err
+	}
+	if m.progress != nil {
+		m.progress(done, steps)
+	}
+	m.begin()
+	return m.ctx.Err()
+}
