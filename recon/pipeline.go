@@ -19,6 +19,8 @@ type Pipeline struct {
 	Progress      func(Progress)        // nil is allowed
 	// Done, when not nil, is given each method's result as soon as it is complete.
 	Done func(*Reconstruction, *Result) error
+	// Checkpoint, when not nil, has the slices that an earlier run finished, and is given each one that this run does.
+	Checkpoint Checkpoint
 }
 
 // Progress says how far a run is. Steps are those of the method within the slice.
@@ -26,6 +28,7 @@ type Progress struct {
 	Method      string
 	Slice, Of   int // slices of this method that are finished, and all of them
 	Step, Steps int
+	Resumed     int // of the finished slices, those of an earlier run
 }
 
 // cacheBytes bounds the measurements kept between methods; above it they are prepared again for each method.
@@ -106,41 +109,75 @@ func (p *Pipeline) begin() (*Reconstruction, *measurer, error) {
 	return rec, newMeasurer(h, mask, rec.Protocol), nil
 }
 
-// run applies one method to every slice.
+// run applies one method to every slice that is not finished yet.
 func (p *Pipeline) run(ctx context.Context, method Method, source *source, m *measurer) (*Result, error) {
 	result := &Result{Method: method}
-	network := networkTime(method)
+	now := Progress{Method: method.Name, Of: len(source.indices)}
+	report := func(step, steps int) {
+		now.Step, now.Steps = step, steps
+		if p.Progress != nil {
+			p.Progress(now)
+		}
+	}
 	for i, index := range source.indices {
-		s, err := source.slice(ctx, i)
+		now.Slice = i
+		slice, found, err := p.load(ctx, method, index, m)
 		if err != nil {
 			return nil, err
 		}
-		report := func(step, steps int) {
-			if p.Progress != nil {
-				p.Progress(Progress{method.Name, i, len(source.indices), step, steps})
+		if found {
+			now.Resumed++
+		} else {
+			report(0, 1)
+			if slice, err = p.slice(ctx, method, source, i, report); err != nil {
+				return nil, err
 			}
-		}
-		report(0, 1)
-		start := time.Now()
-		x, spread, nfe, err := apply(ctx, method.Reconstructor, s.measurement, report)
-		if err != nil {
-			return nil, fmt.Errorf("slice %d: %w", index, err)
-		}
-		elapsed := time.Since(start)
-		rms, worst := s.measurement.Relative(x)
-		slice := SliceResult{Magnitude: m.deliver(x, s.scale), Residual: Residual{rms, worst}, NFE: nfe, Elapsed: elapsed}
-		if spread != nil {
-			for j, v := range spread {
-				x.Pix[j] = complex(v, 0)
+			if p.Checkpoint != nil {
+				if err := p.Checkpoint.Save(ctx, method, index, slice); err != nil {
+					return nil, err
+				}
 			}
-			slice.Spread = m.deliver(x, s.scale)
 		}
 		result.Slices = append(result.Slices, slice)
+		result.Network += slice.Network
 	}
-	if p.Progress != nil {
-		p.Progress(Progress{method.Name, len(source.indices), len(source.indices), 0, 0})
+	now.Slice = len(source.indices)
+	report(0, 0)
+	return result, nil
+}
+
+// load returns the slice as an earlier run left it.
+func (p *Pipeline) load(ctx context.Context, method Method, index int, m *measurer) (SliceResult, bool, error) {
+	if p.Checkpoint == nil {
+		return SliceResult{}, false, nil
 	}
-	result.Network = networkTime(method) - network
+	s, found, err := p.Checkpoint.Load(ctx, method, index)
+	return s, found && len(s.Magnitude) == m.header.ReconNy*m.header.ReconNx, err
+}
+
+// slice applies one method to the i-th of the wanted slices.
+func (p *Pipeline) slice(ctx context.Context, method Method, source *source, i int, report func(step, steps int)) (SliceResult, error) {
+	s, err := source.slice(ctx, i)
+	if err != nil {
+		return SliceResult{}, err
+	}
+	start, network := time.Now(), networkTime(method)
+	x, spread, nfe, err := apply(ctx, method.Reconstructor, s.measurement, report)
+	if err != nil {
+		return SliceResult{}, fmt.Errorf("slice %d: %w", source.indices[i], err)
+	}
+	elapsed := time.Since(start)
+	rms, worst := s.measurement.Relative(x)
+	result := SliceResult{
+		Magnitude: source.deliver(x, s.scale), Residual: Residual{rms, worst}, NFE: nfe,
+		Elapsed: elapsed, Network: networkTime(method) - network,
+	}
+	if spread != nil {
+		for j, v := range spread {
+			x.Pix[j] = complex(v, 0)
+		}
+		result.Spread = source.deliver(x, s.scale)
+	}
 	return result, nil
 }
 

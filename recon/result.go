@@ -41,6 +41,7 @@ type SliceResult struct {
 	Residual Residual
 	NFE      int
 	Elapsed  time.Duration
+	Network  time.Duration // share of it spent inside networks
 }
 
 // Result is what one method made of a scan.

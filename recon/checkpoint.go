@@ -1,0 +1,73 @@
+package recon
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/gob"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// Checkpoint keeps the finished slices of a run that may end early, so that the next run of the same scan and recipe goes on from
+// them. Its methods are called from one goroutine.
+type Checkpoint interface {
+	// Load returns what Save was given for slice index of the scan, and false when there is none.
+	Load(ctx context.Context, method Method, index int) (SliceResult, bool, error)
+	Save(ctx context.Context, method Method, index int, result SliceResult) error
+}
+
+// JobCheckpoint keeps the slices of one job as pieces in a blob store, where a worker on any host finds them.
+type JobCheckpoint struct {
+	Blobs Blobs
+	Job   string // ID
+}
+
+var _ Checkpoint = JobCheckpoint{}
+
+// Load implements Checkpoint. A piece that cannot be read back counts as absent: its slice is computed again.
+func (c JobCheckpoint) Load(ctx context.Context, method Method, index int) (SliceResult, bool, error) {
+	var result SliceResult
+	data, err := c.Blobs.Piece(ctx, c.piece(method, index))
+	switch {
+	case CodeOf(err) == NotFound:
+		return result, false, nil
+	case err != nil:
+		return result, false, fmt.Errorf("load a finished slice: %w", err)
+	}
+	sum, body, ok := bytes.Cut(data, []byte("\n"))
+	if !ok || string(sum) != digest(body) || gob.NewDecoder(bytes.NewReader(body)).Decode(&result) != nil {
+		return SliceResult{}, false, nil
+	}
+	return result, true, nil
+}
+
+// Save implements Checkpoint.
+func (c JobCheckpoint) Save(ctx context.Context, method Method, index int, result SliceResult) error {
+	var body bytes.Buffer
+	if err := gob.NewEncoder(&body).Encode(result); err != nil {
+		return fmt.Errorf("encode a finished slice: %w", err)
+	}
+	if err := c.Blobs.PutPiece(ctx, c.piece(method, index), append([]byte(digest(body.Bytes())+"\n"), body.Bytes()...)); err != nil {
+		return fmt.Errorf("store a finished slice: %w", err)
+	}
+	return nil
+}
+
+// Clear deletes the slices of the job.
+func (c JobCheckpoint) Clear(ctx context.Context) error { return c.Blobs.DeletePieces(ctx, c.Job+"/") }
+
+// piece names a slice. The networks are part of it: two workers may have been given different ones.
+func (c JobCheckpoint) piece(method Method, index int) string {
+	models, err := json.Marshal(method.Models)
+	if err != nil {
+		panic(err) // a Model always has a JSON form
+	}
+	return fmt.Sprintf("%s/%s/%s/%d", c.Job, method.Name, digest(models)[:16], index)
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
