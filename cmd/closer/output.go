@@ -19,6 +19,8 @@ import (
 type output struct {
 	dir    string
 	dicom  dicomio.Options
+	notes  []string     // what the reader of the report should know
+	grown  func() error // called when files were added; nil is allowed
 	export time.Duration
 	begin  time.Time
 }
@@ -34,6 +36,26 @@ func newOutput(dir string, dated time.Time) (*output, error) {
 
 func (o *output) path(parts ...string) string {
 	return filepath.Join(append([]string{o.dir}, parts...)...)
+}
+
+// fill reconstructs input with the methods of p, writes every result as soon as it exists, and the reports at the end. It sets
+// what recipe and input decide in p.
+func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p recon.Pipeline) (*recon.Report, error) {
+	scan, err := open(ctx, input)
+	if err != nil {
+		return nil, err
+	}
+	defer scan.Close()
+	if p.Slices, err = recipe.Indices(scan.Header().Slices); err != nil {
+		return nil, err
+	}
+	p.Scan, p.Undersampling, p.Protocol = scan, recipe.Undersampling(), recipe.Protocol
+	p.Done = func(rec *recon.Reconstruction, result *recon.Result) error { return o.series(ctx, rec, result) }
+	rec, err := p.Run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return o.finish(ctx, rec)
 }
 
 // series writes one method's images as DICOM and HDF5, as soon as they exist.
@@ -56,7 +78,14 @@ func (o *output) series(ctx context.Context, rec *recon.Reconstruction, result *
 			return fmt.Errorf("write %s: %w", file, err)
 		}
 	}
-	return nil
+	return o.announce()
+}
+
+func (o *output) announce() error {
+	if o.grown == nil {
+		return nil
+	}
+	return o.grown()
 }
 
 // uncertainty writes the spread of a method's samples as a series of its own, where there is one.
@@ -92,6 +121,7 @@ func (o *output) finish(ctx context.Context, rec *recon.Reconstruction) (*recon.
 	rec.Timing.Total = time.Since(o.begin)
 	runtime, _ := ort.Version() // "" when no network could run; doctor says why
 	report := recon.NewReport(rec, recon.Software{Version: version, Commit: commit(), ONNXRuntime: runtime})
+	report.Notes = append(report.Notes, o.notes...)
 	for name, write := range map[string]func(io.Writer) error{
 		"report.json": report.WriteJSON, "report.csv": report.WriteCSV, "report.html": report.WriteHTML,
 	} {
@@ -99,7 +129,7 @@ func (o *output) finish(ctx context.Context, rec *recon.Reconstruction) (*recon.
 			return nil, err
 		}
 	}
-	return report, nil
+	return report, o.announce()
 }
 
 // writeFile writes through a temporary file, so that a reader sees all of it or none.

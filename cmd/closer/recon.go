@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -63,33 +65,17 @@ func reconstruct(ctx context.Context, input string, recipe recon.Recipe, opt run
 	if err != nil {
 		return err
 	}
-	scan, err := open(ctx, input)
-	if err != nil {
-		return err
-	}
-	defer scan.Close()
-	indices, err := recipe.Indices(scan.Header().Slices)
-	if err != nil {
-		return err
-	}
 	file, err := os.Stat(input)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		return recon.Errorf(recon.NotFound, "the file does not exist")
+	} else if err != nil {
 		return fmt.Errorf("input: %w", err)
 	}
 	out, err := newOutput(opt.out, file.ModTime())
 	if err != nil {
 		return err
 	}
-	pipeline := recon.Pipeline{
-		Scan: scan, Methods: methods, Undersampling: recipe.Undersampling(), Protocol: recipe.Protocol, Slices: indices,
-		Progress: newProgress(os.Stderr).Update,
-		Done:     func(rec *recon.Reconstruction, result *recon.Result) error { return out.series(ctx, rec, result) },
-	}
-	rec, err := pipeline.Run(ctx)
-	if err != nil {
-		return err
-	}
-	report, err := out.finish(ctx, rec)
+	report, err := out.fill(ctx, input, recipe, recon.Pipeline{Methods: methods, Progress: newProgress(os.Stderr).Update})
 	if err != nil {
 		return err
 	}

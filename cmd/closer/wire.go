@@ -59,21 +59,70 @@ func newBuilder(r recon.Recipe, opt ort.Options) *builder {
 func (b *builder) methods() ([]recon.Method, error) {
 	var out []recon.Method
 	for _, name := range b.recipe.Methods {
-		build, ok := builders[name]
-		if !ok {
-			return nil, recon.Errorf(recon.Invalid, "unknown method %q (have %s)", name, strings.Join(methodNames(), ", "))
-		}
-		m, err := build(b)
+		m, err := b.method(name)
 		if err != nil {
-			return nil, fmt.Errorf("method %s: %w", name, err)
-		}
-		m.Name = name
-		if m.Device == "" {
-			m.Device = ort.CPU
+			return nil, err
 		}
 		out = append(out, m)
 	}
 	return out, nil
+}
+
+// possible builds the methods that this machine can run, with a sentence on each that it cannot, and fails when it can run none.
+func (b *builder) possible() (out []recon.Method, notes []string, err error) {
+	for _, name := range b.recipe.Methods {
+		m, e := b.method(name)
+		switch {
+		case e == nil:
+			out = append(out, m)
+		case recon.CodeOf(e) == recon.Unavailable:
+			err = e
+			notes = append(notes, "Not reconstructed: "+e.Error())
+		default:
+			return nil, nil, e
+		}
+	}
+	if len(out) > 0 {
+		err = nil
+	}
+	return out, notes, err
+}
+
+func (b *builder) method(name string) (recon.Method, error) {
+	build, ok := builders[name]
+	if !ok {
+		return recon.Method{}, unknownMethod(name)
+	}
+	m, err := build(b)
+	if err != nil {
+		return recon.Method{}, fmt.Errorf("method %s: %w", name, err)
+	}
+	m.Name = name
+	if m.Device == "" {
+		m.Device = ort.CPU
+	}
+	return m, nil
+}
+
+func unknownMethod(name string) error {
+	return recon.Errorf(recon.Invalid, "unknown method %q (have %s)", name, strings.Join(methodNames(), ", "))
+}
+
+// checkRecipe says what is wrong with a recipe without opening a network.
+func checkRecipe(r recon.Recipe) error {
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	for _, name := range r.Methods {
+		if builders[name] == nil {
+			return unknownMethod(name)
+		}
+	}
+	if slices.Contains(r.Methods, "ccdf") {
+		_, _, err := ccdfSettings(r)
+		return err
+	}
+	return nil
 }
 
 func (b *builder) close() {
@@ -104,13 +153,9 @@ func (b *builder) unet(consistent bool) (recon.Method, error) {
 
 func (b *builder) ccdf() (recon.Method, error) {
 	r := b.recipe
-	kind, err := score.Lookup(r.Sampler)
+	kind, levels, err := ccdfSettings(r)
 	if err != nil {
-		return recon.Method{}, recon.Errorf(recon.Invalid, "%w", err)
-	}
-	levels, err := b.levels()
-	if err != nil {
-		return recon.Method{}, recon.Errorf(recon.Invalid, "%w", err)
+		return recon.Method{}, err
 	}
 	u, err := b.session("unet", b.unetFile)
 	if err != nil {
@@ -119,9 +164,6 @@ func (b *builder) ccdf() (recon.Method, error) {
 	s, err := b.session("score", b.scoreFile)
 	if err != nil {
 		return recon.Method{}, err
-	}
-	if r.Samples > 1 && kind.Clean {
-		return recon.Method{}, recon.Errorf(recon.Invalid, "sampler %s draws no noise, so %d samples would be equal; use ve", r.Sampler, r.Samples)
 	}
 	ccdf := score.CCDF{
 		Initial: &unet.UNet{Runner: u}, Denoiser: &score.Network{Runner: s}, Kind: kind, Sigmas: levels, Lambda: 1, Seed: r.Seed,
@@ -136,9 +178,24 @@ func (b *builder) ccdf() (recon.Method, error) {
 	return withNetworks(m, named{"unet", u}, named{"score", s}), nil
 }
 
-// levels are the noise levels of ccdf: the paper's short end of a long schedule when t0 is given, else a geometric descent.
-func (b *builder) levels() ([]float64, error) {
-	r := b.recipe
+// ccdfSettings are the sampler and the noise levels of ccdf, Invalid when the recipe names none.
+func ccdfSettings(r recon.Recipe) (score.Kind, []float64, error) {
+	kind, err := score.Lookup(r.Sampler)
+	if err != nil {
+		return kind, nil, recon.Errorf(recon.Invalid, "%w", err)
+	}
+	if r.Samples > 1 && kind.Clean {
+		return kind, nil, recon.Errorf(recon.Invalid, "sampler %s draws no noise, so %d samples would be equal; use ve", r.Sampler, r.Samples)
+	}
+	levels, err := ccdfLevels(r)
+	if err != nil {
+		return kind, nil, recon.Errorf(recon.Invalid, "%w", err)
+	}
+	return kind, levels, nil
+}
+
+// ccdfLevels are the paper's short end of a long schedule when t0 is given, else a geometric descent.
+func ccdfLevels(r recon.Recipe) ([]float64, error) {
 	if r.T0 != 0 {
 		schedule := score.DefaultSchedule
 		schedule.N = scales(r, true)

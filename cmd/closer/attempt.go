@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// attempt is one try at one job.
+type attempt struct {
+	*worker
+	lease  recon.Lease
+	job    recon.Job
+	slices recon.JobCheckpoint
+	begin  time.Time
+
+	mu       sync.Mutex
+	tracker  *tracker
+	files    map[string]stored // by name
+	unstored bool              // the record lacks the newest files
+}
+
+// stored is a file of the output directory that is in the blob store.
+type stored struct {
+	recon.Artifact
+	size    int64
+	written time.Time
+}
+
+// updateTime is how often progress is stored; every update is a write that the queue syncs.
+const updateTime = 250 * time.Millisecond
+
+// keep extends the lease and stores progress until ctx ends, and cancels ctx when the lease is lost.
+func (a *attempt) keep(ctx context.Context, cancel context.CancelCauseFunc) {
+	var both sync.WaitGroup
+	both.Go(func() { // apart from updates, which may wait for servers
+		a.every(ctx, cancel, a.silence/4, a.lease.Extend)
+	})
+	var last recon.JobProgress
+	a.every(ctx, cancel, updateTime, func(ctx context.Context) error {
+		progress, results, changed := a.state()
+		if !changed && progress == last {
+			return nil
+		}
+		err := a.lease.Update(ctx, progress, results)
+		if err == nil {
+			last = progress
+		}
+		return err
+	})
+	both.Wait()
+}
+
+// every calls f until ctx ends. An error other than a lost lease is left to the next call.
+func (a *attempt) every(ctx context.Context, cancel context.CancelCauseFunc, d time.Duration, f func(context.Context) error) {
+	ticker := time.NewTicker(d)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.lease.Lost():
+			cancel(recon.ErrLeaseLost)
+			return
+		case <-ticker.C:
+			if err := f(ctx); errors.Is(err, recon.ErrLeaseLost) {
+				cancel(recon.ErrLeaseLost)
+				return
+			}
+		}
+	}
+}
+
+// state returns what the record should say, and whether there are results that it was not told of yet.
+func (a *attempt) state() (progress recon.JobProgress, results []recon.Artifact, changed bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.tracker != nil {
+		progress = a.tracker.progress(time.Now())
+	}
+	changed, a.unstored = a.unstored, false
+	return progress, a.list(), changed
+}
+
+func (a *attempt) artifacts() []recon.Artifact {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.list()
+}
+
+// resumed counts the slices that an earlier attempt had finished.
+func (a *attempt) resumed() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.tracker == nil {
+		return 0
+	}
+	return a.tracker.resumed
+}
+
+func (a *attempt) list() []recon.Artifact {
+	var out []recon.Artifact
+	for _, name := range slices.Sorted(maps.Keys(a.files)) {
+		out = append(out, a.files[name].Artifact)
+	}
+	return out
+}
+
+// execute reconstructs the job's input and stores what it makes.
+func (a *attempt) execute(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "closer-work-")
+	if err != nil {
+		return fmt.Errorf("make a directory for the job: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	b := newBuilder(a.job.Recipe, a.options)
+	b.sessions = a.networks
+	methods, notes, err := b.possible()
+	if err != nil {
+		return err
+	}
+	input := filepath.Join(dir, "input")
+	if err := a.fetch(ctx, input); err != nil {
+		return err
+	}
+	out, err := newOutput(filepath.Join(dir, "out"), a.job.Created)
+	if err != nil {
+		return err
+	}
+	out.notes = notes
+	out.grown = func() error { return a.publish(ctx, out.dir) }
+	a.mu.Lock()
+	a.tracker = newTracker(methods)
+	a.mu.Unlock()
+	_, err = out.fill(ctx, input, a.job.Recipe, recon.Pipeline{Methods: methods, Checkpoint: a.slices, Progress: func(p recon.Progress) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.tracker.update(p, time.Now())
+	}})
+	return err
+}
+
+// fetch copies the input to a private file and checks that it is what was pushed.
+func (a *attempt) fetch(ctx context.Context, path string) error {
+	r, err := a.blobs.Open(ctx, a.job.Input.SHA256)
+	if err != nil {
+		return fmt.Errorf("fetch the input: %w", err)
+	}
+	defer r.Close()
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("fetch the input: %w", err)
+	}
+	sum := sha256.New()
+	_, err = io.Copy(io.MultiWriter(f, sum), r)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("fetch the input: %w", err)
+	}
+	if hex.EncodeToString(sum.Sum(nil)) != a.job.Input.SHA256 {
+		return recon.Errorf(recon.Internal, "the stored input is damaged")
+	}
+	return nil
+}
+
+// publish stores the files in dir that are new or were written again.
+func (a *attempt) publish(ctx context.Context, dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		if known := a.files[name]; known.size == info.Size() && known.written.Equal(info.ModTime()) { // only publish writes files
+			return nil
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		blob, err := a.blobs.Put(ctx, f)
+		if err != nil {
+			return fmt.Errorf("store a result: %w", err)
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.files == nil {
+			a.files = map[string]stored{}
+		}
+		a.files[name] = stored{recon.Artifact{Name: name, Blob: blob, ContentType: contentType(name)}, info.Size(), info.ModTime()}
+		a.unstored = true
+		return nil
+	})
+}
+
+// contentType is that of a result, by the ending of its name.
+func contentType(name string) string {
+	switch filepath.Ext(name) {
+	case ".dcm":
+		return "application/dicom"
+	case ".h5":
+		return "application/x-hdf5"
+	case ".json":
+		return "application/json"
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".csv":
+		return "text/csv; charset=utf-8"
+	default:
+		return "application/octet-stream"
+	}
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closer-mri/closer/internal/store"
+	"github.com/closer-mri/closer/recon"
+	"github.com/closer-mri/closer/score"
+	"github.com/closer-mri/closer/unet"
+	"github.com/closer-mri/closer/web"
+)
+
+// serveOptions are the flags of the server.
+type serveOptions struct {
+	listen            string
+	data              string
+	nats, blobs       string
+	tlsCert, tlsKey   string
+	keys              string
+	insecure          bool
+	workers, attempts int
+	lease             time.Duration
+	maxQueued         int
+	maxUpload         int64 // MiB
+	device            string
+}
+
+func serveCommand() *cobra.Command {
+	var o serveOptions
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Take scans over HTTP, reconstruct them, and give back images and reports",
+		Long: `Take scans over HTTP and reconstruct them, until it is asked to stop. The queue (NATS JetStream) and all files are in --data,
+and a worker process is started and kept running; --nats and --blobs use services that other hosts share instead.
+What was acknowledged survives a crash of any of it.`,
+		Example: "  closer serve --data /var/lib/closer",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), o) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address; one that is not loopback needs TLS and keys")
+	f.StringVar(&o.data, "data", "closer-data", "directory of the queue and the files")
+	f.StringVar(&o.nats, "nats", os.Getenv(natsVariable), "address of a NATS cluster, instead of the queue in --data")
+	f.StringVar(&o.blobs, "blobs", "", "where inputs and results are, a directory or s3://bucket, instead of --data")
+	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate, PEM")
+	f.StringVar(&o.tlsKey, "tls-key", "", "its private key, PEM")
+	f.StringVar(&o.keys, "keys", "", "file of the clients' keys")
+	f.BoolVar(&o.insecure, "insecure", false, "listen anywhere without TLS and keys")
+	f.IntVar(&o.workers, "workers", 1, "worker processes to start here; 0 leaves the work to other hosts")
+	f.IntVar(&o.attempts, "attempts", store.DefaultMaxAttempts, "workers that a job may lose before it fails")
+	f.DurationVar(&o.lease, "lease", 0, fmt.Sprintf("how long a worker may be silent before its job is given to another (default %v)", store.DefaultLease))
+	f.IntVar(&o.maxQueued, "max-queued", 1000, "jobs that may wait")
+	f.Int64Var(&o.maxUpload, "max-upload", web.DefaultMaxUpload>>20, "largest input, MiB")
+	f.StringVar(&o.device, "device", "auto", "of the workers: auto, cpu or cuda")
+	f.Lookup("nats").DefValue = "" // the help must not print the environment
+	return c
+}
+
+// check refuses to be open to a network without being told so.
+func (o serveOptions) check() error {
+	host, _, err := net.SplitHostPort(o.listen)
+	switch {
+	case err != nil:
+		return recon.Errorf(recon.Invalid, "--listen %q is not of the form host:port", o.listen)
+	case (o.tlsCert == "") != (o.tlsKey == ""):
+		return recon.Errorf(recon.Invalid, "--tls-cert and --tls-key belong together")
+	case o.workers < 0:
+		return recon.Errorf(recon.Invalid, "--workers is negative")
+	case !isLoopback(host) && !o.insecure && (o.tlsCert == "" || o.keys == ""):
+		return recon.Errorf(recon.Invalid, "%s can be reached from elsewhere: give --tls-cert, --tls-key and --keys, or --insecure", o.listen)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// reconcileTime is how often jobs are looked for that were stored by a server which then crashed before it announced them.
+const reconcileTime = 30 * time.Second
+
+func serve(ctx context.Context, o serveOptions) (err error) {
+	if err := o.check(); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	listener, err := net.Listen("tcp", o.listen) // first: a second server by mistake should not touch the data
+	if err != nil {
+		return recon.Errorf(recon.Unavailable, "listen: %w", err)
+	}
+	defer listener.Close()
+	if o.nats == "" {
+		embedded, err := store.StartServer(filepath.Join(o.data, "queue"), store.ServerOptions{})
+		if err != nil {
+			return err
+		}
+		defer embedded.Close()
+		o.nats = embedded.URL()
+	}
+	if o.blobs == "" {
+		if o.blobs, err = filepath.Abs(filepath.Join(o.data, "blobs")); err != nil {
+			return fmt.Errorf("data directory: %w", err)
+		}
+	}
+	blobs, err := store.OpenBlobs(ctx, o.blobs)
+	if err != nil {
+		return err
+	}
+	defer blobs.Close()
+	queue, err := store.Connect(ctx, o.nats, store.Options{
+		Lease: o.lease, MaxAttempts: o.attempts, MaxQueued: o.maxQueued, Reconcile: reconcileTime,
+	})
+	if err != nil {
+		return err
+	}
+	defer queue.Close()
+	handler, err := web.New(web.Config{
+		Queue: queue, Blobs: blobs, Models: models(), Version: version, MaxUpload: o.maxUpload << 20, DataDir: filepath.Join(o.data, "web"), Keys: o.keys, Log: log,
+		CheckRecipe: checkRecipe, Inspect: inspect,
+	})
+	if err != nil {
+		return err
+	}
+
+	ctx, stop := context.WithCancel(ctx)
+	var workers sync.WaitGroup
+	defer workers.Wait() // before the queue is closed: they give their jobs back
+	defer stop()
+	for range o.workers {
+		workers.Go(func() { supervise(ctx, o.worker, log) })
+	}
+	return listen(ctx, listener, handler, o, log)
+}
+
+// stopTime is how long requests and workers may take to end.
+const stopTime = 15 * time.Second
+
+// listen answers requests until ctx ends.
+func listen(ctx context.Context, listener net.Listener, handler http.Handler, o serveOptions, log *slog.Logger) error {
+	requests, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	server := web.Server(handler)
+	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
+	server.BaseContext = func(net.Listener) context.Context { return requests }
+	failed := make(chan error, 1)
+	go func() {
+		if o.tlsCert != "" {
+			failed <- server.ServeTLS(listener, o.tlsCert, o.tlsKey)
+		} else {
+			failed <- server.Serve(listener)
+		}
+	}()
+	log.Info("server ready", "address", listener.Addr().String())
+	select {
+	case err := <-failed:
+		return recon.Errorf(recon.Unavailable, "serve: %w", err)
+	case <-ctx.Done():
+	}
+	log.Info("server stops")
+	time.AfterFunc(time.Second, end) // streams of events never end by themselves
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("stop the server: %w", err)
+	}
+	return nil
+}
+
+// models are the networks of this program, which workers of the same version run.
+func models() []recon.Model {
+	var out []recon.Model
+	for _, m := range []struct {
+		name string
+		file []byte
+	}{{"unet", unet.Weights}, {"score", score.Weights}} {
+		sum := sha256.Sum256(m.file)
+		out = append(out, recon.Model{Name: m.name, SHA256: hex.EncodeToString(sum[:])})
+	}
+	return out
+}
+
+// inspect opens an upload in the sandbox.
+func inspect(ctx context.Context, path string) error {
+	scan, err := open(ctx, path)
+	if err != nil {
+		return err
+	}
+	return scan.Close()
+}

@@ -1,0 +1,189 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+var (
+	addressLine = regexp.MustCompile(`msg="server ready" address=(\S+)`)
+	workerLine  = regexp.MustCompile(`msg="worker ready" worker=\S+/(\d+)`)
+)
+
+// serving starts a server and returns it when it answers, with its address.
+func serving(t *testing.T, data string, args ...string) (*process, string) {
+	t.Helper()
+	p := start(t, nil, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", data, "--device", "cpu"}, args...)...)
+	address := eventually(t, func() string { return lastMatch(addressLine, p.stderr()) })
+	response, err := http.Get("http://" + address + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.Body.Close(); response.StatusCode != http.StatusOK {
+		t.Errorf("healthz: %s", response.Status)
+	}
+	return p, address
+}
+
+// eventually returns the first non-empty string that get gives.
+func eventually(t *testing.T, get func() string) string {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if s := get(); s != "" {
+			return s
+		}
+	}
+	t.Fatal("nothing happened within a minute")
+	return ""
+}
+
+func lastMatch(r *regexp.Regexp, in string) string {
+	found := r.FindAllStringSubmatch(in, -1)
+	if found == nil {
+		return ""
+	}
+	return found[len(found)-1][1]
+}
+
+// gone returns "" as long as the process is there.
+func gone(pid string) string {
+	if _, err := os.Stat(filepath.Join("/proc", pid)); err != nil {
+		return "gone"
+	}
+	return ""
+}
+
+// A killed worker is replaced; a server that is asked to stop ends without error and takes its worker along.
+func TestServeSupervisesItsWorker(t *testing.T) {
+	server, _ := serving(t, t.TempDir())
+	first := eventually(t, func() string { return lastMatch(workerLine, server.stderr()) })
+	pid, err := strconv.Atoi(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	second := eventually(t, func() string {
+		if now := lastMatch(workerLine, server.stderr()); now != first {
+			return now
+		}
+		return ""
+	})
+	if err := server.stop(syscall.SIGTERM); err != nil {
+		t.Error("a server that is asked to stop fails: ", err)
+	}
+	if gone(second) == "" {
+		t.Error("the worker outlives the server")
+	}
+}
+
+// The worker of a server that was killed ends by itself, and the next server finds the data unlocked.
+func TestKilledServerLeavesNoWorker(t *testing.T) {
+	data := t.TempDir()
+	server, _ := serving(t, data)
+	worker := eventually(t, func() string { return lastMatch(workerLine, server.stderr()) })
+	if err := server.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() string { return gone(worker) })
+	serving(t, data)
+}
+
+func TestServeRefusals(t *testing.T) {
+	data := t.TempDir()
+	_, address := serving(t, data, "--workers", "0")
+	for want, args := range map[string][]string{
+		"reached from elsewhere":   {"--listen", "0.0.0.0:0"},
+		"from elsewhere: give":     {"--listen", ":0", "--tls-cert", "c.pem", "--tls-key", "k.pem"},
+		"belong together":          {"--tls-cert", "c.pem"},
+		"form host:port":           {"--listen", "8080"},
+		"in use by another":        {"--listen", "127.0.0.1:0"},
+		"address already in use":   {"--listen", address},
+		"nats://host:port":         {"--listen", "127.0.0.1:0", "--nats", "elsewhere", "--data", t.TempDir()},
+		"files cannot be kept at ": {"--listen", "127.0.0.1:0", "--blobs", "ftp://x", "--data", t.TempDir()},
+	} {
+		_, stderr, err := try(append([]string{"serve", "--data", data}, args...)...)
+		if err == nil || !strings.Contains(stderr, want) {
+			t.Errorf("%v: %v, said %q, want something about %q", args, err, stderr, want)
+		}
+	}
+}
+
+// A scan that is posted is reconstructed, and its results are read back over HTTP; the same bytes are the same job, also for
+// another process on the same data.
+func TestServeReconstructsAScan(t *testing.T) {
+	needRuntime(t)
+	data, scan := t.TempDir(), phantom(t)
+	server, address := serving(t, data)
+	post := func(address, query string) (status int, answer struct{ Scan, Job, SHA256 string }) {
+		t.Helper()
+		response, err := http.Post("http://"+address+"/api/v1/scans?"+query, "application/x-hdf5", bytes.NewReader(read(t, scan)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(body, &answer); err != nil {
+			t.Fatalf("%s: %s", response.Status, body)
+		}
+		return response.StatusCode, answer
+	}
+	status, answer := post(address, "steps=3")
+	if status != http.StatusCreated {
+		t.Fatalf("posting a scan: %d", status)
+	}
+	var job recon.Job
+	eventually(t, func() string {
+		getJSON(t, "http://"+address+"/api/v1/jobs/"+answer.Job, &job)
+		if job.State.Terminal() {
+			return string(job.State)
+		}
+		return ""
+	})
+	var report recon.Report
+	getJSON(t, "http://"+address+"/api/v1/jobs/"+answer.Job+"/report.json", &report)
+	if job.State != recon.Done || len(report.Methods) != 3 || report.Methods[2].NFE != 3 || report.Input.SHA256 != answer.SHA256 {
+		t.Errorf("the job is %s (%s), its report has %d methods", job.State, job.Error, len(report.Methods))
+	}
+	if err := server.stop(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	_, address = serving(t, data)
+	if status, again := post(address, "steps=3"); status != http.StatusOK || again != answer {
+		t.Errorf("the same scan again: %d %v, want %v", status, again, answer)
+	}
+	if status, _ := post(address, "method=magic"); status != http.StatusBadRequest {
+		t.Errorf("an unknown method: %d", status)
+	}
+	if status, _ := post(address, "sampler=magic"); status != http.StatusBadRequest {
+		t.Errorf("an unknown sampler: %d", status)
+	}
+}
+
+func getJSON(t *testing.T, url string, into any) {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s %v", url, response.Status, err)
+	}
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closer-mri/closer/internal/ort"
+	"github.com/closer-mri/closer/internal/store"
+	"github.com/closer-mri/closer/recon"
+)
+
+// The environment can hold what the arguments of a process would show to every user of the machine.
+const (
+	natsVariable  = "CLOSER_NATS"
+	blobsVariable = "CLOSER_BLOBS"
+)
+
+func workCommand() *cobra.Command {
+	var natsURL, blobsURL string
+	var options ort.Options
+	var attempts int
+	var attached bool
+	c := &cobra.Command{
+		Use:   "work --nats URL --blobs URL",
+		Short: "Run jobs of a server's queue, from any host",
+		Long: `Run the jobs of a server's queue, one at a time, until it is asked to stop; then give the current job back at once.
+A worker that dies loses its job to another, which goes on from the slices that are finished.
+$CLOSER_NATS and $CLOSER_BLOBS stand in for --nats and --blobs, since the first holds a secret and every user sees arguments.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if natsURL == "" || blobsURL == "" {
+				return recon.Errorf(recon.Invalid, "a worker needs --nats and --blobs")
+			}
+			ctx := cmd.Context()
+			if attached {
+				var stop context.CancelFunc
+				ctx, stop = context.WithCancel(ctx)
+				go func() {
+					io.Copy(io.Discard, os.Stdin) // ends with the server, however it ends
+					stop()
+				}()
+			}
+			return work(ctx, natsURL, blobsURL, attempts, options)
+		},
+	}
+	c.Flags().StringVar(&natsURL, "nats", os.Getenv(natsVariable), "address of the queue, nats://[token@]host:port, several separated by commas")
+	c.Flags().StringVar(&blobsURL, "blobs", os.Getenv(blobsVariable), "where inputs and results are: a directory or s3://bucket")
+	c.Flags().StringVar(&options.Device, "device", ort.Auto, "auto, cpu or cuda")
+	c.Flags().IntVar(&options.Threads, "threads", 0, "CPU threads of the networks (default all)")
+	c.Flags().IntVar(&attempts, "attempts", store.DefaultMaxAttempts, "workers that a job may lose before it fails")
+	c.Flags().BoolVar(&attached, "attached", false, "stop when standard input ends")
+	for _, secret := range []string{"nats", "blobs"} {
+		c.Flags().Lookup(secret).DefValue = "" // the help must not print the environment
+	}
+	c.Flags().MarkHidden("attached")
+	return c
+}
+
+func work(ctx context.Context, natsURL, blobsURL string, attempts int, options ort.Options) error {
+	os.Unsetenv(natsVariable)
+	blobs, err := store.OpenBlobs(ctx, blobsURL)
+	if err != nil {
+		return err
+	}
+	defer blobs.Close()
+	queue, err := store.Connect(ctx, natsURL, store.Options{MaxAttempts: attempts})
+	if err != nil {
+		return err
+	}
+	defer queue.Close()
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("name of this host: %w", err)
+	}
+	w := worker{
+		queue: queue, blobs: blobs, silence: queue.LeaseTime(), options: options, name: fmt.Sprintf("%s/%d", host, os.Getpid()),
+		networks: map[string]*ort.Session{}, log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}
+	defer w.close()
+	return w.run(ctx)
+}
+
+// worker runs the jobs of a queue, one at a time.
+type worker struct {
+	queue    recon.Queue
+	blobs    recon.Blobs
+	silence  time.Duration // how long the queue lets it be silent
+	name     string
+	options  ort.Options
+	networks map[string]*ort.Session // open for the next job
+	log      *slog.Logger
+}
+
+func (w *worker) close() {
+	for _, s := range w.networks {
+		s.Close()
+	}
+}
+
+// run claims jobs until ctx ends, which is no error.
+func (w *worker) run(ctx context.Context) error {
+	w.log.Info("worker ready", "worker", w.name)
+	for {
+		lease, err := w.queue.Claim(ctx, w.name)
+		switch {
+		case err == nil:
+			w.attempt(ctx, lease)
+		case ctx.Err() != nil:
+			return nil
+		default:
+			return fmt.Errorf("claim a job: %w", err)
+		}
+	}
+}
+
+// endTime bounds what a worker still stores about an attempt after it was asked to stop.
+const endTime = 5 * time.Second
+
+// attempt runs a job and tells the queue how it ended.
+func (w *worker) attempt(stopped context.Context, lease recon.Lease) {
+	job := lease.Job()
+	log := w.log.With("job", job.ID, "attempt", job.Attempt)
+	log.Info("job started")
+	ctx, cancel := context.WithCancelCause(stopped)
+	a := &attempt{worker: w, lease: lease, job: job, slices: recon.JobCheckpoint{Blobs: w.blobs, Job: job.ID}, begin: time.Now()}
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		a.keep(ctx, cancel)
+	}()
+	err := a.execute(ctx)
+	lost := errors.Is(context.Cause(ctx), recon.ErrLeaseLost)
+	cancel(nil)
+	<-kept // before the end: its last update must not come after it
+
+	ctx = context.WithoutCancel(stopped)
+	switch {
+	case lost:
+		log.Info("job taken away")
+		if now, err := w.queue.Job(ctx, job.ID); err == nil && !now.State.Terminal() {
+			return // another worker goes on from the finished slices
+		}
+	case stopped.Err() != nil && err != nil:
+		ctx, cancel := context.WithTimeout(ctx, endTime)
+		defer cancel()
+		log.Info("job given back", "error", lease.Release(ctx))
+		return
+	default:
+		log.Info("job ended", "seconds", time.Since(a.begin).Seconds(), "resumed_slices", a.resumed(), "code", recon.CodeOf(err), "error", err)
+		if err := lease.Finish(ctx, a.artifacts(), err); err != nil {
+			log.Error("the end of the job could not be stored", "error", err)
+			return
+		}
+	}
+	if err := a.slices.Clear(ctx); err != nil {
+		log.Error("slices of an ended job remain", "error", err)
+	}
+}
