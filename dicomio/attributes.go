@@ -11,17 +11,17 @@ import (
 	"github.com/suyashkumar/dicom/pkg/tag"
 )
 
-// wanted are the elements that are read, at the top and within sequences: everything a volume needs and nothing of a patient.
-var wanted = []tag.Tag{
+// wanted are the elements that are read, at the top and within sequences: what a volume needs, and what results carry over.
+var wanted = append(carriedTags(),
 	tag.ImageType, tag.SOPClassUID, tag.SOPInstanceUID, tag.ComplexImageComponent, tag.SeriesInstanceUID, tag.InstanceNumber,
 	tag.Manufacturer, tag.ManufacturerModelName, tag.BodyPartExamined, tag.MagneticFieldStrength,
 	tag.RepetitionTime, tag.EchoTime, tag.InversionTime, tag.FlipAngle, tag.EchoTrainLength,
-	tag.SliceThickness, tag.PixelSpacing, tag.ImagePositionPatient, tag.ImageOrientationPatient,
+	tag.SliceThickness, tag.SpacingBetweenSlices, tag.PixelSpacing, tag.ImagePositionPatient, tag.ImageOrientationPatient,
 	tag.SamplesPerPixel, tag.PhotometricInterpretation, tag.NumberOfFrames, tag.Rows, tag.Columns,
 	tag.BitsAllocated, tag.BitsStored, tag.HighBit, tag.PixelRepresentation, tag.RescaleSlope, tag.RescaleIntercept,
 	tag.SharedFunctionalGroupsSequence, tag.PerFrameFunctionalGroupsSequence,
 	tag.PixelMeasuresSequence, tag.PlanePositionSequence, tag.PlaneOrientationSequence, tag.PixelValueTransformationSequence,
-}
+)
 
 // attributes are the elements of a data set or of a sequence's item.
 type attributes []*dicom.Element
@@ -41,7 +41,7 @@ func (w *walker) attributes() (attributes, error) {
 	file = append(file, "DICM\x02\x00\x00\x00UL\x04\x00"...)
 	file = binary.LittleEndian.AppendUint32(file, uint32(len(meta)))
 	file = append(append(file, meta...), w.kept...)
-	set, err := dicom.Parse(bytes.NewReader(file), int64(len(file)), nil)
+	set, err := dicom.Parse(bytes.NewReader(file), int64(len(file)), nil, dicom.AllowUnknownSpecificCharacterSet())
 	if err != nil {
 		return nil, refuse("the DICOM file's elements cannot be decoded") // the library's error may quote them
 	}

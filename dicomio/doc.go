@@ -24,6 +24,9 @@
 // ImagePositionPatient is the centre of the first pixel transmitted, not the image's corner or centre (PS3.3 C.7.6.2.1.1). All
 // series of a scan share one frame of reference, so that viewers link them.
 //
+// A series made from DICOM (Options.Origin) lies where its source does and shares its frame of reference. An image larger or
+// smaller than the source, as of a square matrix around an oblong image, has the source's centre.
+//
 // # Identity
 //
 // Every UID is 2.25 followed by a UUID as a decimal number (PS3.5 B.2). Study and frame of reference derive from the SHA-256 of
@@ -31,5 +34,6 @@
 // input and recipe give the same UIDs and, with the same Options, the same bytes, and two objects with different pixels never
 // share a UID. The clock is an input: Options.Now dates the files, no UID depends on it, and without it they carry no dates.
 //
-// No patient attribute of the input is copied. Every object is marked as research, not for diagnostic use.
+// Patient and study of a DICOM source travel into the objects made from it and nowhere else; of other inputs no patient
+// attribute is copied. Every object is marked as research, not for diagnostic use.
 package dicomio

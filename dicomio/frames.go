@@ -61,6 +61,9 @@ func place(groups []attributes) (frame Frame, slope, intercept float64, err erro
 		if frame.Thickness, err = measures.number(tag.SliceThickness, frame.Thickness); err != nil {
 			return
 		}
+		if frame.Gap, err = measures.number(tag.SpacingBetweenSlices, frame.Gap); err != nil {
+			return
+		}
 		var v []float64
 		if v, err = measures.numbers(tag.PixelSpacing); err != nil {
 			return
@@ -81,7 +84,7 @@ func place(groups []attributes) (frame Frame, slope, intercept float64, err erro
 	if !(frame.Spacing[0] > 0 && frame.Spacing[1] > 0) {
 		frame.Spacing = [2]float64{}
 	}
-	frame.Thickness = max(0, frame.Thickness)
+	frame.Thickness, frame.Gap = max(0, frame.Thickness), max(0, frame.Gap)
 	frame.Placed = position && orientation && unit(cross(frame.Row, frame.Col))
 	return
 }

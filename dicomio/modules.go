@@ -16,7 +16,6 @@ const manufacturer = "closer"
 // nobody knows are present and empty (type 2).
 func (s series) common(out Series, sc scale) dataset {
 	var d dataset
-	h := &s.rec.Header
 	d.str(tag.SpecificCharacterSet, "ISO_IR 192") // UTF-8
 	s.patient(&d)
 	s.study(&d, out)
@@ -26,12 +25,16 @@ func (s series) common(out Series, sc scale) dataset {
 	mrImage(&d, s.rec, s.name)
 	realWorldValue(&d, sc)
 
-	g := newGeometry(*h)
+	g, gap := s.geometry()
 	d.str(tag.FrameOfReferenceUID, out.FrameUID)
-	d.str(tag.PositionReferenceIndicator)
+	if s.opts.Origin == nil {
+		d.str(tag.PositionReferenceIndicator)
+	}
 	d.str(tag.PixelSpacing, decimal(g.Spacing[0]), decimal(g.Spacing[1]))
 	d.str(tag.SliceThickness, decimal(g.Thickness))
-	d.str(tag.SpacingBetweenSlices, decimal(g.Thickness))
+	if gap > 0 {
+		d.str(tag.SpacingBetweenSlices, decimal(gap))
+	}
 	d.str(tag.ImageOrientationPatient, decimals(g.Row[0], g.Row[1], g.Row[2], g.Col[0], g.Col[1], g.Col[2])...)
 	return d
 }
@@ -39,14 +42,36 @@ func (s series) common(out Series, sc scale) dataset {
 // slice returns what only slice index of the scan has.
 func (s series) slice(index int) dataset {
 	var d dataset
-	h := &s.rec.Header
-	g := newGeometry(*h)
-	n := max(h.Slices, index+1)
-	p := g.position(index, n, s.rec.Ny, s.rec.Nx)
+	g, _ := s.geometry()
+	n := max(s.rec.Header.Slices, index+1)
+	p, location := g.position(index, n, s.rec.Ny, s.rec.Nx), g.location(index, n)
+	if o := s.opts.Origin; s.placed() {
+		p = o.position(index, s.rec.Ny, s.rec.Nx, g.Spacing)
+		location = dot(g.normal(), p)
+	}
 	d.str(tag.InstanceNumber, fmt.Sprint(index+1))
 	d.str(tag.ImagePositionPatient, decimals(p[:]...)...)
-	d.str(tag.SliceLocation, decimal(g.location(index, n)))
+	d.str(tag.SliceLocation, decimal(location))
+	if o := s.opts.Origin; o != nil {
+		if reference := o.reference(index); reference != nil {
+			d.set(tag.SourceImageSequence, reference)
+		}
+	}
 	return d
+}
+
+// placed reports whether the source says where its images lie.
+func (s series) placed() bool { return s.opts.Origin != nil && s.opts.Origin.placed }
+
+// geometry is that of the source, or the nominal one; gap is the distance of neighbouring slices, 0 when unknown.
+func (s series) geometry() (g geometry, gap float64) {
+	g = newGeometry(s.rec.Header)
+	if !s.placed() {
+		return g, g.Thickness
+	}
+	first := s.opts.Origin.images[0]
+	g.Row, g.Col = first.row, first.col
+	return g, s.opts.Origin.gap
 }
 
 func decimals(values ...float64) []string {
@@ -60,6 +85,10 @@ func decimals(values ...float64) []string {
 // patient is the patient module (C.7.1.1). No attribute of a patient is known here; the identifier is that of the file, so that
 // an archive does not take all scans for one patient.
 func (s series) patient(d *dataset) {
+	if s.opts.Origin != nil {
+		d.add(s.opts.Origin.carried.Patient)
+		return
+	}
 	h := &s.rec.Header
 	name, method := "Anonymous^closer", "No patient attribute of the input was copied"
 	switch {
@@ -81,6 +110,10 @@ func (s series) patient(d *dataset) {
 // study is the general study module (C.7.2.1).
 func (s series) study(d *dataset, out Series) {
 	d.str(tag.StudyInstanceUID, out.StudyUID)
+	if s.opts.Origin != nil {
+		d.add(s.opts.Origin.carried.Study)
+		return
+	}
 	date, clock := s.dateTime()
 	d.str(tag.StudyDate, date...)
 	d.str(tag.StudyTime, clock...)
@@ -97,15 +130,24 @@ func (s series) series(d *dataset, out Series) {
 	d.str(tag.SeriesInstanceUID, out.SeriesUID)
 	d.str(tag.SeriesNumber, fmt.Sprint(out.Number))
 	d.str(tag.SeriesDescription, out.Description)
-	d.str(tag.PatientPosition)
+	if s.opts.Origin != nil {
+		d.add(s.opts.Origin.carried.Series)
+	} else {
+		d.str(tag.PatientPosition)
+	}
 	if h.Acquisition != "" {
 		d.str(tag.ProtocolName, text(h.Acquisition, maxLO))
 	}
-	part := bodyPart(h)
+	part, side := bodyPart(h), ""
+	if s.opts.Origin != nil {
+		part, side = s.opts.Origin.carried.BodyPart, s.opts.Origin.carried.Laterality
+	}
 	if part != "" {
 		d.str(tag.BodyPartExamined, part)
 	}
-	if part == "" || part == "KNEE" {
+	if side != "" {
+		d.str(tag.Laterality, side)
+	} else if part == "" || part == "KNEE" {
 		d.str(tag.Laterality) // required for paired parts (type 2C), and the side is not known
 	}
 }
@@ -229,6 +271,9 @@ func (s series) dates(d *dataset) {
 	for _, t := range []tag.Tag{tag.SeriesTime, tag.ContentTime, tag.InstanceCreationTime} {
 		d.str(t, clock...)
 	}
+	if s.opts.Origin != nil {
+		return // it would say something of the study's time, too
+	}
 	d.str(tag.TimezoneOffsetFromUTC, s.opts.Now.Format("-0700"))
 }
 
@@ -241,6 +286,9 @@ func (s series) comments() string {
 		comments += " Phantom: k-space computed from a mathematical phantom, not measured."
 	case h.Simulated:
 		comments += " Simulated: k-space computed from images, not measured."
+	}
+	if s.placed() {
+		return comments + " Position and orientation are those of the source images."
 	}
 	comments += " Nominal geometry: the position and orientation of the patient are not known"
 	if assumed := newGeometry(*h).Assumed; len(assumed) > 0 {

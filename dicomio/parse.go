@@ -17,6 +17,7 @@ const (
 
 // Instance is what one DICOM file holds: one frame, or several when it is an enhanced object.
 type Instance struct {
+	Class          string // SOP class UID
 	UID, SeriesUID string
 	Number         int // InstanceNumber, 0 when unknown
 	Rows, Cols     int
@@ -26,6 +27,7 @@ type Instance struct {
 	Vendor, Model string // of the scanner, "" when unknown
 	Field         float64
 	Sequence      recon.Sequence
+	Carried       carried
 }
 
 // Frame is one image.
@@ -33,6 +35,7 @@ type Frame struct {
 	Pixels    []float32  `json:"-"` // (Rows, Cols), with RescaleSlope and RescaleIntercept applied
 	Spacing   [2]float64 // mm between rows, between columns; 0 when unknown
 	Thickness float64    // mm; 0 when unknown
+	Gap       float64    // mm from slice to slice; 0 when unknown
 	Placed    bool       // Position, Row and Col are known
 	Position  [3]float64 // centre of the first pixel in patient coordinates, mm
 	Row, Col  [3]float64 // directions of growing column and of growing row index
@@ -106,6 +109,7 @@ func magnitudeOfMR(a attributes) error {
 // describe reads what belongs to the object as a whole.
 func describe(a attributes) (Instance, error) {
 	out := Instance{
+		Class: onlyUID(a.text(tag.SOPClassUID)), Carried: carry(a),
 		UID: onlyUID(a.text(tag.SOPInstanceUID)), SeriesUID: onlyUID(a.text(tag.SeriesInstanceUID)),
 		BodyPart: code(a.text(tag.BodyPartExamined)), Vendor: a.text(tag.Manufacturer), Model: a.text(tag.ManufacturerModelName),
 	}

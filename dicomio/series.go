@@ -1,6 +1,7 @@
 package dicomio
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"hash/fnv"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +23,9 @@ type Options struct {
 	// same one, for example when the scan was received, and the same again to get the same bytes. The zero time leaves the
 	// dates empty or out, which is valid but makes checkers warn that StudyDate, which a DICOMDIR needs, is not there.
 	Now time.Time
+	// Origin is that of the Volume from which the reconstruction was made; nil when it was not made from DICOM. With it the
+	// series belong to the source's patient, study and frame of reference and lie where its images do.
+	Origin *Origin
 }
 
 // Series is one written series.
@@ -141,6 +146,9 @@ func (s series) write(ctx context.Context, dir string) (Series, error) {
 		StudyUID: deriveUID("study", s.rec.Header.SHA256), FrameUID: deriveUID("frame of reference", s.rec.Header.SHA256),
 		SeriesUID: s.seriesUID(sc, pixels),
 	}
+	if o := s.opts.Origin; o != nil {
+		out.StudyUID, out.FrameUID = cmp.Or(o.carried.StudyUID, out.StudyUID), cmp.Or(o.carried.FrameUID, out.FrameUID)
+	}
 	common := s.common(out, sc)
 	if err := makeDir(dir); err != nil {
 		return Series{}, err
@@ -173,6 +181,8 @@ func (s series) check() error {
 		return recon.Errorf(recon.Internal, "the input's SHA-256 is not known, so %s has no DICOM identity", s.name)
 	case len(s.images) != len(s.rec.Indices) || len(s.images) == 0:
 		return recon.Errorf(recon.Internal, "%s has %d images for %d slices", s.name, len(s.images), len(s.rec.Indices))
+	case s.opts.Origin != nil && slices.Max(s.rec.Indices) >= len(s.opts.Origin.images):
+		return recon.Errorf(recon.Internal, "%s has more slices than its DICOM source", s.name)
 	case ny < 1 || nx < 1 || ny > math.MaxUint16 || nx > math.MaxUint16:
 		return recon.Errorf(recon.Internal, "an image of %d by %d pixels does not fit in DICOM", ny, nx)
 	}

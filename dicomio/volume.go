@@ -22,6 +22,8 @@ type Volume struct {
 	Vendor, Model string // of the scanner, "" when unknown
 	Field         float64
 	Sequence      recon.Sequence
+
+	Origin *Origin // for Options of the series made from this volume
 }
 
 // source is one parsed file.
@@ -48,6 +50,7 @@ func assemble(files []source) (Volume, error) {
 		Frame
 		number   int
 		location float64
+		image    sourceImage
 	}
 	var all []slice
 	placed := true
@@ -58,8 +61,8 @@ func assemble(files []source) (Volume, error) {
 		case f.Rows != first.Rows || f.Cols != first.Cols:
 			return Volume{}, refuse("the DICOM files have images of different size")
 		}
-		for _, frame := range f.Frames {
-			all = append(all, slice{Frame: frame, number: f.Number})
+		for i, frame := range f.Frames {
+			all = append(all, slice{Frame: frame, number: f.Number, image: newSourceImage(f, i)})
 			placed = placed && frame.Placed
 		}
 	}
@@ -85,9 +88,12 @@ func assemble(files []source) (Volume, error) {
 		Rows: first.Rows, Cols: first.Cols, Spacing: all[0].Spacing, Thickness: all[0].Thickness, SHA256: identity(files),
 		BodyPart: first.BodyPart, Vendor: first.Vendor, Model: first.Model, Field: first.Field, Sequence: first.Sequence,
 	}
-	for _, s := range all {
+	images := make([]sourceImage, len(all))
+	for i, s := range all {
 		v.Slices = append(v.Slices, s.Pixels)
+		images[i] = s.image
 	}
+	v.Origin = newOrigin(first, images, placed)
 	return v, nil
 }
 

@@ -58,8 +58,13 @@ func openDICOM(ctx context.Context, path string) (recon.Scan, error) {
 	if err != nil {
 		return nil, recon.Errorf(recon.Invalid, "%w", err)
 	}
-	return newSimulatedScan(source, phantom.Acquisition{Matrix: max(v.Rows, v.Cols)}, recon.Header{
+	scan, err := newSimulatedScan(source, phantom.Acquisition{Matrix: max(v.Rows, v.Cols)}, recon.Header{
 		Format: "dicom", SHA256: v.SHA256, PixelSpacing: v.Spacing, Thickness: v.Thickness,
 		Field: v.Field, Sequence: v.Sequence, Vendor: v.Vendor, Model: v.Model,
 	})
+	if err != nil {
+		return nil, err
+	}
+	scan.origin = v.Origin
+	return scan, nil
 }

@@ -49,6 +49,9 @@ func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p 
 	if p.Slices, err = recipe.Indices(scan.Header().Slices); err != nil {
 		return nil, err
 	}
+	if source, ok := scan.(*simulatedScan); ok {
+		o.dicom.Origin = source.origin
+	}
 	p.Scan, p.Undersampling, p.Protocol = scan, recipe.Undersampling(), recipe.Protocol
 	p.Done = func(rec *recon.Reconstruction, result *recon.Result) error { return o.series(ctx, rec, result) }
 	rec, err := p.Run(ctx)

@@ -95,6 +95,7 @@ func writeScan(path string, source phantom.Source, a phantom.Acquisition, acquis
 type simulatedScan struct {
 	scanner *phantom.Scanner
 	header  recon.Header
+	origin  *dicomio.Origin // nil when the images are not of DICOM
 }
 
 // newSimulatedScan completes header, which says where the images came from.
@@ -107,7 +108,7 @@ func newSimulatedScan(source phantom.Source, a phantom.Acquisition, header recon
 	header.Slices, header.Coils, header.Ny, header.Nx = source.Len(), scanner.Coils, ny, nx
 	header.ReconNy, header.ReconNx = scanner.Matrix, scanner.Matrix
 	header.Simulated, header.Reference = true, "simulated acquisition, fully sampled"
-	return &simulatedScan{scanner, header}, nil
+	return &simulatedScan{scanner: scanner, header: header}, nil
 }
 
 func (s *simulatedScan) Header() recon.Header { return s.header }

@@ -1,0 +1,188 @@
+package dicomio
+
+import (
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/suyashkumar/dicom/pkg/tag"
+)
+
+// Origin is what results carry over from the DICOM files they are made of: whom the images show, in which study, and where they
+// lie. It holds patient data, which goes into DICOM objects and nowhere else: printed or encoded, it is empty.
+type Origin struct {
+	carried    carried // of the first file
+	rows, cols int
+	images     []sourceImage // by slice
+	gap        float64       // mm from slice to slice; 0 when unknown
+	placed     bool          // every image has a position
+}
+
+// String keeps patient data out of logs.
+func (*Origin) String() string { return "DICOM origin" }
+
+// GoString is String.
+func (o *Origin) GoString() string { return o.String() }
+
+// sourceImage is one image of the source.
+type sourceImage struct {
+	class, instance string // SOP UIDs, "" when unknown
+	frame           int    // from 1 on in an object of several, else 0
+	position        [3]float64
+	row, col        [3]float64 // orthogonal unit vectors
+}
+
+// carried are the elements of the patient, study and frame of reference that travel with the images. Values that PS3.5 does not
+// allow are left out, as they would make our objects invalid too.
+type carried struct {
+	Patient, Study, Series []carriedElement
+	StudyUID, FrameUID     string
+	BodyPart, Laterality   string
+}
+
+type carriedElement struct {
+	Tag    tag.Tag
+	Values []string
+}
+
+func (carried) String() string   { return "patient data" }
+func (carried) GoString() string { return "patient data" }
+
+// The modules of PS3.3 C.7.1.1, C.7.1.3, C.7.2.1, C.7.2.2 and C.7.3.1, as far as they are carried over.
+var (
+	patientTags = []tag.Tag{tag.PatientName, tag.PatientID, tag.PatientBirthDate, tag.PatientSex}
+	studyTags   = []tag.Tag{tag.StudyDate, tag.StudyTime, tag.ReferringPhysicianName, tag.StudyID, tag.AccessionNumber}
+	optional    = []tag.Tag{tag.IssuerOfPatientID, tag.PatientIdentityRemoved, tag.DeidentificationMethod, tag.StudyDescription, tag.PatientAge, tag.PatientSize, tag.PatientWeight}
+	seriesTags  = []tag.Tag{tag.PatientPosition, tag.PositionReferenceIndicator}
+)
+
+// permitted are the values of elements whose form PS3.5 6.2 or PS3.3 fixes.
+var permitted = map[tag.Tag]*regexp.Regexp{
+	tag.PatientBirthDate:       regexp.MustCompile(`^\d{8}$`),
+	tag.PatientSex:             regexp.MustCompile(`^[MFO]$`),
+	tag.StudyDate:              regexp.MustCompile(`^\d{8}$`),
+	tag.StudyTime:              regexp.MustCompile(`^\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?$`),
+	tag.PatientIdentityRemoved: regexp.MustCompile(`^(YES|NO)$`),
+	tag.PatientAge:             regexp.MustCompile(`^\d{3}[DWMY]$`),
+	tag.PatientSize:            regexp.MustCompile(`^[0-9.]{1,16}$`),
+	tag.PatientWeight:          regexp.MustCompile(`^[0-9.]{1,16}$`),
+	tag.PatientPosition:        regexp.MustCompile(`^(HFS|HFP|HFDR|HFDL|FFS|FFP|FFDR|FFDL)$`),
+}
+
+// longest are the lengths of texts that are shorter than most.
+var longest = map[tag.Tag]int{tag.StudyID: maxSH, tag.AccessionNumber: maxSH}
+
+var validUID = regexp.MustCompile(`^(0|[1-9]\d*)(\.(0|[1-9]\d*))+$`)
+
+// carry reads what travels. Elements of type 2 are there even when they are empty.
+func carry(a attributes) carried {
+	take := func(tags []tag.Tag, empty bool) []carriedElement {
+		var out []carriedElement
+		for _, t := range tags {
+			values := a.texts(t)
+			if len(values) > 1 {
+				values = values[:1]
+			}
+			for i, v := range values {
+				n := maxLO
+				if short := longest[t]; short > 0 {
+					n = short
+				}
+				if values[i] = text(v, n); permitted[t] != nil && !permitted[t].MatchString(values[i]) {
+					values = nil
+				}
+			}
+			if empty || len(values) > 0 {
+				out = append(out, carriedElement{t, values})
+			}
+		}
+		return out
+	}
+	id := func(t tag.Tag) string {
+		if u := a.text(t); len(u) <= 64 && validUID.MatchString(u) {
+			return u
+		}
+		return ""
+	}
+	c := carried{
+		Patient: take(patientTags, true), Study: append(take(studyTags, true), take(optional, false)...), Series: take(seriesTags, true),
+		StudyUID: id(tag.StudyInstanceUID), FrameUID: id(tag.FrameOfReferenceUID), BodyPart: code(a.text(tag.BodyPartExamined)),
+	}
+	if side := a.text(tag.Laterality); side == "L" || side == "R" {
+		c.Laterality = side
+	}
+	return c
+}
+
+// add puts elements into a data set.
+func (d *dataset) add(elements []carriedElement) {
+	for _, e := range elements {
+		d.str(e.Tag, e.Values...)
+	}
+}
+
+// newOrigin describes the images of a volume, in the order of its slices.
+func newOrigin(first source, images []sourceImage, placed bool) *Origin {
+	o := &Origin{carried: first.Carried, rows: first.Rows, cols: first.Cols, images: images, placed: placed, gap: first.Frames[0].Gap}
+	if n := len(images); placed && n > 1 {
+		normal := cross(images[0].row, images[0].col)
+		extent := dot(normal, images[n-1].position) - dot(normal, images[0].position)
+		if extent > 0 {
+			o.gap = extent / float64(n-1)
+		}
+	}
+	return o
+}
+
+// newSourceImage places a frame; the cosines of files are rounded, those of objects must not be.
+func newSourceImage(f source, number int) sourceImage {
+	frame := f.Frames[number]
+	s := sourceImage{class: f.Class, instance: f.UID, position: frame.Position}
+	if len(f.Frames) > 1 {
+		s.frame = number + 1
+	}
+	s.row = scaled(frame.Row, 1/math.Sqrt(dot(frame.Row, frame.Row)))
+	along := dot(frame.Col, s.row)
+	for k := range s.col {
+		s.col[k] = frame.Col[k] - along*s.row[k]
+	}
+	s.col = scaled(s.col, 1/math.Sqrt(dot(s.col, s.col)))
+	return s
+}
+
+func scaled(v [3]float64, by float64) [3]float64 { return [3]float64{by * v[0], by * v[1], by * v[2]} }
+
+// position is the centre of the first pixel of slice i of an image of (ny, nx) pixels whose centre, pixel (ny/2, nx/2), is that
+// of the source.
+func (o *Origin) position(i, ny, nx int, spacing [2]float64) [3]float64 {
+	s := o.images[i]
+	down, right := float64(o.rows/2-ny/2)*spacing[0], float64(o.cols/2-nx/2)*spacing[1]
+	var p [3]float64
+	for k := range p {
+		p[k] = s.position[k] + down*s.col[k] + right*s.row[k]
+	}
+	return p
+}
+
+// reference is the item of SourceImageSequence for slice i, none when its UID is not known.
+func (o *Origin) reference(i int) []dataset {
+	s := o.images[i]
+	if !validUID.MatchString(s.instance) || len(s.instance) > 64 {
+		return nil
+	}
+	var d dataset
+	d.str(tag.ReferencedSOPClassUID, s.class)
+	d.str(tag.ReferencedSOPInstanceUID, s.instance)
+	if s.frame > 0 {
+		d.str(tag.ReferencedFrameNumber, strconv.Itoa(s.frame))
+	}
+	d.set(tag.PurposeOfReferenceCodeSequence, []dataset{coded("121322", "DCM", "Source image for image processing operation")})
+	return []dataset{d}
+}
+
+// carriedTags are all that carry reads.
+func carriedTags() []tag.Tag {
+	return slices.Concat(patientTags, studyTags, optional, seriesTags,
+		[]tag.Tag{tag.SpecificCharacterSet, tag.StudyInstanceUID, tag.FrameOfReferenceUID, tag.Laterality})
+}

@@ -1,0 +1,216 @@
+package dicomio
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/suyashkumar/dicom/pkg/tag"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// obliqueSeries writes a series of a patient: 4 slices of rows by cols pixels in a plane that is tilted about two axes.
+func obliqueSeries(t *testing.T, rows, cols int) string {
+	t.Helper()
+	dir := t.TempDir()
+	a, b := 0.3, -0.2
+	row := [3]float64{math.Cos(a), math.Sin(a), 0}
+	col := [3]float64{-math.Sin(a) * math.Cos(b), math.Cos(a) * math.Cos(b), math.Sin(b)}
+	normal := cross(row, col)
+	for i := range 4 {
+		c := smallMR()
+		c.replace(tag.Rows, []int{rows})
+		c.replace(tag.Columns, []int{cols})
+		c.replace(tag.PixelSpacing, []string{"1.25", "0.75"})
+		c.replace(tag.SpacingBetweenSlices, []string{"5.5"})
+		c.replace(tag.ImagePositionPatient, decimals(-40+5.5*float64(i)*normal[0], -60+5.5*float64(i)*normal[1], 20+5.5*float64(i)*normal[2]))
+		c.replace(tag.ImageOrientationPatient, decimals(append(row[:], col[:]...)...))
+		c.replace(tag.InstanceNumber, []string{fmt.Sprint(i + 1)})
+		c.str(tag.SOPInstanceUID, fmt.Sprintf("1.2.3.%d", i+1))
+		c.str(tag.StudyInstanceUID, "1.2.99")
+		c.str(tag.FrameOfReferenceUID, "1.2.98")
+		c.str(tag.PatientID, "MRN-4711")
+		c.str(tag.PatientBirthDate, "19700230x") // no date: it must not make our objects invalid
+		c.str(tag.PatientSex, "F")
+		c.str(tag.StudyDate, "20200102")
+		c.str(tag.StudyTime, "030405")
+		c.str(tag.StudyID, "7")
+		c.str(tag.BodyPartExamined, "BRAIN")
+		c.str(tag.Modality, "MR")
+		c.str(tag.PatientPosition, "HFS")
+		c.str(tag.Manufacturer, "SIEMENS")
+		c.pixels = nil
+		for k := range rows * cols {
+			c.pixels = binary.LittleEndian.AppendUint16(c.pixels, uint16((k*7+i*31)%1000+50))
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.dcm", 4-i)), c.bytes(t, "1.2.840.10008.1.2.1"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// carriedSeries writes images of (ny, nx) pixels made from the volume at path.
+func carriedSeries(t *testing.T, path string, square bool) (Volume, Series) {
+	t.Helper()
+	v, err := Read(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ny, nx := v.Rows, v.Cols
+	if square {
+		ny, nx = max(ny, nx), max(ny, nx)
+	}
+	rec := sample("", ny, nx, func(rec *recon.Reconstruction) {
+		rec.Header.Format, rec.Header.Simulated, rec.Header.Slices = "dicom", true, len(v.Slices)
+		rec.Header.PixelSpacing, rec.Header.Thickness = v.Spacing, v.Thickness
+		image := rec.Results[1].Slices[0]
+		rec.Indices, rec.Results[1].Slices, rec.References = nil, nil, nil
+		for i := range v.Slices {
+			rec.Indices, rec.Results[1].Slices = append(rec.Indices, i), append(rec.Results[1].Slices, image)
+		}
+	})
+	opts := testOptions
+	opts.Origin = v.Origin
+	s, err := WriteSeries(context.Background(), t.TempDir(), rec, &rec.Results[1], opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v, s
+}
+
+// affine is the matrix, index to patient, that dcm2niix finds for a file or directory, and the size of its image.
+func affine(t *testing.T, path string) (m [3][4]float64, size [3]int) {
+	t.Helper()
+	out := t.TempDir()
+	args := []string{"-z", "n", "-b", "n", "-f", "x", "-o", out}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		args = append(args, "-s", "y")
+	}
+	text, err := exec.Command("dcm2niix", append(args, path)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("dcm2niix: %v\n%s", err, text)
+	}
+	found, _ := filepath.Glob(filepath.Join(out, "*.nii"))
+	if len(found) != 1 {
+		t.Fatalf("dcm2niix wrote %d images\n%s", len(found), text)
+	}
+	header, err := os.ReadFile(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range m {
+		size[i] = int(binary.LittleEndian.Uint16(header[42+2*i:]))
+		for j := range m[i] { // srow_x, srow_y, srow_z
+			m[i][j] = float64(math.Float32frombits(binary.LittleEndian.Uint32(header[280+16*i+4*j:])))
+		}
+	}
+	return m, size
+}
+
+// TestResultsLieWhereTheirSourceDoes compares what dcm2niix, which knows nothing of this program, makes of both.
+func TestResultsLieWhereTheirSourceDoes(t *testing.T) {
+	tool(t, "dcm2niix", "dcm2niix")
+	for name, path := range map[string]string{
+		"oblique": obliqueSeries(t, 24, 24), "oblique and oblong": obliqueSeries(t, 24, 16),
+		"GE": filepath.Join(shared(t), "ge_rtia_epi.dcm"), "enhanced Siemens": filepath.Join(shared(t), "siemens_xa10_enh_6_1.dcm"),
+		"MR_small": filepath.Join(shared(t), "pydicom_MR_small.dcm"),
+	} {
+		_, s := carriedSeries(t, path, false)
+		want, size := affine(t, path)
+		got, gotSize := affine(t, filepath.Dir(s.Files[0].Path))
+		if size != gotSize {
+			t.Errorf("%s: size %v, want %v", name, gotSize, size)
+		}
+		for i := range want {
+			for j := range want[i] {
+				if math.Abs(got[i][j]-want[i][j]) > 1e-3 {
+					t.Errorf("%s: affine %v, want %v", name, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestSquareImageOfOblongSourceKeepsTheCentre: pixel (n/2, n/2) of both is at one place.
+func TestSquareImageOfOblongSourceKeepsTheCentre(t *testing.T) {
+	for _, shape := range [][2]int{{24, 16}, {17, 24}, {24, 17}} {
+		v, s := carriedSeries(t, obliqueSeries(t, shape[0], shape[1]), true)
+		for i, f := range s.Files {
+			frame := parseFile(t, f.Path).Frames[0]
+			n := max(v.Rows, v.Cols)
+			source := v.Origin.images[i]
+			for k := range 3 {
+				want := source.position[k] + float64(v.Rows/2)*v.Spacing[0]*source.col[k] + float64(v.Cols/2)*v.Spacing[1]*source.row[k]
+				got := frame.Position[k] + float64(n/2)*frame.Spacing[0]*frame.Col[k] + float64(n/2)*frame.Spacing[1]*frame.Row[k]
+				if math.Abs(got-want) > 1e-6 {
+					t.Errorf("%v slice %d: centre at %g, want %g", shape, i, got, want)
+				}
+			}
+		}
+	}
+}
+
+// TestPatientAndStudyTravel, and nothing of them is printed.
+func TestPatientAndStudyTravel(t *testing.T) {
+	v, s := carriedSeries(t, obliqueSeries(t, 24, 24), false)
+	if s.StudyUID != "1.2.99" || s.FrameUID != "1.2.98" {
+		t.Errorf("study %s, frame of reference %s", s.StudyUID, s.FrameUID)
+	}
+	for i, f := range s.Files {
+		file, err := os.ReadFile(f.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"DOE^JANE", "MRN-4711", "20200102", "1.2.99", "1.2.98", fmt.Sprintf("1.2.3.%d", i+1), "those of the source images"} {
+			if !strings.Contains(string(file), want) {
+				t.Errorf("slice %d does not hold %q", i, want)
+			}
+		}
+		if strings.Contains(string(file), "19700230x") {
+			t.Error("an invalid date travelled")
+		}
+	}
+	in := parseFile(t, s.Files[0].Path)
+	for _, printed := range []string{fmt.Sprintf("%v %+v %#v", v.Origin, v.Origin, v.Origin), fmt.Sprintf("%v %+v %#v", in.Carried, in.Carried, in.Carried), fmt.Sprintf("%+v", testOptions)} {
+		if strings.Contains(printed, "DOE") || strings.Contains(printed, "4711") {
+			t.Errorf("printed: %s", printed)
+		}
+	}
+}
+
+// TestDciodvfyHasNoComplaintAboutCarriedSeries accepts a complaint about the patient or study that it has about the source, too:
+// they travel as they are.
+func TestDciodvfyHasNoComplaintAboutCarriedSeries(t *testing.T) {
+	tool(t, "dciodvfy", "dicom3tools")
+	for _, path := range []string{
+		obliqueSeries(t, 24, 24), filepath.Join(shared(t), "ge_rtia_epi.dcm"), filepath.Join(shared(t), "siemens_xa10_enh_6_1.dcm"),
+		filepath.Join(shared(t), "pydicom_MR_small_RLE.dcm"), filepath.Join(shared(t), "siemens_ts_9.dcm"),
+	} {
+		v, s := carriedSeries(t, path, false)
+		var before, paths []string
+		if strings.HasSuffix(path, ".dcm") {
+			before = complaints(t, "dciodvfy", path)
+		}
+		for _, f := range s.Files {
+			paths = append(paths, f.Path)
+			for _, line := range complaints(t, "dciodvfy", f.Path) {
+				if slices.Contains(before, line) || v.BodyPart == "" && lateralityUnknown.MatchString(line) {
+					continue
+				}
+				t.Errorf("%s: %s", filepath.Base(path), line)
+			}
+		}
+		if out, err := exec.Command("dcentvfy", paths...).CombinedOutput(); err != nil || len(strings.TrimSpace(string(out))) > 0 {
+			t.Errorf("%s: dcentvfy: %v\n%s", filepath.Base(path), err, out)
+		}
+	}
+}
