@@ -5,7 +5,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ARCH := $(shell uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')
 RUNTIME := bin/lib/libonnxruntime.so.1
 
-.PHONY: build demo test lint bench sweep fuzz train train-smoke clean
+.PHONY: build demo test lint lint-deploy bench sweep fuzz train train-smoke clean
 
 build: bin/.installed-build $(RUNTIME)
 	go build -buildvcs=auto -ldflags "-X main.version=$(VERSION)" -o bin/closer ./cmd/closer
@@ -15,13 +15,17 @@ demo: build
 	bin/closer phantom -o demo/scan.h5 --slices 2 --contrast t2
 	bin/closer recon demo/scan.h5 -o demo/out --accel 4 --acs 0.08 --method zero-filled --method unet --method ccdf
 
-test: build bin/.installed-test .venv/.installed lint
+test: build bin/.installed-test .venv/.installed lint lint-deploy
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} CLOSER_PYTHON=$${CLOSER_PYTHON:-$(CURDIR)/.venv/bin/python} \
 		go test -race -timeout 30m ./...
 
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
+
+lint-deploy: .venv/.installed
+	.venv/bin/hadolint Dockerfile
+	npx --yes dclint@3.1.0 --quiet docker-compose.yml
 
 bench: build
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} go test -run '^$$' -bench . ./...
