@@ -41,69 +41,9 @@ func TestEvaluateAgreesWithPython(t *testing.T) {
 		PSNR, SSIM, NMSE float64
 		Slices           []slice
 	}
-	type input struct {
-		Reference      string `json:"reference"`
-		Reconstruction string `json:"reconstruction"`
-		Shape          [3]int `json:"shape"`
-	}
-	type volume struct {
-		name   string
-		ny, nx int
-		r, x   [][]float32
-	}
 
 	python := pythonWith(t, "skimage")
-	var volumes []volume
-	add := func(name string, n, ny, nx int, scale float32, change func(r, x [][]float32)) {
-		r, x := ellipses(n, ny, nx, scale, uint64(len(volumes)))
-		if change != nil {
-			change(r, x)
-		}
-		volumes = append(volumes, volume{name, ny, nx, r, x})
-	}
-	add("square", 3, 64, 64, 1, nil)
-	add("fastMRI intensities and size", 2, 320, 320, 3e-4, nil)
-	add("tall, even on odd", 2, 40, 33, 1, nil)
-	add("tall, odd on even", 2, 41, 32, 1e3, nil)
-	add("wide", 2, 32, 48, 1, nil)
-	add("one slice of one window", 1, 7, 7, 1, nil)
-	add("slices of different brightness", 3, 48, 48, 1, func(r, x [][]float32) {
-		for s := range r {
-			for i := range r[s] {
-				r[s][i] *= float32(s*s + 1)
-				x[s][i] *= float32(s*s + 1)
-			}
-		}
-	})
-	add("negative values", 2, 32, 32, 1, func(r, x [][]float32) {
-		for s := range r {
-			for i := range r[s] {
-				r[s][i] -= 0.3
-				x[s][i] -= 0.35
-			}
-		}
-	})
-	add("constant images", 1, 16, 16, 1, func(r, x [][]float32) { r[0], x[0] = flatImage(256, 0.8), flatImage(256, 0.7) })
-	add("bright and nearly flat", 1, 64, 64, 1, func(r, x [][]float32) {
-		for i := range r[0] {
-			r[0][i] = 1 + r[0][i]/1e3
-			x[0][i] = 1 + x[0][i]/1e3
-		}
-	})
-
-	dir := t.TempDir()
-	var inputs []input
-	for _, v := range volumes {
-		base := filepath.Join(dir, v.name)
-		in := input{base + ".reference", base + ".reconstruction", [3]int{len(v.r), v.ny, v.nx}}
-		writeRaw(t, in.Reference, v.r)
-		writeRaw(t, in.Reconstruction, v.x)
-		inputs = append(inputs, in)
-	}
-	stdin, err := json.Marshal(inputs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	volumes, stdin := parityVolumes(t)
 	cmd := exec.Command(python, "testdata/evaluate.py")
 	var stderr bytes.Buffer
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(stdin), &stderr
@@ -154,5 +94,110 @@ func writeRaw(t *testing.T, path string, volume [][]float32) {
 	}
 	if err := os.WriteFile(path, buf.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// parityVolume is a reference and a reconstruction, slices of (ny, nx).
+type parityVolume struct {
+	name   string
+	ny, nx int
+	r, x   [][]float32
+}
+
+// parityVolumes are ordinary and adversarial volumes, and the JSON that names them to the scripts in testdata.
+func parityVolumes(t *testing.T) (volumes []parityVolume, stdin []byte) {
+	t.Helper()
+	add := func(name string, n, ny, nx int, scale float32, change func(r, x [][]float32)) {
+		r, x := ellipses(n, ny, nx, scale, uint64(len(volumes)))
+		if change != nil {
+			change(r, x)
+		}
+		volumes = append(volumes, parityVolume{name, ny, nx, r, x})
+	}
+	add("square", 3, 64, 64, 1, nil)
+	add("fastMRI intensities and size", 2, 320, 320, 3e-4, nil)
+	add("tall, even on odd", 2, 40, 33, 1, nil)
+	add("tall, odd on even", 2, 41, 32, 1e3, nil)
+	add("wide", 2, 32, 48, 1, nil)
+	add("one slice of one window", 1, 7, 7, 1, nil)
+	add("slices of different brightness", 3, 48, 48, 1, func(r, x [][]float32) {
+		for s := range r {
+			for i := range r[s] {
+				r[s][i] *= float32(s*s + 1)
+				x[s][i] *= float32(s*s + 1)
+			}
+		}
+	})
+	add("negative values", 2, 32, 32, 1, func(r, x [][]float32) {
+		for s := range r {
+			for i := range r[s] {
+				r[s][i] -= 0.3
+				x[s][i] -= 0.35
+			}
+		}
+	})
+	add("constant images", 1, 16, 16, 1, func(r, x [][]float32) { r[0], x[0] = flatImage(256, 0.8), flatImage(256, 0.7) })
+	add("bright and nearly flat", 1, 64, 64, 1, func(r, x [][]float32) {
+		for i := range r[0] {
+			r[0][i] = 1 + r[0][i]/1e3
+			x[0][i] = 1 + x[0][i]/1e3
+		}
+	})
+
+	type input struct {
+		Reference      string `json:"reference"`
+		Reconstruction string `json:"reconstruction"`
+		Shape          [3]int `json:"shape"`
+	}
+	dir := t.TempDir()
+	var inputs []input
+	for _, v := range volumes {
+		base := filepath.Join(dir, v.name)
+		in := input{base + ".reference", base + ".reconstruction", [3]int{len(v.r), v.ny, v.nx}}
+		writeRaw(t, in.Reference, v.r)
+		writeRaw(t, in.Reconstruction, v.x)
+		inputs = append(inputs, in)
+	}
+	stdin, err := json.Marshal(inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return volumes, stdin
+}
+
+// Evaluate gives the numbers of fastMRI's evaluate.py itself, run from the Python package fastmri, and takes the same volumes but for
+// those wider than tall, which evaluate.py refuses.
+func TestEvaluateAgreesWithFastMRI(t *testing.T) {
+	python := pythonWith(t, "runstats, skimage, importlib.util as u; assert u.find_spec('fastmri')")
+	volumes, stdin := parityVolumes(t)
+	cmd := exec.Command(python, "testdata/fastmri_evaluate.py")
+	var stderr bytes.Buffer
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(stdin), &stderr
+	stdout, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, &stderr)
+	}
+	var want []*ReportQuality
+	if err := json.Unmarshal(stdout, &want); err != nil {
+		t.Fatal(err)
+	}
+	if len(want) != len(volumes) {
+		t.Fatalf("fastMRI measured %d volumes of %d", len(want), len(volumes))
+	}
+	for k, v := range volumes {
+		if wide := v.nx > v.ny; wide || want[k] == nil {
+			if !wide || want[k] != nil {
+				t.Errorf("%s, %d×%d: fastMRI gives %v", v.name, v.ny, v.nx, want[k])
+			}
+			continue
+		}
+		got := mustEvaluate(t, v.r, v.x, v.ny, v.nx)
+		for metric, pair := range map[string][2]float64{
+			"PSNR": {got.PSNR, float64(want[k].PSNR)}, "SSIM": {got.SSIM, float64(want[k].SSIM)}, "NMSE": {got.NMSE, float64(want[k].NMSE)},
+		} {
+			if d := math.Abs(pair[0]-pair[1]) / math.Abs(pair[1]); !(d <= 1e-5) {
+				t.Errorf("%s: %s is %.9g and in fastMRI %.9g: %.1e relative", v.name, metric, pair[0], pair[1], d)
+			}
+		}
 	}
 }

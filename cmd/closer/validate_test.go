@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -196,6 +197,39 @@ func TestValidateRefuses(t *testing.T) {
 		_, stderr, err := try(append([]string{"validate", "-o", t.TempDir()}, args...)...)
 		if err == nil || !strings.Contains(stderr, want) {
 			t.Errorf("%v: %q does not say %q", args[1:], stderr, want)
+		}
+	}
+}
+
+// fastMRI's own evaluate.py, over our submission files, prints the means and deviations of our report.
+func TestValidateAgreesWithFastMRI(t *testing.T) {
+	python := os.Getenv("CLOSER_PYTHON")
+	if exec.Command(python, "-c", "import h5py, runstats, skimage, importlib.util as u; assert u.find_spec('fastmri')").Run() != nil {
+		t.Skip("CLOSER_PYTHON names no Python with fastmri, runstats, h5py and scikit-image; make test installs one")
+	}
+	for challenge, coils := range map[string]string{"singlecoil": "1", "multicoil": "4"} {
+		scans, out := volumes(t, 4, "--coils", coils), t.TempDir()
+		targets := filepath.Join(scans, "nested")
+		closer(t, "phantom", "-o", filepath.Join(targets, "one_slice.h5"), "--matrix", "96", "--slices", "1", "--coils", coils)
+		closer(t, "validate", targets, "-o", out, "--accel", "4", "--method", "zero-filled")
+		g := readValidation(t, out).Groups[0]
+		predictions := filepath.Join(out, "scanner-grid", "accel-4", "zero-filled", "reconstructions")
+		printed, err := exec.Command(python, "../../recon/testdata/fastmri_evaluate.py", targets, predictions, challenge).Output()
+		if err != nil {
+			t.Fatalf("fastmri_evaluate.py: %v", err)
+		}
+		var want struct{ PSNR, SSIM, NMSE recon.MeanStd }
+		if err := json.Unmarshal(printed, &want); err != nil {
+			t.Fatal(err)
+		}
+		if g.Volumes != 5 {
+			t.Errorf("%d volumes of 5", g.Volumes)
+		}
+		for metric, pair := range map[string][2]recon.MeanStd{"PSNR": {g.PSNR, want.PSNR}, "SSIM": {g.SSIM, want.SSIM}, "NMSE": {g.NMSE, want.NMSE}} {
+			got, want := pair[0], pair[1]
+			if math.Abs(float64(got.Mean-want.Mean)) > 1e-5*math.Abs(float64(want.Mean)) || math.Abs(float64(got.TwoStd-want.TwoStd)) > 1e-4*float64(want.TwoStd) {
+				t.Errorf("%s %s: %v ± %v, fastMRI says %v ± %v", challenge, metric, got.Mean, got.TwoStd, want.Mean, want.TwoStd)
+			}
 		}
 	}
 }
