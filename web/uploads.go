@@ -114,7 +114,7 @@ func receiptHeader(r Receipt) tus.HTTPHeader {
 
 // serve calls a handler of tusd and makes its errors problems.
 func (u *uploads) serve(h http.HandlerFunc) http.HandlerFunc {
-	wrapped := u.tus.Middleware(h)
+	wrapped := http.StripPrefix("/api/v1/uploads", u.tus.Middleware(h)) // what is left of the path is the identifier
 	return func(w http.ResponseWriter, r *http.Request) {
 		t := &tusResponse{ResponseWriter: w}
 		wrapped.ServeHTTP(t, r)

@@ -35,7 +35,7 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(reconCommand(), phantomCommand(), simulateCommand(), serveCommand(), workCommand(), validateCommand(), doctorCommand())
+	root.AddCommand(reconCommand(), phantomCommand(), simulateCommand(), serveCommand(), workCommand(), pushCommand(), validateCommand(), doctorCommand())
 	return root
 }
 

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/closer-mri/closer/recon"
+	"github.com/closer-mri/closer/web"
+)
+
+// pushOptions are the flags of push besides the recipe.
+type pushOptions struct {
+	to, key, out string
+	noWait       bool
+	patience     time.Duration
+}
+
+func pushCommand() *cobra.Command {
+	var recipe recon.Recipe
+	var o pushOptions
+	c := &cobra.Command{
+		Use:   "push INPUT --to URL",
+		Short: "Push a scan to a server, wait for it and fetch what it made",
+		Long: `Push a file (fastMRI .h5 or DICOM) to a closer server and follow its job. The upload survives the death of either side: a server that
+goes away is waited for, and the same command goes on where an interrupted one stopped. The same file and recipe are the same job.`,
+		Example: "  closer push scan.h5 --to http://127.0.0.1:8080 --accel 4 -o out",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return push(cmd.Context(), args[0], recipe, o)
+		},
+	}
+	recipeFlags(c.Flags(), &recipe)
+	f := c.Flags()
+	f.StringVar(&o.to, "to", "", "address of the server, for example http://127.0.0.1:8080")
+	f.StringVar(&o.key, "key", "", "file with the API key")
+	f.StringVarP(&o.out, "output", "o", "", "directory for the results (made when it does not exist)")
+	f.BoolVar(&o.noWait, "no-wait", false, "return as soon as the server has acknowledged the scan")
+	f.DurationVar(&o.patience, "patience", 2*time.Minute, "how long to try without any progress")
+	c.MarkFlagRequired("to")
+	c.MarkFlagsMutuallyExclusive("no-wait", "output")
+	return c
+}
+
+func push(ctx context.Context, input string, recipe recon.Recipe, o pushOptions) error {
+	if err := recipe.Validate(); err != nil {
+		return err
+	}
+	server, err := newRemote(o.to, o.key, o.patience)
+	if err != nil {
+		return err
+	}
+	up, err := newUpload(server, input, recipe)
+	if err != nil {
+		return fmt.Errorf("%s: %w", input, err)
+	}
+	defer up.Close()
+	receipt, err := up.run(ctx)
+	if err != nil {
+		return fmt.Errorf("push %s: %w", input, err)
+	}
+	fmt.Printf("job %s\nreceipt: %d bytes, SHA-256 %s, received %s\n", receipt.Job, receipt.Size, receipt.SHA256, receipt.Received.Format(time.RFC3339))
+	if o.noWait {
+		return nil
+	}
+	job, err := server.follow(ctx, receipt.Job)
+	if err != nil {
+		return fmt.Errorf("follow job %s: %w", receipt.Job, err)
+	}
+	if job.State != recon.Done {
+		up.forget() // so that the same command tries again
+		return jobFailure(job)
+	}
+	return results(ctx, server, job, o.out)
+}
+
+// jobFailure is the sentence for a job that ended without a result.
+func jobFailure(job recon.Job) error {
+	if job.State == recon.StateCanceled {
+		return fmt.Errorf("job %s was canceled", job.ID)
+	}
+	return fmt.Errorf("job %s failed: %s", job.ID, job.Error)
+}
+
+// results prints the table of a finished job and keeps its files below dir, unless that is "".
+func results(ctx context.Context, server *remote, job recon.Job, dir string) error {
+	var text bytes.Buffer
+	if err := server.fetch(ctx, "/api/v1/jobs/"+job.ID+"/report.json", &text); err != nil {
+		return fmt.Errorf("fetch the report: %w", err)
+	}
+	var report recon.Report
+	if err := json.Unmarshal(text.Bytes(), &report); err != nil {
+		return fmt.Errorf("read the report: %w", err)
+	}
+	if dir != "" {
+		for _, f := range job.Results {
+			if !filepath.IsLocal(f.Name) {
+				return fmt.Errorf("the server named a result %q, which is outside of %s", f.Name, dir)
+			}
+			path := filepath.Join(dir, f.Name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				return fmt.Errorf("make output directory: %w", err)
+			}
+			err := writeFile(path, func(w io.Writer) error {
+				return server.fetchBlob(ctx, "/api/v1/jobs/"+job.ID+"/artifacts/"+f.Name, f.SHA256, w)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		fmt.Printf("%d files in %s: report.html, reconstruction.h5, dicom/\n", len(job.Results), dir)
+	}
+	printTable(os.Stdout, &report)
+	return nil
+}
+
+// remote is a server, seen from a client that does not give up at once.
+type remote struct {
+	base     *url.URL
+	key      string
+	patience time.Duration
+	client   *http.Client
+}
+
+func newRemote(address, keyFile string, patience time.Duration) (*remote, error) {
+	base, err := url.Parse(address)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
+		return nil, fmt.Errorf("--to %q is not an address such as http://127.0.0.1:8080", address)
+	}
+	r := &remote{base: base, patience: patience, client: &http.Client{Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 5 * time.Minute,
+	}}}
+	if keyFile != "" {
+		key, err := os.ReadFile(keyFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the key: %w", err)
+		}
+		r.key = strings.TrimSpace(string(key))
+	}
+	return r, nil
+}
+
+// do sends a request and returns an answer whose status is a success; others become a *refusal.
+func (s *remote) do(ctx context.Context, method, path string, body io.Reader, header map[string]string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, method, s.base.JoinPath(path).String(), body)
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range header {
+		r.Header.Set(name, value)
+	}
+	if s.key != "" {
+		r.Header.Set("Authorization", "Bearer "+s.key)
+	}
+	response, err := s.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode >= 300 {
+		defer response.Body.Close()
+		return nil, refused(response)
+	}
+	return response, nil
+}
+
+// receipt of an upload.
+func (s *remote) receipt(ctx context.Context, upload string) (r web.Receipt, err error) {
+	response, err := s.do(ctx, http.MethodGet, upload+"/receipt", nil, nil)
+	if err != nil {
+		return r, err
+	}
+	defer response.Body.Close()
+	return r, json.NewDecoder(response.Body).Decode(&r)
+}
+
+// job returns the record of a job, with its results.
+func (s *remote) job(ctx context.Context, id string) (job recon.Job, err error) {
+	var text bytes.Buffer
+	if err := s.fetch(ctx, "/api/v1/jobs/"+id, &text); err != nil {
+		return job, err
+	}
+	return job, json.Unmarshal(text.Bytes(), &job)
+}
+
+// fetch copies an answer to w, trying again while nothing of it has come.
+func (s *remote) fetch(ctx context.Context, path string, w io.Writer) error {
+	var response *http.Response
+	err := s.persist(ctx, func(func()) (err error) {
+		response, err = s.do(ctx, http.MethodGet, path, nil, nil)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(w, response.Body)
+	return err
+}
+
+// persist calls try until it succeeds, is refused for good, or has made no progress for the remote's patience. try reports progress by
+// calling the function it is given.
+func (s *remote) persist(ctx context.Context, try func(progress func()) error) error {
+	const first, longest = 250 * time.Millisecond, 10 * time.Second
+	wait, until := first, time.Now().Add(s.patience)
+	for {
+		err := try(func() { wait, until = first, time.Now().Add(s.patience) })
+		var r *refusal
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return errors.Join(err, ctx.Err())
+		case errors.As(err, &r) && !r.temporary():
+			return err
+		case time.Now().After(until):
+			return fmt.Errorf("given up after %v without progress: %w", s.patience, err)
+		}
+		pause := wait
+		if r != nil && r.after > 0 {
+			pause = r.after
+		}
+		select {
+		case <-time.After(min(pause, longest)):
+		case <-ctx.Done():
+		}
+		wait = min(2*wait, longest)
+	}
+}

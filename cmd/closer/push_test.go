@@ -1,0 +1,218 @@
+package main_test
+
+import (
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/closer-mri/closer/internal/store"
+	"github.com/closer-mri/closer/recon"
+	"github.com/closer-mri/closer/web"
+)
+
+// pushServer is the API over a real queue and blob store, and a cache directory for the pushers.
+type pushServer struct {
+	handler http.Handler
+	queue   *store.Memory
+	blobs   recon.Blobs
+}
+
+func newPushServer(t *testing.T) *pushServer {
+	t.Helper()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	blobs, err := store.OpenBlobs(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &pushServer{queue: store.NewMemory(store.Options{Lease: time.Minute}), blobs: blobs}
+	s.handler, err = web.New(web.Config{Queue: s.queue, Blobs: blobs, DataDir: t.TempDir(), Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// work runs one job with closer recon and stores what it writes.
+func (s *pushServer) work(t *testing.T) error {
+	lease, err := s.queue.Claim(t.Context(), "worker")
+	if err != nil {
+		return err
+	}
+	dir := t.TempDir()
+	content, err := s.blobs.Open(t.Context(), lease.Job().Input.SHA256)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	input, err := io.ReadAll(content)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "in.h5"), input, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	out := filepath.Join(dir, "out")
+	if _, stderr, err := try("recon", filepath.Join(dir, "in.h5"), "-o", out, "--method", "zero-filled", "--method", "tv"); err != nil {
+		return recon.Errorf(recon.Internal, "%s", stderr)
+	}
+	var results []recon.Artifact
+	err = filepath.WalkDir(out, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		blob, err := s.blobs.Put(t.Context(), f)
+		name, _ := filepath.Rel(out, path)
+		results = append(results, recon.Artifact{Name: filepath.ToSlash(name), Blob: blob, ContentType: "application/octet-stream"})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return lease.Finish(t.Context(), results, nil)
+}
+
+// flaky passes connections on to a server and cuts the first few after some bytes of the request.
+type flaky struct {
+	net.Listener
+	cuts  atomic.Int32
+	after int64
+}
+
+func (f *flaky) Accept() (net.Conn, error) {
+	c, err := f.Listener.Accept()
+	if err == nil && f.cuts.Add(-1) >= 0 {
+		c = &cutConn{Conn: c, left: f.after}
+	}
+	return c, err
+}
+
+type cutConn struct {
+	net.Conn
+	left int64
+}
+
+func (c *cutConn) Read(b []byte) (int, error) {
+	if c.left <= 0 {
+		c.Close()
+		return 0, net.ErrClosed
+	}
+	n, err := c.Conn.Read(b[:min(int64(len(b)), c.left)])
+	c.left -= int64(n)
+	return n, err
+}
+
+// A scan is pushed over connections that break; the table and the same files arrive as closer recon writes.
+func TestPushOverABrokenNetwork(t *testing.T) {
+	s := newPushServer(t)
+	server := httptest.NewUnstartedServer(s.handler)
+	cut := &flaky{Listener: server.Listener, after: 200_000}
+	cut.cuts.Store(3)
+	server.Listener = cut
+	server.Start()
+	defer server.Close()
+	scan, out := phantom(t), t.TempDir()
+	worked := make(chan error, 1)
+	go func() { worked <- s.work(t) }()
+	args := []string{"push", scan, "--to", server.URL, "-o", out, "--method", "zero-filled", "--method", "tv"}
+	stdout, stderr, err := try(args...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	if err := <-worked; err != nil {
+		t.Fatal(err)
+	}
+	if cut.cuts.Load() >= 0 || !strings.Contains(stderr, "going on after") {
+		t.Errorf("the network did not break: %d cuts left\n%s", cut.cuts.Load(), stderr)
+	}
+	report := readReport(t, out)
+	if len(report.Methods) != 2 || !strings.Contains(stdout, "zero-filled") || !strings.Contains(stdout, "receipt: ") {
+		t.Errorf("%d methods\n%s", len(report.Methods), stdout)
+	}
+	for _, name := range []string{"report.html", "reconstruction.h5", "dicom/tv/0002.dcm"} {
+		if info, err := os.Stat(filepath.Join(out, name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	again, stderr, err := try(args...) // all of it is there already
+	if err != nil || again != stdout {
+		t.Errorf("the second run: %v\n%s%s", err, again, stderr)
+	}
+	if jobs, _ := s.queue.Jobs(t.Context()); len(jobs) != 1 {
+		t.Errorf("%d jobs", len(jobs))
+	}
+}
+
+// A pusher that was killed goes on where it was.
+func TestKilledPusherGoesOn(t *testing.T) {
+	s := newPushServer(t)
+	stall, reached := make(chan struct{}), make(chan struct{})
+	var once atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPatch && once.CompareAndSwap(false, true) {
+			body := r.Body
+			r.Body = struct {
+				io.Reader
+				io.Closer
+			}{io.MultiReader(io.LimitReader(body, 100_000), readerFunc(func(b []byte) (int, error) {
+				close(reached)
+				<-stall
+				return 0, io.ErrUnexpectedEOF
+			})), body}
+		}
+		s.handler.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	scan := phantom(t)
+	first := exec.Command(binary, "push", scan, "--to", server.URL, "--no-wait")
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-reached
+	first.Process.Kill()
+	first.Wait()
+	close(stall)
+	stdout, stderr, err := try("push", scan, "--to", server.URL, "--no-wait")
+	if err != nil || !strings.Contains(stderr, "going on after") || !strings.HasPrefix(stdout, "job ") {
+		t.Errorf("%v\n%s%s", err, stdout, stderr)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+// What the server refuses is said at once and in its words.
+func TestPushMistakes(t *testing.T) {
+	s := newPushServer(t)
+	server := httptest.NewServer(s.handler)
+	defer server.Close()
+	text := writeTemp(t, "x.h5", "hello")
+	for want, args := range map[string][]string{
+		"of an unknown kind":     {text, "--to", server.URL},
+		"not an address":         {text, "--to", "nowhere"},
+		"given up after":         {text, "--to", "http://127.0.0.1:1", "--patience", "1s"},
+		"no such file":           {"/nowhere.h5", "--to", server.URL},
+		"required flag":          {text},
+		"only single files":      {t.TempDir(), "--to", server.URL},
+		"none of the others can": {text, "--to", server.URL, "--no-wait", "-o", t.TempDir()},
+	} {
+		if _, stderr, err := try(append([]string{"push"}, args...)...); err == nil || !strings.Contains(stderr, want) {
+			t.Errorf("%v: %v\n%s\nexpected: %s", args, err, stderr, want)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"context"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// Every bad input gets its status and a sentence, leaves nothing behind, and the server goes on serving.
+func TestBadInput(t *testing.T) {
+	s := start(t, func(c *Config) {
+		c.Inspect = func(_ context.Context, path string) error {
+			return recon.Errorf(recon.Invalid, "the HDF5 file is truncated")
+		}
+		c.CheckRecipe = func(r recon.Recipe) error {
+			if r.Methods[0] == "magic" {
+				return recon.Errorf(recon.Invalid, "unknown method magic")
+			}
+			return nil
+		}
+	})
+	scan := scanBytes("a")
+	zip := append([]byte("PK\x03\x04"), make([]byte, 200)...)
+	for name, c := range map[string]struct {
+		query, media, digest string
+		body                 []byte
+		status               int
+		sentence             string
+	}{
+		"wrong type":            {media: "text/plain", body: scan, status: 415, sentence: "a scan is sent as"},
+		"form, as curl does":    {media: "application/x-www-form-urlencoded", body: scan, status: 415, sentence: "a scan is sent as"},
+		"a zip":                 {body: zip, status: 415, sentence: "a ZIP archive"},
+		"text":                  {body: []byte("hello"), status: 415, sentence: "of an unknown kind"},
+		"HDF5 as DICOM":         {media: mediaDICOM, body: scan, status: 415, sentence: "was declared as application/dicom"},
+		"wrong digest":          {digest: digest([]byte("other")), body: scan, status: 400, sentence: "have SHA-256 " + hexSum(scan)},
+		"malformed digest":      {digest: "sha-256=abc", body: scan, status: 400, sentence: "Content-Digest"},
+		"other digest":          {digest: "sha-512=:" + strings.Repeat("A", 86) + "==:", body: scan, status: 400, sentence: "Content-Digest"},
+		"truncated file":        {body: scan, status: 422, sentence: "the HDF5 file is truncated"},
+		"empty":                 {body: nil, status: 400, sentence: "the body is empty"},
+		"too large":             {body: make([]byte, 1<<20+1), status: 413, sentence: "at most 1048576 are taken"},
+		"unknown parameter":     {query: "?path=/etc/passwd", body: scan, status: 400, sentence: `parameter "path" is not known`},
+		"bad value":             {query: "?accel=fast", body: scan, status: 400, sentence: "parameter accel"},
+		"not a number":          {query: "?accel=NaN", body: scan, status: 400, sentence: "parameter accel"},
+		"given twice":           {query: "?accel=2&accel=4", body: scan, status: 400, sentence: "given 2 times"},
+		"unknown method":        {query: "?method=magic", body: scan, status: 400, sentence: "unknown method"},
+		"malformed query":       {query: "?accel=%zz", body: scan, status: 400, sentence: "not well formed"},
+		"slices the wrong way":  {query: "?slices=4:2", body: scan, status: 400, sentence: "from:to"},
+		"recipe that conflicts": {query: "?t0=0.1&steps=2", body: scan, status: 400, sentence: "not both"},
+	} {
+		response, data := s.do("POST", "/api/v1/scans"+c.query, bytes.NewReader(c.body), "Content-Type", c.media, "Content-Digest", c.digest)
+		expectProblem(t, name, response, data, c.status, c.sentence)
+	}
+	if jobs, _ := s.queue.Jobs(t.Context()); len(jobs) != 0 {
+		t.Errorf("%d jobs were made", len(jobs))
+	}
+	if strings.Contains(s.log.String(), "passwd") {
+		t.Error("the log repeats what a client sent")
+	}
+}
+
+func expectProblem(t *testing.T, name string, response *http.Response, data []byte, status int, sentence string) {
+	t.Helper()
+	var p problem
+	if err := json.Unmarshal(data, &p); err != nil || response.StatusCode != status || p.Status != status || !strings.Contains(p.Detail, sentence) ||
+		response.Header.Get("Content-Type") != "application/problem+json" || p.Request == "" || p.Request != response.Header.Get("X-Request-Id") {
+		t.Errorf("%s: %s %s; expected %d: %s", name, response.Status, data, status, sentence)
+	}
+}
+
+// Addresses that lead nowhere, and names that try to lead out.
+func TestNoSuchAddress(t *testing.T) {
+	s := start(t, nil)
+	job := s.push(scanBytes("a"), "", http.StatusCreated).Job
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/nowhere", 404}, {"PUT", "/api/v1/scans", 405}, {"GET", "/api/v1/jobs/..%2f..%2fetc", 404},
+		{"GET", "/api/v1/jobs/" + strings.Repeat("0", 32), 404}, {"GET", "/api/v1/scans/" + strings.Repeat("0", 32), 404},
+		{"GET", "/api/v1/jobs/" + job + "/artifacts/../../../../etc/passwd", 404}, {"GET", "/api/v1/jobs/" + job + "/artifacts/%2fetc%2fpasswd", 404},
+		{"GET", "/api/v1/jobs/" + job + "/report", 404}, {"GET", "/api/v1/jobs/" + job + "/dicom.zip", 404},
+		{"GET", "/api/v1/scans?limit=0", 400}, {"GET", "/api/v1/scans?offset=-1", 400},
+		{"GET", "/api/v1/uploads/" + strings.Repeat("0", 32) + "/receipt", 404},
+	} {
+		response, data := s.do(c.method, c.path, nil)
+		expectProblem(t, c.method+" "+c.path, response, data, c.status, "")
+	}
+}
+
+// raw speaks HTTP by hand, for what a client library refuses to send, and returns the first line of the answer.
+func (s *server) raw(t *testing.T, pause time.Duration, parts ...string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, part := range parts {
+		if _, err := io.WriteString(conn, part); err != nil {
+			break // the server has answered already
+		}
+		time.Sleep(pause)
+	}
+	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	answer, _ := io.ReadAll(conn)
+	line, _, _ := strings.Cut(string(answer), "\r\n")
+	return line
+}
+
+// What is wrong on the level of the protocol: sizes that are lies, too many headers, bodies that end early or hardly come.
+func TestHostileConnections(t *testing.T) {
+	s := start(t, func(c *Config) { c.grace = 300 * time.Millisecond })
+	head := "POST /api/v1/scans HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-hdf5\r\n"
+	var headers strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&headers, "X-%d: y\r\n", i)
+	}
+	if got := s.raw(t, 0, head+"Content-Length: 10000000000\r\n\r\n"); !strings.Contains(got, " 413 ") {
+		t.Errorf("10 GB declared: %q", got)
+	}
+	if got := s.raw(t, 0, head, headers.String(), "\r\n"); !strings.Contains(got, " 431 ") {
+		t.Errorf("10,000 headers: %q", got)
+	}
+	dribble := []string{head + "Content-Length: 100000\r\n\r\n"}
+	for range 30 {
+		dribble = append(dribble, "\x89")
+	}
+	if got := s.raw(t, 20*time.Millisecond, dribble...); !strings.Contains(got, " 408 ") {
+		t.Errorf("slow body: %q", got)
+	}
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(conn, head+"Content-Length: 100000\r\n\r\n"+string(scanBytes("a")))
+	conn.(*net.TCPConn).CloseWrite()
+	answer, _ := io.ReadAll(conn)
+	conn.Close()
+	if !strings.Contains(string(answer), " 400 ") || !strings.Contains(string(answer), "before its declared end") {
+		t.Errorf("truncated body: %q", answer)
+	}
+	if jobs, _ := s.queue.Jobs(t.Context()); len(jobs) != 0 {
+		t.Errorf("%d jobs were made", len(jobs))
+	}
+	s.push(scanBytes("a"), "", http.StatusCreated) // and it still serves
+}
+
+// Headers that hardly come are given up by the server itself.
+func TestSlowHeaders(t *testing.T) {
+	s := start(t, nil)
+	s.Close()
+	s.Config = Server(s.Config.Handler)
+	s.Config.ReadHeaderTimeout = 200 * time.Millisecond
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.Config.Serve(l)
+	defer s.Config.Close()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: ")
+	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.ReadAll(conn); err != nil {
+		t.Errorf("the connection stayed open: %v", err)
+	}
+}
