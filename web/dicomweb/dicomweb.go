@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-chi/chi/v5"
 
@@ -21,7 +22,17 @@ import (
 // Config is what a server is made of.
 type Config struct {
 	Library Library
-	Log     *slog.Logger // nil is slog.Default
+	// Store takes the DICOM files that one request brought, as one whole: each is a Part 10 file with the UIDs of its study, series
+	// and instance, no two are equal, and together they need not be one series. The files are removed when it returns. It returns
+	// as many errors as files: nil for a file that is durably taken; the code of a *recon.Error becomes the client's failure
+	// reason. nil takes no objects.
+	Store      func(ctx context.Context, files []string) []error
+	Spool      string       // directory for objects while they come in; "" is the system's for temporary files
+	MaxRequest int64        // bytes of one request to store; 0 is 4 GiB
+	Log        *slog.Logger // nil is slog.Default
+	// URL is what clients reach the server at, with its path, "https://closer.example.org/dicom-web", for the URIs in answers. ""
+	// takes the host that a request names, which some proxies and clients (dicomweb_client leaves out the port) get wrong.
+	URL string
 	// CORS lists the origins, "https://viewer.example.org", whose pages may use the server; "*" is any origin.
 	CORS []string
 }
@@ -30,11 +41,12 @@ const dicomJSON = "application/dicom+json"
 
 type server struct {
 	Config
-	index *index
+	index   *index
+	reading sync.Mutex // held while an object that came in is in memory
 }
 
 // New returns the handler of /studies, /series and /instances; mount it with http.StripPrefix. URIs in its answers have the host
-// and the path that the request came by.
+// and the path that the request came by, unless Config.URL is set.
 func New(c Config) http.Handler {
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -60,6 +72,8 @@ func New(c Config) http.Handler {
 		r.Get(path+"/metadata", s.metadata)
 		r.Get(path+"/thumbnail", s.thumbnail)
 	}
+	r.Post("/studies", s.store)
+	r.Post(aStudy, s.store)
 	r.Get(anInstance+"/rendered", s.rendered)
 	r.Get(anInstance+"/bulkdata/*", s.bulk)
 	r.Get(anInstance+"/frames/{frames}", s.frames)
@@ -67,8 +81,6 @@ func New(c Config) http.Handler {
 	r.Get(anInstance+"/frames/{frames}/thumbnail", s.thumbnail)
 	return s.cors(r)
 }
-
-type originalPath struct{}
 
 // cors lets the pages of configured origins in, and hides the router that this one is mounted in.
 func (s *server) cors(next http.Handler) http.Handler {
@@ -93,7 +105,10 @@ func (s *server) cors(next http.Handler) http.Handler {
 }
 
 // baseURL is the URL that the server is mounted at, as the client sees it.
-func baseURL(r *http.Request) string {
+func (s *server) baseURL(r *http.Request) string {
+	if s.URL != "" {
+		return strings.TrimSuffix(s.URL, "/")
+	}
 	scheme := "http"
 	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"

@@ -45,7 +45,7 @@ func (s *server) metadata(w http.ResponseWriter, r *http.Request) {
 	case !acceptsJSON(r):
 		notAcceptable(w, r)
 	default:
-		base := baseURL(r)
+		base := s.baseURL(r)
 		out := make([]dicomio.Attributes, len(named))
 		for i, in := range named {
 			out[i] = in.metadata(base)
@@ -69,7 +69,7 @@ func (s *server) retrieve(w http.ResponseWriter, r *http.Request) {
 	parts := make([]part, len(named))
 	for i, in := range named {
 		parts[i] = part{
-			mediaType: dicomFile + "; transfer-syntax=" + in.syntax, location: baseURL(r) + in.path(object), size: in.blob.Size,
+			mediaType: dicomFile + "; transfer-syntax=" + in.syntax, location: s.baseURL(r) + in.path(object), size: in.blob.Size,
 			open: func() (io.ReadCloser, error) { return s.Library.Open(r.Context(), in.blob.SHA256) },
 		}
 	}
@@ -107,7 +107,7 @@ func (s *server) frames(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		parts = append(parts, bytesPart(pixels.Value[(n-1)*size:n*size], octetStream+"; transfer-syntax="+in.syntax,
-			fmt.Sprintf("%s%s/frames/%d", baseURL(r), in.path(object), n)))
+			fmt.Sprintf("%s%s/frames/%d", s.baseURL(r), in.path(object), n)))
 	}
 	s.send(w, r, how, octetStream, parts)
 }
@@ -129,7 +129,7 @@ func (s *server) bulk(w http.ResponseWriter, r *http.Request) {
 		notAcceptable(w, r)
 	default:
 		s.send(w, r, how, octetStream, []part{bytesPart(e.Value, octetStream+"; transfer-syntax="+in.syntax,
-			baseURL(r)+in.path(object)+"/bulkdata/"+place)})
+			s.baseURL(r)+in.path(object)+"/bulkdata/"+place)})
 	}
 }
 

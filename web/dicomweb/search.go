@@ -60,7 +60,7 @@ func (s *server) search(at level) http.HandlerFunc {
 			return
 		}
 		underStudy, underSeries := chi.URLParam(r, "study"), chi.URLParam(r, "series")
-		base := baseURL(r)
+		base := s.baseURL(r)
 		var found []entity
 		for _, e := range group(at, within(all, underStudy, underSeries, ""), base) {
 			if e.matches(q) {

@@ -75,12 +75,17 @@ func serve(t testing.TB, scans int, change func(*Config)) *served {
 		s.addScan(t, uint64(i))
 	}
 	c := Config{Library: Results(s.queue, blobs), Log: slog.New(slog.NewTextHandler(t.Output(), nil)), CORS: []string{"https://viewer.example"}}
+	server := httptest.NewUnstartedServer(nil)
+	s.url = "http://" + server.Listener.Addr().String() + "/dicom-web"
 	if change != nil {
 		change(&c)
 	}
-	server := httptest.NewServer(http.StripPrefix("/dicom-web", New(c)))
+	if c.URL == "this" {
+		c.URL = s.url
+	}
+	server.Config.Handler = http.StripPrefix("/dicom-web", New(c))
+	server.Start()
 	t.Cleanup(server.Close)
-	s.url = server.URL + "/dicom-web"
 	return s
 }
 
