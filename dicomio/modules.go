@@ -87,6 +87,9 @@ func decimals(values ...float64) []string {
 func (s series) patient(d *dataset) {
 	if s.opts.Origin != nil {
 		d.add(s.opts.Origin.carried.Patient)
+		if s.opts.Origin.deidentified {
+			d.set(tag.DeidentificationMethodCodeSequence, []dataset{coded("113100", "DCM", "Basic Application Confidentiality Profile")})
+		}
 		return
 	}
 	h := &s.rec.Header
@@ -286,6 +289,9 @@ func (s series) comments() string {
 		comments += " Phantom: k-space computed from a mathematical phantom, not measured."
 	case h.Simulated:
 		comments += " Simulated: k-space computed from images, not measured."
+	}
+	if o := s.opts.Origin; o != nil && o.mosaic {
+		return comments + " Mosaic: the image shows several slices side by side, as its source does, and its position is that of none of them. Do not measure or localize with it."
 	}
 	if s.placed() {
 		return comments + " Position and orientation are those of the source images."

@@ -17,6 +17,9 @@ type Origin struct {
 	images     []sourceImage // by slice
 	gap        float64       // mm from slice to slice; 0 when unknown
 	placed     bool          // every image has a position
+	mosaic     bool          // an image shows several slices side by side, and its position is that of none
+
+	deidentified bool
 }
 
 // String keeps patient data out of logs.
@@ -124,7 +127,7 @@ func (d *dataset) add(elements []carriedElement) {
 
 // newOrigin describes the images of a volume, in the order of its slices.
 func newOrigin(first source, images []sourceImage, placed bool) *Origin {
-	o := &Origin{carried: first.Carried, rows: first.Rows, cols: first.Cols, images: images, placed: placed, gap: first.Frames[0].Gap}
+	o := &Origin{carried: first.Carried, rows: first.Rows, cols: first.Cols, images: images, placed: placed, mosaic: first.Mosaic, gap: first.Frames[0].Gap}
 	if n := len(images); placed && n > 1 {
 		normal := cross(images[0].row, images[0].col)
 		extent := dot(normal, images[n-1].position) - dot(normal, images[0].position)

@@ -214,3 +214,59 @@ func TestDciodvfyHasNoComplaintAboutCarriedSeries(t *testing.T) {
 		}
 	}
 }
+
+// TestMosaicsSaySo: a mosaic is one image of many slices, and a viewer that trusts its position would be wrong.
+func TestMosaicsSaySo(t *testing.T) {
+	for name, want := range map[string]bool{"siemens_ts_1": true, "siemens_ts_4": true, "ge_rtia_epi": false} {
+		_, s := carriedSeries(t, filepath.Join(shared(t), name+".dcm"), false)
+		file, err := os.ReadFile(s.Files[0].Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(s.Description, "mosaic") != want || strings.Contains(string(file), "Mosaic: the image shows several slices") != want {
+			t.Errorf("%s: %q", name, s.Description)
+		}
+	}
+}
+
+// TestDeidentify looks for every value of the patient and the study, and for every UID of the source, in what is written.
+func TestDeidentify(t *testing.T) {
+	tool(t, "dciodvfy", "dicom3tools")
+	dir := obliqueSeries(t, 24, 24)
+	v, err := Read(context.Background(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := sample("", 24, 24, func(rec *recon.Reconstruction) { rec.Header.Format, rec.Header.Simulated = "dicom", true })
+	opts := testOptions
+	opts.Origin = v.Origin.Deidentified()
+	s, err := WriteSeries(context.Background(), t.TempDir(), rec, &rec.Results[1], opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range s.Files {
+		file, err := os.ReadFile(f.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{"DOE", "JANE", "4711", "20200102", "030405", "1.2.99", "1.2.98", "1.2.3.", now.Format("20060102")} {
+			if strings.Contains(string(file), secret) {
+				t.Errorf("%q is still there", secret)
+			}
+		}
+		if !strings.Contains(string(file), "113100") {
+			t.Error("the profile is not named")
+		}
+		for _, line := range complaints(t, "dciodvfy", f.Path) {
+			if !strings.Contains(line, "needed to build DICOMDIR") { // of dates and identifiers, which the profile empties
+				t.Error(line)
+			}
+		}
+		if got, want := parseFile(t, f.Path).Frames[0].Position, v.Origin.images[f.Number-1].position; !close(got[:], want[:]) {
+			t.Errorf("position %v, want %v", got, want)
+		}
+	}
+	if again := v.Origin.Deidentified(); s.StudyUID != again.carried.StudyUID || s.StudyUID == v.Origin.carried.StudyUID {
+		t.Errorf("study %s, then %s", s.StudyUID, again.carried.StudyUID)
+	}
+}

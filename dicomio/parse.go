@@ -28,6 +28,7 @@ type Instance struct {
 	Field         float64
 	Sequence      recon.Sequence
 	Carried       carried
+	Mosaic        bool // the image shows several slices side by side, as Siemens scanners store them
 }
 
 // Frame is one image.
@@ -109,7 +110,7 @@ func magnitudeOfMR(a attributes) error {
 // describe reads what belongs to the object as a whole.
 func describe(a attributes) (Instance, error) {
 	out := Instance{
-		Class: onlyUID(a.text(tag.SOPClassUID)), Carried: carry(a),
+		Class: onlyUID(a.text(tag.SOPClassUID)), Carried: carry(a), Mosaic: slices.Contains(a.texts(tag.ImageType), "MOSAIC"),
 		UID: onlyUID(a.text(tag.SOPInstanceUID)), SeriesUID: onlyUID(a.text(tag.SeriesInstanceUID)),
 		BodyPart: code(a.text(tag.BodyPartExamined)), Vendor: a.text(tag.Manufacturer), Model: a.text(tag.ManufacturerModelName),
 	}

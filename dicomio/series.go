@@ -130,6 +130,9 @@ func (s series) write(ctx context.Context, dir string) (Series, error) {
 	if err := s.check(); err != nil {
 		return Series{}, err
 	}
+	if o := s.opts.Origin; o != nil && o.deidentified {
+		s.opts.Now = time.Time{} // the input may be as old as the examination
+	}
 	sc, err := newScale(s.name, s.images, s.rec.Intensity)
 	if err != nil {
 		return Series{}, err
@@ -208,6 +211,9 @@ func (s series) seriesUID(sc scale, pixels [][]byte) string {
 // description is the SeriesDescription: research first, because viewers cut it.
 func (s series) description() string {
 	parts := []string{"RESEARCH " + s.title}
+	if s.opts.Origin != nil && s.opts.Origin.mosaic {
+		parts = append(parts, "mosaic")
+	}
 	if s.rec.Header.Simulated {
 		parts = append(parts, "simulated")
 	}

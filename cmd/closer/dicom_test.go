@@ -50,6 +50,13 @@ func TestReconOfDICOM(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
 	}
+	hidden := filepath.Join(dir, "hidden")
+	closer(t, "recon", input, "-o", hidden, "--method", "zero-filled", "--accel", "2", "--deidentify")
+	for _, name := range []string{"reference", "zero-filled"} {
+		if object := read(t, hidden, "dicom", name, "0001.dcm"); bytes.Contains(object, []byte("Phantom^GE")) || bytes.Contains(object, []byte("Test01")) {
+			t.Errorf("%s tells the patient although it should not", name)
+		}
+	}
 	source, result := parse(t, input), parse(t, filepath.Join(out, "dicom", "reference", "0001.dcm"))
 	from, to := source.Frames[0], result.Frames[0]
 	if result.Rows != 64 || result.Cols != 64 || from.Spacing != to.Spacing {

@@ -19,6 +19,7 @@ import (
 type output struct {
 	dir    string
 	dicom  dicomio.Options
+	hidden bool         // results do not tell whom they show
 	notes  []string     // what the reader of the report should know
 	grown  func() error // called when files were added; nil is allowed
 	export time.Duration
@@ -50,7 +51,9 @@ func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p 
 		return nil, err
 	}
 	if source, ok := scan.(*simulatedScan); ok {
-		o.dicom.Origin = source.origin
+		if o.dicom.Origin = source.origin; o.hidden && source.origin != nil {
+			o.dicom.Origin = source.origin.Deidentified()
+		}
 	}
 	p.Scan, p.Undersampling, p.Protocol = scan, recipe.Undersampling(), recipe.Protocol
 	p.Done = func(rec *recon.Reconstruction, result *recon.Result) error { return o.series(ctx, rec, result) }

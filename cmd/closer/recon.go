@@ -33,6 +33,7 @@ func reconCommand() *cobra.Command {
 	recipeFlags(c.Flags(), &recipe)
 	c.Flags().StringVarP(&run.out, "output", "o", "", "directory for the results (made when it does not exist)")
 	c.MarkFlagRequired("output")
+	c.Flags().BoolVar(&run.deidentify, "deidentify", false, "keep the patient and study of a DICOM input out of the results (PS3.15 Basic Profile)")
 	runFlags(c, &run)
 	return c
 }
@@ -43,6 +44,7 @@ type runOptions struct {
 	device              string
 	threads             int
 	scoreFile, unetFile string
+	deidentify          bool
 }
 
 func runFlags(c *cobra.Command, o *runOptions) {
@@ -75,6 +77,7 @@ func reconstruct(ctx context.Context, input string, recipe recon.Recipe, opt run
 	if err != nil {
 		return err
 	}
+	out.hidden = opt.deidentify
 	report, err := out.fill(ctx, input, recipe, recon.Pipeline{Methods: methods, Progress: newProgress(os.Stderr).Update})
 	if err != nil {
 		return err

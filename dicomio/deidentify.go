@@ -1,0 +1,47 @@
+package dicomio
+
+import (
+	"slices"
+
+	"github.com/suyashkumar/dicom/pkg/tag"
+)
+
+// Deidentified returns an origin whose series do not tell whom they show, by the Basic Application Level Confidentiality Profile
+// (PS3.15 table E.1-1) without options: as nothing travels but what an Origin holds, it suffices to empty or drop the patient
+// and study elements, to leave out dates and to replace the UIDs. Equal UIDs become equal ones, so that series of one study stay
+// together; who knows a UID can tell its replacement. Position, orientation, body part and side remain. The pixels may show a
+// face or burned-in text; they are left as they are.
+func (o *Origin) Deidentified() *Origin {
+	out := *o
+	out.deidentified = true
+	c := &out.carried
+	c.StudyUID, c.FrameUID = anonymous(c.StudyUID), anonymous(c.FrameUID)
+	c.Patient = []carriedElement{
+		{tag.PatientName, []string{"Anonymous^closer"}},
+		{tag.PatientID, []string{"STUDY-" + lastDigits(c.StudyUID)}},
+		{tag.PatientBirthDate, nil},
+		{tag.PatientSex, nil},
+		{tag.PatientIdentityRemoved, []string{"YES"}},
+		{tag.DeidentificationMethod, []string{"PS3.15 Basic Application Level Confidentiality Profile"}},
+	}
+	c.Study = nil
+	for _, t := range studyTags {
+		c.Study = append(c.Study, carriedElement{t, nil})
+	}
+	out.images = slices.Clone(o.images)
+	for i := range out.images {
+		out.images[i].instance = anonymous(out.images[i].instance)
+	}
+	return &out
+}
+
+// anonymous replaces a UID by one that does not tell it.
+func anonymous(uid string) string {
+	if uid == "" {
+		return ""
+	}
+	return deriveUID("deidentified", uid)
+}
+
+// lastDigits is enough of a UID to tell studies apart.
+func lastDigits(uid string) string { return uid[max(0, len(uid)-16):] }
