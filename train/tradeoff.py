@@ -64,16 +64,19 @@ def table(rows: list[dict]) -> str:
 
 
 def picture(rows: list[dict], path: Path):
-    """One panel a sampler: PSNR against NFE, one line for each starting level."""
+    """One panel a sampler: PSNR against NFE, one line for each starting level; what is over 2 dB below the best is cut off."""
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    best = max(r["psnr"] for r in rows)
     figure, axes = plt.subplots(1, len(SAMPLERS), figsize=(13, 3.6), sharey=True, constrained_layout=True)
     for axis, sampler in zip(axes, SAMPLERS):
         for start in STARTS:
             line = sorted((r["nfe"], r["psnr"]) for r in rows if r["sampler"] == sampler and r["sigma_start"] == start)
             axis.plot(*zip(*line), marker="o", markersize=3, label=f"{start:g}")
-        axis.set(title=sampler, xlabel="NFE", xscale="log")
+        axis.set(title=sampler, xlabel="NFE", xscale="log", ylim=(best - 2.2, best + 0.2))
+        axis.set_xticks(STEPS, [str(n) for n in STEPS])
+        axis.minorticks_off()
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("PSNR, dB")
     axes[-1].legend(title="σ_start", fontsize=8)
