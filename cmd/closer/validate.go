@@ -110,6 +110,9 @@ func validate(ctx context.Context, paths []string, o validateOptions) error {
 	if err := os.MkdirAll(filepath.Join(o.run.out, "units"), 0o755); err != nil {
 		return fmt.Errorf("make output directory: %w", err)
 	}
+	if err := removeLeftovers(o.run.out); err != nil {
+		return err
+	}
 	workers, err := s.workers(min(o.jobs, len(files)))
 	if err != nil {
 		return err
@@ -140,6 +143,22 @@ func validate(ctx context.Context, paths []string, o validateOptions) error {
 	fmt.Printf("\nreport   %s\nimages   %s\n", filepath.Join(o.run.out, "report.html"), filepath.Join(o.run.out, "*", "*", "*", "reconstructions"))
 	if n := len(v.Failures); n > 0 {
 		return fmt.Errorf("%d reconstructions failed and are missing from the numbers; the report says why", n)
+	}
+	return nil
+}
+
+// removeLeftovers removes the half-written files of a sweep that was killed: a folder of reconstructions is a submission.
+func removeLeftovers(dir string) error {
+	for _, pattern := range []string{"units/.tmp-*", "*/*/*/reconstructions/.closer-*.h5.tmp"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range found {
+			if err := os.Remove(path); err != nil {
+				return fmt.Errorf("remove what an interrupted run left: %w", err)
+			}
+		}
 	}
 	return nil
 }

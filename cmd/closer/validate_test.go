@@ -100,7 +100,14 @@ func TestValidateResumes(t *testing.T) {
 	for _, path := range finished {
 		modified[path] = stat(t, path).ModTime()
 	}
+	leftover := filepath.Join(broken, "scanner-grid", "accel-2", "tv", "reconstructions", ".closer-1.h5.tmp")
+	if err := os.WriteFile(leftover, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	closer(t, append(args, broken)...)
+	if _, err := os.Stat(leftover); err == nil {
+		t.Error("half a file is still among the reconstructions")
+	}
 	for path, then := range modified {
 		if !stat(t, path).ModTime().Equal(then) {
 			t.Errorf("%s was done again", filepath.Base(path))
@@ -232,4 +239,41 @@ func TestValidateAgreesWithFastMRI(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The stand-alone script gets from a running server what closer validate computes here, and names what the server refuses.
+func TestValidateThroughAServer(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("python3 is not installed")
+	}
+	scans, out := volumes(t, 3), t.TempDir()
+	args := []string{"--accel", "2,4", "--acs", "0.1,0.08", "--method", "zero-filled", "--method", "tv"}
+	want := closer(t, append([]string{"validate", scans, "-o", out}, args...)...)
+	if err := os.WriteFile(filepath.Join(scans, "broken.h5"), []byte("not HDF5"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, address := serving(t, t.TempDir())
+	cmd := exec.Command("python3", append([]string{"../../doc/validate_fastmri.py", scans, "--to", "http://" + address}, args...)...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	got, err := cmd.Output()
+	if err == nil || strings.Count(stderr.String(), "broken.h5") != 2 {
+		t.Errorf("a broken file passed in silence: %s", &stderr)
+	}
+	if a, b := means(string(got)), means(want); len(a) != 4 || !slices.Equal(a, b) {
+		t.Errorf("the script prints\n%s\ncloser validate\n%s\n%s", got, want, &stderr)
+	}
+}
+
+// means are the rows of a printed table: acceleration, method and metrics, without the time.
+func means(table string) (rows []string) {
+	for line := range strings.Lines(table) {
+		f := strings.Fields(line)
+		i := slices.Index(f, "±")
+		if i < 3 || len(f) < i+8 {
+			continue
+		}
+		rows = append(rows, strings.Join(append([]string{f[0], f[i-3]}, f[i-2:len(f)-1]...), " "))
+	}
+	return rows
 }
