@@ -21,6 +21,7 @@ import (
 	"github.com/closer-mri/closer/score"
 	"github.com/closer-mri/closer/unet"
 	"github.com/closer-mri/closer/web"
+	"github.com/closer-mri/closer/web/dicomweb"
 )
 
 // serveOptions are the flags of the server.
@@ -131,6 +132,7 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	handler, err := web.New(web.Config{
 		Queue: queue, Blobs: blobs, Models: models(), Version: version, MaxUpload: o.maxUpload << 20, DataDir: filepath.Join(o.data, "web"), Keys: o.keys, Log: log,
 		CheckRecipe: checkRecipe, Inspect: inspect,
+		DICOMweb: dicomweb.New(dicomweb.Config{Library: dicomweb.Results(queue, blobs), Log: log}),
 	})
 	if err != nil {
 		return err

@@ -161,6 +161,10 @@ func TestServeReconstructsAScan(t *testing.T) {
 	if job.State != recon.Done || len(report.Methods) != 3 || report.Methods[2].NFE != 3 || report.Input.SHA256 != answer.SHA256 {
 		t.Errorf("the job is %s (%s), its report has %d methods", job.State, job.Error, len(report.Methods))
 	}
+	var series []map[string]any
+	if getJSON(t, "http://"+address+"/dicom-web/series", &series); len(series) != 4 {
+		t.Errorf("DICOMweb finds %d series, want three methods and the reference", len(series))
+	}
 	if err := server.stop(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
