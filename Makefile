@@ -5,15 +5,16 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ARCH := $(shell uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')
 RUNTIME := bin/lib/libonnxruntime.so.1
 
-.PHONY: build demo test lint lint-deploy bench sweep fuzz train train-smoke clean
+.PHONY: build demo serve test crash lint lint-deploy bench sweep fuzz train train-smoke clean
 
 build: bin/.installed-build $(RUNTIME)
 	go build -buildvcs=auto -ldflags "-X main.version=$(VERSION)" -o bin/closer ./cmd/closer
 
 demo: build
-	rm -rf demo
-	bin/closer phantom -o demo/scan.h5 --slices 2 --contrast t2
-	bin/closer recon demo/scan.h5 -o demo/out --accel 4 --acs 0.08 --method zero-filled --method unet --method ccdf
+	.ci/demo
+
+serve: build
+	bin/closer serve --listen 127.0.0.1:8080
 
 test: build bin/.installed-test .venv/.installed lint lint-deploy
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} CLOSER_PYTHON=$${CLOSER_PYTHON:-$(CURDIR)/.venv/bin/python} \
@@ -35,6 +36,12 @@ VOLUMES ?= 10
 sweep: build
 	for i in $$(seq $(VOLUMES)); do f=sweep/scans/phantom$$i.h5; test -e $$f || bin/closer phantom -o $$f --matrix 64 --slices 2 --seed $$i || exit 1; done
 	bin/closer validate sweep/scans -o sweep/out --accel 2,4,6 --acs 0.1,0.08,0.06 --method zero-filled
+
+# kill -9 of server, worker or pusher while scans flow, KILLS times; it prints the counts.
+KILLS ?= 20
+crash: build
+	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} CLOSER_CRASH=$(KILLS) \
+		go test -count 1 -v -timeout 1h -run '^TestCrash$$' ./cmd/closer
 
 # Every parser of foreign bytes, FUZZTIME each.
 FUZZTIME ?= 20s
