@@ -7,7 +7,7 @@ import (
 )
 
 // routes is the table of the API. openapi.yaml describes it, and a test compares the two.
-func (a *api) routes() http.Handler {
+func (a *api) routes() chi.Router {
 	r := chi.NewRouter()
 	r.Use(a.observe, secure)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
