@@ -175,6 +175,9 @@ func lyingFragments(t testing.TB) map[string]struct {
 	huge := one
 	huge.replace(tag.Rows, []int{65535})
 	huge.replace(tag.Columns, []int{65535})
+	bomb := one
+	bomb.replace(tag.Rows, []int{4000})
+	bomb.replace(tag.Columns, []int{4000})
 	file := single(good)
 	at := bytes.Index(file, []byte("\xe0\x7f\x10\x00OB")) + 12 // of the offset table's item
 	tail := func(text string) []byte { return append(bytes.Clone(file[:at]), text...) }
@@ -204,6 +207,7 @@ func lyingFragments(t testing.TB) map[string]struct {
 		"literal too long":       {single(append(bytes.Clone(first), 0x7f, 1)), "RLE"},
 		"segment too short":      {single(good[:len(good)-4]), "RLE"},
 		"8 GiB of pixels":        {huge.compress(t, rleSyntax, false, [][]byte{good}), "would take 8191 MiB"},
+		"30 MiB in 1 KiB":        {bomb.compress(t, jpeg2kSyntax, false, [][]byte{make([]byte, 1024)}), "would take 30 MiB"},
 	}
 }
 

@@ -76,8 +76,9 @@ func (w *walker) streams(frames int) ([][]byte, error) {
 	return streams, nil
 }
 
-// maxDecoded bounds what n compressed bytes may decode to: enough for a series of black images, too little to exhaust memory.
-func maxDecoded(n int) int64 { return min(MaxFile, max(64<<20, 1000*int64(n))) }
+// maxDecoded bounds what n compressed bytes may decode to. Images of anything shrink to a tenth at best, RLE to a 64th; a small
+// file that says it is a huge image would cost its decoder seconds for nothing, as decoders make up what a code stream lacks.
+func maxDecoded(n int) int64 { return min(MaxFile, max(16<<20, 100*int64(n))) }
 
 // plainPixels returns the pixels of all frames, decompressed if need be, just as many bytes as the format says.
 func (w *walker) plainPixels(format pixelFormat, decode decoder) ([]byte, error) {
