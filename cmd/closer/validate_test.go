@@ -277,3 +277,23 @@ func means(table string) (rows []string) {
 	}
 	return rows
 }
+
+// A file that was undersampled on the scanner is reconstructed once, whatever accelerations are asked for, and has images but no metrics.
+func TestValidateOfAnUndersampledFile(t *testing.T) {
+	scans := "../../../shared/data/fastmri/multicoil_test"
+	if _, err := os.Stat(scans); err != nil {
+		t.Skip("the shared data are not here: ", err)
+	}
+	out := t.TempDir()
+	for range 2 {
+		closer(t, "validate", scans, "-o", out, "--accel", "2,4", "--slices", "0:1", "--method", "zero-filled")
+		v := readValidation(t, out)
+		if len(v.Units) != 1 || v.Units[0].Accel != 0 || len(v.Groups) != 0 || len(v.Failures) != 0 {
+			t.Errorf("%d units, %d groups, failures %v", len(v.Units), len(v.Groups), v.Failures)
+		}
+	}
+	found, err := filepath.Glob(filepath.Join(out, "*", "*", "zero-filled", "reconstructions", "*"))
+	if err != nil || len(found) != 1 || !strings.Contains(found[0], filepath.Join("acquired", "zero-filled")) {
+		t.Errorf("images: %v %v", found, err)
+	}
+}
