@@ -20,7 +20,7 @@ import (
 
 // follow draws a job's progress until it ends and returns its record. A stream that breaks off is opened again.
 func (s *remote) follow(ctx context.Context, id string) (recon.Job, error) {
-	bar, ended := newProgress(os.Stderr), false
+	bar, full, ended := newProgress(os.Stderr), false, false
 	err := s.persist(ctx, func(progress func()) error {
 		response, err := s.do(ctx, http.MethodGet, "/api/v1/jobs/"+id+"/events", nil, map[string]string{"Accept": "text/event-stream"})
 		if err != nil {
@@ -28,7 +28,8 @@ func (s *remote) follow(ctx context.Context, id string) (recon.Job, error) {
 		}
 		defer response.Body.Close()
 		err = readEvents(response.Body, progress, func(job recon.Job) {
-			if p := job.Progress; p.Slices > 0 && p.SlicesDone <= p.Slices {
+			if p := job.Progress; p.Slices > 0 && p.SlicesDone <= p.Slices && !full {
+				full = p.SlicesDone == p.Slices
 				bar.Update(recon.Progress{Method: "reconstruct", Slice: p.SlicesDone, Of: p.Slices, Step: p.Step, Steps: p.Steps})
 			}
 			ended = job.State.Terminal()
