@@ -52,6 +52,7 @@ func (a *api) routes() chi.Router {
 		h := http.StripPrefix("/dicom-web", a.DICOMweb)
 		read.Get("/dicom-web/*", h.ServeHTTP)
 		push.Post("/dicom-web/*", h.ServeHTTP)
+		r.Options("/dicom-web/*", h.ServeHTTP) // browsers ask before they send a key
 	}
 	return r
 }

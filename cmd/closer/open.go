@@ -14,7 +14,8 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// open opens an input of any known format: fastMRI HDF5, or the magnitude images of a DICOM file or directory.
+// open opens an input of any known format: fastMRI HDF5, or the magnitude images of a DICOM file, or of a
+// directory or tar archive of them.
 func open(ctx context.Context, path string) (recon.Scan, error) {
 	isDICOM, err := looksLikeDICOM(path)
 	switch {
@@ -24,6 +25,8 @@ func open(ctx context.Context, path string) (recon.Scan, error) {
 		return nil, fmt.Errorf("open input: %w", err)
 	case isDICOM:
 		return openDICOM(ctx, path)
+	case isTar(path):
+		return openPacked(ctx, path)
 	default:
 		return fastmri.Open(ctx, path)
 	}

@@ -37,6 +37,8 @@ type serveOptions struct {
 	maxQueued         int
 	maxUpload         int64 // MiB
 	device            string
+	dicomOrigins      []string
+	dicomURL          string
 }
 
 func serveCommand() *cobra.Command {
@@ -65,6 +67,8 @@ What was acknowledged survives a crash of any of it.`,
 	f.DurationVar(&o.lease, "lease", 0, fmt.Sprintf("how long a worker may be silent before its job is given to another (default %v)", store.DefaultLease))
 	f.IntVar(&o.maxQueued, "max-queued", 1000, "jobs that may wait")
 	f.Int64Var(&o.maxUpload, "max-upload", web.DefaultMaxUpload>>20, "largest input, MiB")
+	f.StringSliceVar(&o.dicomOrigins, "dicomweb-origin", nil, "origin of a viewer whose pages may use /dicom-web (repeatable)")
+	f.StringVar(&o.dicomURL, "dicomweb-url", "", "URL of /dicom-web as viewers see it, when it is not that of their requests")
 	f.StringVar(&o.device, "device", "auto", "of the workers: auto, cpu or cuda")
 	f.Lookup("nats").DefValue = "" // the help must not print the environment
 	return c
@@ -132,7 +136,10 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	handler, err := web.New(web.Config{
 		Queue: queue, Blobs: blobs, Models: models(), Version: version, MaxUpload: o.maxUpload << 20, DataDir: filepath.Join(o.data, "web"), Keys: o.keys, Log: log,
 		CheckRecipe: checkRecipe, Inspect: inspect,
-		DICOMweb: dicomweb.New(dicomweb.Config{Library: dicomweb.Results(queue, blobs), Log: log}),
+		DICOMweb: dicomweb.New(dicomweb.Config{
+			Library: dicomweb.Results(queue, blobs), Log: log, CORS: o.dicomOrigins, URL: o.dicomURL, MaxRequest: o.maxUpload << 20,
+			Store: (&stow{queue: queue, blobs: blobs, models: models(), log: log}).store,
+		}),
 	})
 	if err != nil {
 		return err
