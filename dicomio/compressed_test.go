@@ -252,6 +252,24 @@ func TestOtherSizeInsideJPEG(t *testing.T) {
 	}
 }
 
+// TestCutCodeStream overwrites the end of an image that a lenient decoder would make up.
+func TestCutCodeStream(t *testing.T) {
+	tool(t, gdcmconv, "libgdcm-tools")
+	file, err := os.ReadFile(filepath.Join(shared(t), "siemens_ts_5.dcm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.LastIndex(file, []byte("\xff\xc3"))
+	copy(file[at+2000:], bytes.Repeat([]byte("\xff\xd9"), 29000))
+	path := filepath.Join(t.TempDir(), "cut.dcm")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(context.Background(), path); recon.CodeOf(err) != recon.Invalid || !strings.Contains(err.Error(), "cannot be decoded") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestWithoutDecoderTheSyntaxIsNamed(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	dir := shared(t)

@@ -231,6 +231,9 @@ func Run(ctx context.Context, task string, input *os.File, stdin io.Reader, stdo
 	})
 	var end *Error
 	if errors.As(err, &end) && end.Reason == Crashed && p.state.Success() {
+		if detail := p.stderr.String(); detail != "" && tasks[task].program != nil {
+			return &Error{Reason: Crashed, Message: "the file could not be read safely: the reader found it damaged", Detail: detail}
+		}
 		return nil
 	}
 	return err

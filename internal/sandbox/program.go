@@ -12,7 +12,8 @@ import (
 
 // RegisterProgram adds a task that is a foreign program, looked up in PATH when the task starts; where it is not installed,
 // Start returns an *Error with Reason Setup that wraps exec.ErrNotFound. The program reads InputPath and can open nothing else
-// but the system's libraries; what it writes to standard output goes to the parent.
+// but the system's libraries; what it writes to standard output goes to the parent. One that complains on standard error has
+// failed, whatever its exit status: decoders make up what a damaged file lacks.
 func RegisterProgram(name, program string, args ...string) {
 	register(name, registration{program: append([]string{program}, args...)})
 }
