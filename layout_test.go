@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"dicomio":          {"kspace", "recon", "internal/sandbox"},
 	"web":              {"kspace", "recon"},
 	"web/dicomweb":     {"kspace", "recon", "dicomio"},
-	"cmd/closer":       {"kspace", "score", "unet", "recon", "web", "web/dicomweb", "internal/ort", "internal/sandbox", "internal/store", "internal/phantom", "fastmri", "dicomio"},
+	"cmd/closer":       {"kspace", "score", "score/graph", "unet", "recon", "web", "web/dicomweb", "internal/ort", "internal/sandbox", "internal/store", "internal/phantom", "fastmri", "dicomio"},
 }
 
 func TestImportsFollowTheLayout(t *testing.T) {

@@ -20,6 +20,7 @@ type Initial interface {
 type CCDF struct {
 	Initial  Initial
 	Denoiser Denoiser
+	Backend  Backend // nil steps from the host with Denoiser
 	Kind     Kind
 	Sigmas   []float64 // decreasing, ending in 0
 	Lambda   float64   // relaxation of data consistency, (0, 1]
@@ -45,10 +46,27 @@ func (c *CCDF) Reconstruct(ctx context.Context, m kspace.Measurement, progress f
 			x.Pix[i] += complex(float32(c.Sigmas[0]), 0) * v
 		}
 	}
-	counter := &Counter{Denoiser: c.Denoiser}
-	opt := Options{Consistency: kspace.Project(m, c.Lambda), Noise: noise.Fill, Progress: progress}
-	if err := c.Kind.Sample(ctx, counter, x, c.Sigmas, opt); err != nil {
-		return kspace.Image{}, counter.NFE, err
+	backend := c.Backend
+	if backend == nil {
+		backend = fromHost{c.Denoiser}
 	}
-	return x, counter.NFE, nil
+	nfe, err := backend.Sample(ctx, c.Kind, x, c.Sigmas, m, c.Lambda, Options{Noise: noise.Fill, Progress: progress})
+	if err != nil {
+		return kspace.Image{}, nfe, err
+	}
+	return x, nfe, nil
+}
+
+// Backend runs a sampler on x in place, consistent with m relaxed by lambda, and returns the evaluations of its network.
+type Backend interface {
+	Sample(ctx context.Context, k Kind, x kspace.Image, sigmas []float64, m kspace.Measurement, lambda float64, opt Options) (nfe int, err error)
+}
+
+type fromHost struct{ Denoiser }
+
+func (h fromHost) Sample(ctx context.Context, k Kind, x kspace.Image, sigmas []float64, m kspace.Measurement, lambda float64, opt Options) (int, error) {
+	counter := &Counter{Denoiser: h.Denoiser}
+	opt.Consistency = kspace.Project(m, lambda)
+	err := k.Sample(ctx, counter, x, sigmas, opt)
+	return counter.NFE, err
 }

@@ -1,7 +1,8 @@
 """Time five steps of CCDF's sampler on a 320x320 slice, one coil, one thread: in Go on the host, in Go as ONNX graphs, and as the
 same loop in PyTorch eager with the same weights:  python -m train.bench_sampler [--rounds 5]
 
-The three take turns, so that a busy machine is busy for all of them. Medians; the last line is the ratio.
+They take turns, so that a busy machine is busy for all of them. Medians of the clock and of processor time, which other
+processes disturb less. The last line is the ratio of the clock's.
 """
 import argparse
 import os
@@ -16,11 +17,12 @@ ROOT = Path(__file__).parent.parent
 STEPS, SIDE = 5, 320
 
 
-def go_round(binary: str) -> dict[str, float]:
-    """Seconds of one run each of BenchmarkSampler's parts."""
+def go_round(binary: str) -> dict[str, tuple[float, float]]:
+    """Clock and processor seconds of one run each of BenchmarkSampler's parts."""
     out = subprocess.run([binary, "-test.run=^$", "-test.bench=Sampler", "-test.benchtime=1x"], cwd=ROOT / "score/graph",
                          check=True, capture_output=True, text=True).stdout
-    return {name: float(ns) / 1e9 for name, ns in re.findall(r"^BenchmarkSampler/(\S+?)(?:-\d+)?\s+\d+\s+(\S+) ns/op", out, re.M)}
+    found = re.findall(r"^BenchmarkSampler/(\S+?)(?:-\d+)?\s+\d+\s+(\S+) ns/op\s+(\S+) cpu-s/op", out, re.M)
+    return {name: (float(ns) / 1e9, float(cpu)) for name, ns, cpu in found}
 
 
 def pytorch():
@@ -61,7 +63,7 @@ def main():
     p.add_argument("--rounds", type=int, default=5)
     rounds = p.parse_args().rounds
     eager = pytorch()
-    seconds: dict[str, list[float]] = {}
+    seconds: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         binary = os.path.join(folder, "graph.test")
         subprocess.run(["go", "test", "-c", "-o", binary, "./score/graph"], cwd=ROOT, check=True)
@@ -69,14 +71,15 @@ def main():
             for name, value in go_round(binary).items():
                 seconds.setdefault(name, []).append(value)
             if eager:
-                start = time.perf_counter()
+                start, cpu = time.perf_counter(), time.process_time()
                 eager()
-                seconds.setdefault("pytorch-eager", []).append(time.perf_counter() - start)
-    for name, values in seconds.items():
-        print(f"{name:14} {statistics.median(values):7.3f} s  (best {min(values):.3f}) for {STEPS} steps, {len(values)} runs")
+                seconds.setdefault("pytorch-eager", []).append((time.perf_counter() - start, time.process_time() - cpu))
+    median = {name: [statistics.median(v) for v in zip(*runs)] for name, runs in seconds.items()}
+    for name, (clock, cpu) in median.items():
+        print(f"{name:14} {clock:7.3f} s, processor {cpu:7.3f} s for {STEPS} steps; {len(seconds[name])} runs")
     if eager:
-        ratio = statistics.median(seconds["pytorch-eager"]) / statistics.median(seconds["graph/K=5"])
-        print(f"graph/pytorch-eager speed ratio: {ratio:.2f}")
+        print(f"graph/pytorch-eager processor time ratio: {median['pytorch-eager'][1] / median['graph/K=5'][1]:.2f}")
+        print(f"graph/pytorch-eager speed ratio: {median['pytorch-eager'][0] / median['graph/K=5'][0]:.2f}")
     else:
         print("graph/pytorch-eager speed ratio: not measured, PyTorch is not installed for this Python")
 

@@ -43,6 +43,7 @@ type runOptions struct {
 	out                 string
 	device              string
 	threads             int
+	stepsPerRun         int
 	scoreFile, unetFile string
 	deidentify          bool
 }
@@ -50,6 +51,7 @@ type runOptions struct {
 func runFlags(c *cobra.Command, o *runOptions) {
 	c.Flags().StringVar(&o.device, "device", ort.Auto, "auto, cpu or cuda")
 	c.Flags().IntVar(&o.threads, "threads", 0, "CPU threads of the networks (default all)")
+	c.Flags().IntVar(&o.stepsPerRun, "steps-per-run", -1, "sampler steps in one graph on the device; 0 steps from the host (default by device)")
 	c.Flags().StringVar(&o.scoreFile, "score-network", "", "ONNX file (x, sigma) → denoised, instead of the built-in network")
 	c.Flags().StringVar(&o.unetFile, "unet-network", "", "ONNX file x → image, instead of the built-in network")
 }
@@ -59,6 +61,7 @@ func reconstruct(ctx context.Context, input string, recipe recon.Recipe, opt run
 		return err
 	}
 	b := newBuilder(recipe, ort.Options{Device: opt.device, Threads: opt.threads})
+	b.stepsPerRun = opt.stepsPerRun
 	defer b.close()
 	if err := b.replaceNetworks(opt.scoreFile, opt.unetFile); err != nil {
 		return err

@@ -172,6 +172,7 @@ func (s *sweep) workers(n int) ([]*sweepWorker, error) {
 	var out []*sweepWorker
 	for range n {
 		w := &sweepWorker{sweep: s, builder: newBuilder(s.recipes[0], opt)}
+		w.builder.stepsPerRun = s.run.stepsPerRun
 		out = append(out, w)
 		err := w.builder.replaceNetworks(s.run.scoreFile, s.run.unetFile)
 		if err == nil {

@@ -49,10 +49,16 @@ type builder struct {
 	scoreFile []byte // ONNX
 	unetFile  []byte // ONNX
 	sessions  map[string]*ort.Session
+	// stepsPerRun > 0 runs samplers as graphs of so many steps, 0 on the host; below, the device decides.
+	stepsPerRun int
+	graphs      *graphs
 }
 
 func newBuilder(r recon.Recipe, opt ort.Options) *builder {
-	return &builder{recipe: r, options: opt, scoreFile: score.Weights, unetFile: unet.Weights, sessions: map[string]*ort.Session{}}
+	return &builder{
+		recipe: r, options: opt, scoreFile: score.Weights, unetFile: unet.Weights, sessions: map[string]*ort.Session{},
+		stepsPerRun: -1, graphs: &graphs{options: opt},
+	}
 }
 
 // methods builds every method of the recipe.
@@ -126,6 +132,7 @@ func checkRecipe(r recon.Recipe) error {
 }
 
 func (b *builder) close() {
+	b.graphs.close()
 	for _, s := range b.sessions {
 		s.Close()
 	}
@@ -165,8 +172,12 @@ func (b *builder) ccdf() (recon.Method, error) {
 	if err != nil {
 		return recon.Method{}, err
 	}
+	backend, err := b.backend(s)
+	if err != nil {
+		return recon.Method{}, err
+	}
 	ccdf := score.CCDF{
-		Initial: &unet.UNet{Runner: u}, Denoiser: &score.Network{Runner: s}, Kind: kind, Sigmas: levels, Lambda: 1, Seed: r.Seed,
+		Initial: &unet.UNet{Runner: u}, Denoiser: &score.Network{Runner: s}, Backend: backend, Kind: kind, Sigmas: levels, Lambda: 1, Seed: r.Seed,
 	}
 	m := recon.Method{
 		Sampler: r.Sampler, T0: r.T0, NumScales: scales(r, r.T0 != 0), SigmaStart: levels[0], Steps: len(levels) - 1, Seed: r.Seed,
@@ -175,7 +186,7 @@ func (b *builder) ccdf() (recon.Method, error) {
 	if r.Samples > 1 {
 		m.Samples, m.Reconstructor = r.Samples, &score.Posterior{CCDF: ccdf, Samples: r.Samples}
 	}
-	return withNetworks(m, named{"unet", u}, named{"score", s}), nil
+	return b.withGraphs(withNetworks(m, named{"unet", u}, named{"score", s})), nil
 }
 
 // ccdfSettings are the sampler and the noise levels of ccdf, Invalid when the recipe names none.
@@ -226,10 +237,14 @@ func (b *builder) scorePOCS() (recon.Method, error) {
 	if err != nil {
 		return recon.Method{}, recon.Errorf(recon.Invalid, "%w", err)
 	}
-	return withNetworks(recon.Method{
+	backend, err := b.backend(s)
+	if err != nil {
+		return recon.Method{}, err
+	}
+	return b.withGraphs(withNetworks(recon.Method{
 		Sampler: sampler, T0: 1, NumScales: n, SigmaStart: levels[0], Steps: n, Seed: b.recipe.Seed,
-		Reconstructor: &score.CCDF{Denoiser: &score.Network{Runner: s}, Kind: kind, Sigmas: levels, Lambda: 1, Seed: b.recipe.Seed},
-	}, named{"score", s}), nil
+		Reconstructor: &score.CCDF{Denoiser: &score.Network{Runner: s}, Backend: backend, Kind: kind, Sigmas: levels, Lambda: 1, Seed: b.recipe.Seed},
+	}, named{"score", s})), nil
 }
 
 // theory is what theorem 1 of the CCDF paper says before the run.
@@ -267,5 +282,12 @@ func withNetworks(m recon.Method, networks ...named) recon.Method {
 		}
 		return sum
 	}
+	return m
+}
+
+// withGraphs adds the time in graphs to that in networks.
+func (b *builder) withGraphs(m recon.Method) recon.Method {
+	networks := m.NetworkTime
+	m.NetworkTime = func() time.Duration { return networks() + b.graphs.spent() }
 	return m
 }

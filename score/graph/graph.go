@@ -37,9 +37,9 @@ type Item struct {
 	Noise       func(dst kspace.Image, draw int)
 }
 
-// Sample runs a sampler on a batch of images of one shape and one mask, all or none of them measured. lambda relaxes data
+// SampleBatch runs a sampler on a batch of images of one shape and one mask, all or none of them measured. lambda relaxes data
 // consistency as kspace.Project has it. It returns the evaluations of the network over the batch.
-func (s *Sampler) Sample(ctx context.Context, k score.Kind, batch []Item, sigmas []float64, lambda float64, progress func(step, steps int)) (nfe int, err error) {
+func (s *Sampler) SampleBatch(ctx context.Context, k score.Kind, batch []Item, sigmas []float64, lambda float64, progress func(step, steps int)) (nfe int, err error) {
 	m := &machine{Sampler: s, ctx: ctx, n: len(batch), ny: batch[0].X.Ny, nx: batch[0].X.Nx, progress: progress}
 	size := 2 * m.ny * m.nx
 	x := make([]float32, m.n*size)
@@ -79,6 +79,11 @@ func (s *Sampler) Sample(ctx context.Context, k score.Kind, batch []Item, sigmas
 		item.X.SetPlanes(end.(*value).data[i*size:][:size], m.ny, m.nx)
 	}
 	return m.nfe, nil
+}
+
+// Sample implements score.Backend: a batch of one.
+func (s *Sampler) Sample(ctx context.Context, k score.Kind, x kspace.Image, sigmas []float64, m kspace.Measurement, lambda float64, opt score.Options) (int, error) {
+	return s.SampleBatch(ctx, k, []Item{{X: x, Measurement: &m, Noise: opt.Noise}}, sigmas, lambda, opt.Progress)
 }
 
 // program returns the compiled graph of that structure.

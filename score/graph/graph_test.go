@@ -124,7 +124,7 @@ func compare(t *testing.T, s shape, k, steps int, lambda float64) {
 				t.Fatal(err)
 			}
 			var told []int
-			nfe, err := sampler.Sample(t.Context(), kind, []graph.Item{{X: got, Measurement: &m, Noise: noise}}, sigmas, lambda,
+			nfe, err := sampler.SampleBatch(t.Context(), kind, []graph.Item{{X: got, Measurement: &m, Noise: noise}}, sigmas, lambda,
 				func(step, of int) { told = append(told, step) })
 			if err != nil {
 				t.Fatal(err)
@@ -151,13 +151,13 @@ func TestBatch(t *testing.T) {
 			m := scan(slice, 2, 32, 20)
 			x, noise := start(m, kind, sigmas[0])
 			one := graph.Item{X: x.Clone(), Measurement: &m, Noise: noise}
-			if _, err := sampler.Sample(t.Context(), kind, []graph.Item{one}, sigmas, 1, nil); err != nil {
+			if _, err := sampler.SampleBatch(t.Context(), kind, []graph.Item{one}, sigmas, 1, nil); err != nil {
 				t.Fatal(err)
 			}
 			alone = append(alone, one.X)
 			batch = append(batch, graph.Item{X: x, Measurement: &m, Noise: noise})
 		}
-		if _, err := sampler.Sample(t.Context(), kind, batch, sigmas, 1, nil); err != nil {
+		if _, err := sampler.SampleBatch(t.Context(), kind, batch, sigmas, 1, nil); err != nil {
 			t.Fatal(err)
 		}
 		for i, item := range batch {
@@ -174,7 +174,7 @@ func TestCancelled(t *testing.T) {
 	m := scan(0, 1, 32, 32)
 	x, noise := start(m, kind, 1)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := sampler.Sample(ctx, kind, []graph.Item{{X: x, Measurement: &m, Noise: noise}}, []float64{1, 0.5, 0.2, 0.1, 0}, 1, func(int, int) { cancel() })
+	_, err := sampler.SampleBatch(ctx, kind, []graph.Item{{X: x, Measurement: &m, Noise: noise}}, []float64{1, 0.5, 0.2, 0.1, 0}, 1, func(int, int) { cancel() })
 	if err != context.Canceled {
 		t.Errorf("%v", err)
 	}
