@@ -28,8 +28,11 @@ lint-deploy: .venv/.installed
 	.venv/bin/hadolint Dockerfile
 	npx --yes dclint@3.1.0 --quiet docker-compose.yml
 
+# The last line compares the sampler with PyTorch, where BENCH_PYTHON has it.
+BENCH_PYTHON ?= $(or $(wildcard .venv-train/bin/python),python3)
 bench: build
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} go test -run '^$$' -bench . ./...
+	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} $(BENCH_PYTHON) -m train.bench_sampler
 
 # A validation of VOLUMES small phantoms; make it again after an interruption, and it goes on.
 VOLUMES ?= 10
