@@ -20,6 +20,10 @@ func (a *api) routes() chi.Router {
 	r.Get("/healthz", a.healthz)
 	r.Get("/readyz", a.readyz)
 	r.Get("/openapi.yaml", serveOpenAPI)
+	page := worklist()
+	r.Get("/", page)
+	r.Get("/worklist.js", page)
+	r.Get("/worklist.css", page)
 
 	read, push, admin := r.With(a.require(roleRead)), r.With(a.require(rolePush)), r.With(a.require(roleAdmin))
 	read.Get("/metrics", a.metrics.ServeHTTP)
