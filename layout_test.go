@@ -21,15 +21,16 @@ var allowed = map[string][]string{
 	"unet":             {"kspace"},
 	"recon":            {"kspace"},
 	"internal/ort":     nil,
+	"internal/durable": nil,
 	"internal/sandbox": nil,
 	"internal/phantom": {"kspace"},
-	"internal/store":   {"recon"},
+	"internal/store":   {"recon", "internal/durable"},
 	"internal/testkit": {"kspace", "recon"},
-	"fastmri":          {"kspace", "recon", "internal/sandbox"},
-	"dicomio":          {"kspace", "recon", "internal/sandbox"},
-	"web":              {"kspace", "recon"},
+	"fastmri":          {"kspace", "recon", "internal/durable", "internal/sandbox"},
+	"dicomio":          {"kspace", "recon", "internal/durable", "internal/sandbox"},
+	"web":              {"kspace", "recon", "internal/durable"},
 	"web/dicomweb":     {"kspace", "recon", "dicomio"},
-	"cmd/closer":       {"kspace", "score", "score/graph", "unet", "recon", "web", "web/dicomweb", "internal/ort", "internal/sandbox", "internal/store", "internal/phantom", "fastmri", "dicomio"},
+	"cmd/closer":       {"kspace", "score", "score/graph", "unet", "recon", "web", "web/dicomweb", "internal/durable", "internal/ort", "internal/sandbox", "internal/store", "internal/phantom", "fastmri", "dicomio"},
 }
 
 func TestImportsFollowTheLayout(t *testing.T) {

@@ -7,13 +7,14 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
 	"unsafe"
 
 	"gonum.org/v1/hdf5"
+
+	"github.com/closer-mri/closer/internal/durable"
 )
 
 // libhdf5 is held by whoever is inside that library in this process: Debian builds it without locks of its own.
@@ -28,16 +29,11 @@ func writeFile(path string, fill func(f *hdf5.File) error) (err error) {
 	defer runtime.UnlockOSThread()
 	hdf5.DisplayErrors(false)
 
-	dir := filepath.Dir(path)
-	temp, err := os.CreateTemp(dir, ".closer-*.h5.tmp") // takes the name; libhdf5 opens it again
+	temp, err := durable.Create(path, ".closer-*.h5.tmp", 0o644) // takes the name; libhdf5 opens it again
 	if err != nil {
 		return fmt.Errorf("write HDF5 file: %w", err)
 	}
-	defer os.Remove(temp.Name()) // after the rename there is nothing left to remove
-	defer temp.Close()
-	if err := temp.Chmod(0o644); err != nil {
-		return fmt.Errorf("write HDF5 file: %w", err)
-	}
+	defer temp.Discard()
 	f, err := hdf5.CreateFile(temp.Name(), hdf5.F_ACC_TRUNC)
 	if err != nil {
 		return fmt.Errorf("write HDF5 file: %w", err)
@@ -49,23 +45,10 @@ func writeFile(path string, fill func(f *hdf5.File) error) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := temp.Sync(); err != nil {
+	if err := temp.Commit(); err != nil {
 		return fmt.Errorf("write HDF5 file: %w", err)
 	}
-	if err := os.Rename(temp.Name(), path); err != nil {
-		return fmt.Errorf("write HDF5 file: %w", err)
-	}
-	return syncDir(dir)
-}
-
-// syncDir makes a rename in dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("write HDF5 file: %w", err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
+	if err := durable.Sync(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("write HDF5 file: %w", err)
 	}
 	return nil

@@ -11,6 +11,8 @@ import (
 
 	"github.com/tus/tusd/v2/pkg/filestore"
 	tus "github.com/tus/tusd/v2/pkg/handler"
+
+	"github.com/closer-mri/closer/internal/durable"
 )
 
 // durableStore is tusd's directory with fsync: an offset that was acknowledged is on the disk.
@@ -28,7 +30,7 @@ func (s durableStore) NewUpload(ctx context.Context, info tus.FileInfo) (tus.Upl
 	}
 	return s.durable(ctx, u, func(path string) error {
 		for _, p := range []string{path + ".info", path, s.Path} {
-			if err := syncPath(p); err != nil {
+			if err := durable.Sync(p); err != nil {
 				return err
 			}
 		}
@@ -61,36 +63,26 @@ func (s durableStore) AsTerminatableUpload(u tus.Upload) tus.TerminatableUpload 
 // WriteChunk writes all that src gives and makes it durable, also when src ends early.
 func (u durableUpload) WriteChunk(ctx context.Context, offset int64, src io.Reader) (int64, error) {
 	n, err := u.Upload.WriteChunk(ctx, offset, src)
-	if syncErr := syncPath(u.path); err == nil {
+	if syncErr := durable.Sync(u.path); err == nil {
 		err = syncErr
 	}
 	return n, err
 }
 
-// syncPath makes a file's bytes, or a directory's names, durable.
-func syncPath(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("sync: %w", err)
-	}
-	defer f.Close()
-	return f.Sync()
-}
-
 // writeDurably writes a file that is there whole or not at all.
 func writeDurably(path string, data []byte) error {
-	temp := path + ".tmp"
-	if err := os.WriteFile(temp, data, 0o600); err != nil {
+	f, err := durable.Create(path, "receipt-*.tmp", 0o600)
+	if err != nil {
 		return err
 	}
-	for _, step := range []func() error{
-		func() error { return syncPath(temp) }, func() error { return os.Rename(temp, path) }, func() error { return syncPath(filepath.Dir(path)) },
-	} {
-		if err := step(); err != nil {
-			return err
-		}
+	defer f.Discard()
+	if _, err := f.Write(data); err != nil {
+		return err
 	}
-	return nil
+	if err := f.Commit(); err != nil {
+		return err
+	}
+	return durable.Sync(filepath.Dir(path))
 }
 
 func hashFile(path string) (string, error) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/fastmri"
+	"github.com/closer-mri/closer/internal/durable"
 	"github.com/closer-mri/closer/internal/ort"
 	"github.com/closer-mri/closer/recon"
 )
@@ -140,19 +141,15 @@ func (o *output) finish(ctx context.Context, rec *recon.Reconstruction) (*recon.
 
 // writeFile writes through a temporary file, so that a reader sees all of it or none.
 func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
+	f, err := durable.Create(path, ".tmp-*", 0o644)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	defer os.Remove(f.Name()) // fails after the rename, as it should
-	err = write(f)
-	for _, then := range []func() error{func() error { return f.Chmod(0o644) }, f.Sync, f.Close, func() error { return os.Rename(f.Name(), path) }} {
-		if err == nil {
-			err = then()
-		}
+	defer f.Discard()
+	if err = write(f); err == nil {
+		err = f.Commit()
 	}
 	if err != nil {
-		f.Close()
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

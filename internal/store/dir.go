@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/closer-mri/closer/internal/durable"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -100,7 +101,7 @@ func (d *dir) place(name string, set func(target string) error) (err error) {
 	}
 	// Each directory up to the root, because any of them may be new; an fsync without changes costs next to nothing.
 	for parent := path.Dir(name); ; parent = path.Dir(parent) {
-		err := syncDir(d.path(parent))
+		err := durable.Sync(d.path(parent))
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil // deleted since, with what was in it
 		}
@@ -108,14 +109,6 @@ func (d *dir) place(name string, set func(target string) error) (err error) {
 			return err
 		}
 	}
-}
-
-func syncDir(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 func (d *dir) Open(ctx context.Context, sha256 string) (io.ReadCloser, error) {

@@ -1,0 +1,54 @@
+// Package durable writes files that are there whole or not at all, also after a power failure: temporary file, fsync, rename,
+// fsync of the directory.
+package durable
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// File is a temporary file beside the path it will have.
+type File struct {
+	*os.File
+	path string
+}
+
+// Create makes the temporary file for path, in its directory, named by pattern as os.CreateTemp has it.
+func Create(path, pattern string, mode fs.FileMode) (*File, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), pattern)
+	if err != nil {
+		return nil, err
+	}
+	t := &File{f, path}
+	if err := f.Chmod(mode); err != nil {
+		t.Discard()
+		return nil, err
+	}
+	return t, nil
+}
+
+// Commit gives the file its path, with all of its bytes. The name itself is durable after Sync of the directory, which one call
+// does for many files. When Commit fails, Discard is still due.
+func (f *File) Commit() error {
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), f.path)
+}
+
+// Discard removes the temporary file; after Commit it does nothing.
+func (f *File) Discard() {
+	f.Close()
+	os.Remove(f.Name())
+}
+
+// Sync makes a file's bytes, or the names in a directory, durable.
+func Sync(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
