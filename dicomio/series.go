@@ -89,14 +89,10 @@ type series struct {
 // complete and durable as soon as it has its name. A result that does not fit rec, or holds a pixel that is not a finite
 // magnitude, is an *recon.Error with code Internal.
 func WriteSeries(ctx context.Context, dir string, rec *recon.Reconstruction, result *recon.Result, opts Options) (Series, error) {
-	images := make([][]float32, len(result.Slices))
-	for i := range result.Slices {
-		images[i] = result.Slices[i].Magnitude
-	}
 	return series{
 		rec: rec, opts: opts, name: result.Method.Name,
 		title: methodTitle(rec, result), story: methodStory(rec, result), recipe: methodRecipe(rec, result),
-		models: result.Method.Models, images: images,
+		models: result.Method.Models, images: result.Magnitudes(),
 	}.write(ctx, dir)
 }
 

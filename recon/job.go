@@ -80,3 +80,10 @@ func JobID(inputSHA256 string, r Recipe, models []Model) string {
 	sum := sha256.Sum256(form)
 	return hex.EncodeToString(sum[:16])
 }
+
+// NewJob is the job of an input that is stored and a recipe, as Queue.Submit takes it.
+func NewJob(input Blob, r Recipe, models []Model, created time.Time) Job {
+	return Job{
+		ID: JobID(input.SHA256, r, models), Scan: ScanID(input.SHA256), Input: input, Recipe: r, State: Queued, Created: created.UTC(),
+	}
+}

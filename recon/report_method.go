@@ -98,10 +98,7 @@ func methodReport(rec *Reconstruction, res *Result) MethodReport {
 
 // addQuality measures res against the references of rec.
 func (r *MethodReport) addQuality(rec *Reconstruction, res *Result) {
-	images := make([][]float32, len(res.Slices))
-	for i := range images {
-		images[i] = res.Slices[i].Magnitude
-	}
+	images := res.Magnitudes()
 	q, err := Evaluate(rec.References, images, rec.Ny, rec.Nx)
 	if err != nil {
 		panic("recon: method " + r.Name + ": " + err.Error()) // both come from one pipeline

@@ -51,6 +51,15 @@ type Result struct {
 	Network time.Duration // share of the time spent inside networks
 }
 
+// Magnitudes returns the image of each slice.
+func (r *Result) Magnitudes() [][]float32 {
+	images := make([][]float32, len(r.Slices))
+	for i, s := range r.Slices {
+		images[i] = s.Magnitude
+	}
+	return images
+}
+
 // Reconstruction is everything one run made of one scan.
 type Reconstruction struct {
 	Header     Header

@@ -51,7 +51,7 @@ func (a *api) ingest(ctx context.Context, up arrival) (r Receipt, created bool, 
 		if err := a.admit(ctx, up); err != nil {
 			return r, false, err
 		}
-		if job, created, err = a.submit(ctx, id, up); err != nil {
+		if job, created, err = a.submit(ctx, up); err != nil {
 			return r, false, err
 		}
 	}
@@ -83,7 +83,7 @@ func (a *api) admit(ctx context.Context, up arrival) error {
 }
 
 // submit stores the content, then the job: a crash between the two leaves content without a job, which a second push finds.
-func (a *api) submit(ctx context.Context, id string, up arrival) (recon.Job, bool, error) {
+func (a *api) submit(ctx context.Context, up arrival) (recon.Job, bool, error) {
 	f, err := os.Open(up.path)
 	if err != nil {
 		return recon.Job{}, false, fmt.Errorf("read the spool: %w", err)
@@ -96,9 +96,7 @@ func (a *api) submit(ctx context.Context, id string, up arrival) (recon.Job, boo
 	if blob.SHA256 != up.sha256 {
 		return recon.Job{}, false, fmt.Errorf("the spool changed: stored %s, received %s", blob.SHA256, up.sha256)
 	}
-	return a.Queue.Submit(ctx, recon.Job{
-		ID: id, Scan: recon.ScanID(blob.SHA256), Input: blob, Recipe: up.recipe, State: recon.Queued, Created: time.Now().UTC(),
-	})
+	return a.Queue.Submit(ctx, recon.NewJob(blob, up.recipe, a.Models, time.Now()))
 }
 
 // open refuses an upload of the given size (-1 when unknown) before its bytes are read: too large, no room, no queue.

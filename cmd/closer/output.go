@@ -12,7 +12,6 @@ import (
 	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/fastmri"
 	"github.com/closer-mri/closer/internal/durable"
-	"github.com/closer-mri/closer/internal/ort"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -76,10 +75,7 @@ func (o *output) series(ctx context.Context, rec *recon.Reconstruction, result *
 	if err := o.uncertainty(ctx, rec, result); err != nil {
 		return err
 	}
-	images := make([][]float32, len(result.Slices))
-	for i, s := range result.Slices {
-		images[i] = s.Magnitude
-	}
+	images := result.Magnitudes()
 	for _, file := range []string{o.path("reconstruction", name+".h5"), o.path("reconstruction.h5")} {
 		if err := fastmri.WriteReconstruction(file, images, rec.Ny, rec.Nx); err != nil {
 			return fmt.Errorf("write %s: %w", file, err)
@@ -126,8 +122,7 @@ func (o *output) finish(ctx context.Context, rec *recon.Reconstruction) (*recon.
 	rec.Timing.Export = o.export + time.Since(start)
 	rec.Timing.Recon -= o.export // Run's clock includes the series written as they came
 	rec.Timing.Total = time.Since(o.begin)
-	runtime, _ := ort.Version() // "" when no network could run; doctor says why
-	report := recon.NewReport(rec, recon.Software{Version: version, Commit: commit(), ONNXRuntime: runtime})
+	report := recon.NewReport(rec, software())
 	report.Notes = append(report.Notes, o.notes...)
 	for name, write := range map[string]func(io.Writer) error{
 		"report.json": report.WriteJSON, "report.csv": report.WriteCSV, "report.html": report.WriteHTML,

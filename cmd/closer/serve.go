@@ -133,12 +133,13 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 		return err
 	}
 	defer queue.Close()
+	networks := models()
 	handler, err := web.New(web.Config{
-		Queue: queue, Blobs: blobs, Models: models(), Version: version, MaxUpload: o.maxUpload << 20, DataDir: filepath.Join(o.data, "web"), Keys: o.keys, Log: log,
+		Queue: queue, Blobs: blobs, Models: networks, Version: version, MaxUpload: o.maxUpload << 20, DataDir: filepath.Join(o.data, "web"), Keys: o.keys, Log: log,
 		CheckRecipe: checkRecipe, Inspect: inspect,
 		DICOMweb: dicomweb.New(dicomweb.Config{
 			Library: dicomweb.Results(queue, blobs), Log: log, CORS: o.dicomOrigins, URL: o.dicomURL, MaxRequest: o.maxUpload << 20,
-			Store: (&stow{queue: queue, blobs: blobs, models: models(), log: log}).store,
+			Store: (&stow{queue: queue, blobs: blobs, models: networks, log: log}).store,
 		}),
 	})
 	if err != nil {

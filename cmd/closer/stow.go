@@ -93,11 +93,7 @@ func (s *stow) submit(ctx context.Context, paths []string) error {
 	if err != nil {
 		return err
 	}
-	recipe := recon.DefaultRecipe()
-	_, _, err = s.queue.Submit(ctx, recon.Job{
-		ID: recon.JobID(blob.SHA256, recipe, s.models), Scan: recon.ScanID(blob.SHA256), Input: blob, Recipe: recipe,
-		State: recon.Queued, Created: time.Now().UTC(),
-	})
+	_, _, err = s.queue.Submit(ctx, recon.NewJob(blob, recon.DefaultRecipe(), s.models, time.Now()))
 	return err
 }
 

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/closer-mri/closer/fastmri"
-	"github.com/closer-mri/closer/internal/ort"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -180,23 +179,18 @@ func (w *sweepWorker) reconstruct(ctx context.Context, path string, r recon.Reci
 	}
 	pipeline := recon.Pipeline{Scan: scan, Methods: w.methods, Undersampling: under, Protocol: r.Protocol, Slices: indices}
 	pipeline.Done = func(rec *recon.Reconstruction, result *recon.Result) error {
-		images := make([][]float32, len(result.Slices))
-		for i, s := range result.Slices {
-			images[i] = s.Magnitude
-		}
 		dir := filepath.Join(w.run.out, string(r.Protocol), accelDir(accel), result.Method.Name, "reconstructions")
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("make output directory: %w", err)
 		}
-		return fastmri.WriteReconstruction(filepath.Join(dir, submissionName(path)), images, rec.Ny, rec.Nx)
+		return fastmri.WriteReconstruction(filepath.Join(dir, submissionName(path)), result.Magnitudes(), rec.Ny, rec.Nx)
 	}
 	rec, err := pipeline.Run(ctx)
 	if err != nil {
 		return nil, err
 	}
 	rec.Timing.Total = time.Since(start)
-	onnx, _ := ort.Version() // "" when no network could run
-	report := recon.NewReport(rec, recon.Software{Version: version, Commit: commit(), ONNXRuntime: onnx})
+	report := recon.NewReport(rec, software())
 	worst, err := report.WorstSlice()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,11 @@
 package main
 
-import "runtime/debug"
+import (
+	"runtime/debug"
+
+	"github.com/closer-mri/closer/internal/ort"
+	"github.com/closer-mri/closer/recon"
+)
 
 // version is set by the build.
 var version = "dev"
@@ -17,4 +22,10 @@ func commit() string {
 		}
 	}
 	return ""
+}
+
+// software is what a report says it was made with.
+func software() recon.Software {
+	runtime, _ := ort.Version() // "" when no network could run; doctor says why
+	return recon.Software{Version: version, Commit: commit(), ONNXRuntime: runtime}
 }
