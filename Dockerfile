@@ -7,6 +7,13 @@ COPY internal/ort/runtime/package.json internal/ort/runtime/package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 RUN mkdir /lib-out && cp -L "node_modules/onnxruntime-node/bin/napi-v6/linux/$(uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')/libonnxruntime.so.1" /lib-out/
 
+FROM node:20-bookworm-slim AS viewer
+WORKDIR /viewer
+COPY web/viewer/package.json web/viewer/package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY web/viewer/ ./
+RUN npm run build
+
 FROM golang:1.26-bookworm AS build
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends build-essential pkg-config libhdf5-dev && rm -rf /var/lib/apt/lists/*
@@ -14,6 +21,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
+COPY --from=viewer /viewer/dist/ ./web/viewer/dist/
 ARG VERSION=dev
 RUN go build -buildvcs=false -ldflags "-X main.version=${VERSION}" -o /closer ./cmd/closer
 

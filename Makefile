@@ -5,10 +5,22 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ARCH := $(shell uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')
 RUNTIME := bin/lib/libonnxruntime.so.1
 
-.PHONY: build demo serve test crash lint lint-deploy bench sweep fuzz train train-smoke clean
+VIEWER := web/viewer/dist/index.html
 
-build: bin/.installed-build $(RUNTIME)
+.PHONY: build viewer demo serve test crash lint lint-deploy bench sweep fuzz train train-smoke clean
+
+build: bin/.installed-build $(RUNTIME) viewer
 	go build -buildvcs=auto -ldflags "-X main.version=$(VERSION)" -o bin/closer ./cmd/closer
+
+# The page in the browser, which the program embeds.
+viewer: $(VIEWER)
+
+$(VIEWER): web/viewer/node_modules/.package-lock.json $(shell find web/viewer -path web/viewer/node_modules -prune -o -path web/viewer/dist -prune -o -type f -print)
+	npm run build --prefix web/viewer --silent
+
+web/viewer/node_modules/.package-lock.json: web/viewer/package-lock.json
+	npm ci --prefix web/viewer --ignore-scripts --no-audit --no-fund --loglevel error
+	touch $@
 
 demo: build
 	.ci/demo
@@ -71,7 +83,7 @@ train-smoke: .venv-train/.installed
 	touch $@
 
 clean:
-	rm -rf bin demo sweep .venv internal/ort/runtime/node_modules
+	rm -rf bin demo sweep .venv internal/ort/runtime/node_modules web/viewer/node_modules web/viewer/dist/*
 
 # ONNX Runtime's shared library, from the package registry, as the lock file pins it. The package's own install script would look
 # for CUDA on another host: it is not run.
