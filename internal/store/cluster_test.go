@@ -108,6 +108,7 @@ func TestClusterQueue(t *testing.T) {
 	t.Parallel()
 	addresses, _ := startCluster(t)
 	testkit.QueueSuite(t, queuesAt(addresses, 3))
+	testkit.ReviewSuite(t, reviewsAt(addresses, 3))
 }
 
 // TestClusterLosesAServer kills one server after the other, each coming back before the next goes, while jobs are submitted and run.

@@ -22,7 +22,7 @@ const (
 	submitterTag = "CLOSER_TEST_SUBMITTER_TAG"
 )
 
-// submitUntilKilled holds the queue in dir and prints each job whose submit was acknowledged. A worker beside it runs some.
+// submitUntilKilled holds the queue in dir and prints each job whose submit or review was acknowledged. A worker beside it runs some.
 func submitUntilKilled(dir string) int {
 	ctx := context.Background()
 	server, err := store.StartServer(dir, store.ServerOptions{})
@@ -37,10 +37,15 @@ func submitUntilKilled(dir string) int {
 					}
 				}
 			}()
+			var reviews recon.Reviews
+			reviews, err = q.Reviews(ctx)
 			for i := 0; err == nil; i++ {
 				var job recon.Job
 				if job, _, err = q.Submit(ctx, testkit.TestJob(fmt.Sprintf("%s-%d", os.Getenv(submitterTag), i))); err == nil {
 					fmt.Println("submitted", job.ID)
+					if err = reviews.Add(ctx, testkit.TestReview(job.ID, "only")); err == nil {
+						fmt.Println("reviewed", job.ID)
+					}
 				}
 			}
 		}
@@ -54,7 +59,7 @@ func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
 	t.Parallel()
 	const rounds = 20
 	dir := t.TempDir()
-	submitted, done := map[string]bool{}, map[string]bool{}
+	submitted, done, reviewed := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for round := range rounds {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), submitterDir+"="+dir, fmt.Sprintf("%s=r%d", submitterTag, round))
@@ -79,11 +84,7 @@ func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
 			if kill == nil { // after the first sign of life
 				kill = time.AfterFunc(rand.N(150*time.Millisecond), func() { cmd.Process.Kill() })
 			}
-			if what == "done" {
-				done[id] = true
-			} else {
-				submitted[id] = true
-			}
+			map[string]map[string]bool{"done": done, "submitted": submitted, "reviewed": reviewed}[what][id] = true
 		}
 		_ = cmd.Wait()
 		if len(submitted) == before {
@@ -108,6 +109,20 @@ func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
 		if _, ok := stored[id]; !ok {
 			t.Errorf("acknowledged job %s is gone", id)
 		}
+	}
+	reviews, err := q.Reviews(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := reviews.List(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range list {
+		delete(reviewed, r.Job)
+	}
+	if len(list) == 0 || len(reviewed) > 0 {
+		t.Errorf("%d reviews are stored, and %d acknowledged ones are gone", len(list), len(reviewed))
 	}
 	for id := range done {
 		if stored[id] != recon.Done {
