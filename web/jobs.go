@@ -47,15 +47,23 @@ func (a *api) cancelJob(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, job)
 }
 
-// events sends the job as Server-Sent Events of type job, now and at each change, and ends after a terminal state. The list of
-// results is left out: it grows with the slices, and /jobs/{id} has it.
+// events sends the job as Server-Sent Events of type job, now and at each change, and ends after a terminal state.
 func (a *api) events(w http.ResponseWriter, r *http.Request) {
 	job, err := a.job(r)
 	if err != nil {
 		fail(w, r, err)
 		return
 	}
-	changes, err := a.Queue.Watch(r.Context(), job.ID)
+	a.follow(w, r, job.ID)
+}
+
+// allEvents sends the same of every job, so that a list needs one connection, and does not end.
+func (a *api) allEvents(w http.ResponseWriter, r *http.Request) { a.follow(w, r, "") }
+
+// follow sends the events of one job, or of all when id is "". The list of results is left out: it grows with the slices, and
+// /jobs/{id} has it.
+func (a *api) follow(w http.ResponseWriter, r *http.Request, id string) {
+	changes, err := a.Queue.Watch(r.Context(), id)
 	if err != nil {
 		fail(w, r, err)
 		return

@@ -13,17 +13,33 @@ import (
 	"strings"
 )
 
-// role is what a key allows. Each includes the one before it.
-type role int
+// role is a set of what a key allows.
+type role uint
 
 const (
-	roleNone  role = iota
-	roleRead       // jobs, results, metrics
-	rolePush       // new scans
-	roleAdmin      // cancel
+	roleRead   role = 1 << iota // jobs, results, reviews, metrics
+	rolePush                    // new scans
+	roleReview                  // decisions and preferences
+	roleCancel
 )
 
-var roles = map[string]role{"read": roleRead, "push": rolePush, "admin": roleAdmin}
+var roles = map[string]role{
+	"read": roleRead, "push": roleRead | rolePush, "review": roleRead | roleReview, "admin": roleRead | rolePush | roleReview | roleCancel,
+}
+
+// parseRole reads names of roles with commas between them; 0 when one is none.
+func parseRole(text string) (sum role) {
+	for name := range strings.SplitSeq(text, ",") {
+		if roles[name] == 0 {
+			return 0
+		}
+		sum |= roles[name]
+	}
+	return sum
+}
+
+// anonymous is the user where there are no keys: it may do everything.
+var anonymous = key{name: "anonymous", role: roles["admin"]}
 
 // keyring holds the keys by their hash: the file is of no use to who reads it.
 type keyring struct{ keys []key }
@@ -34,7 +50,7 @@ type key struct {
 	hash [sha256.Size]byte
 }
 
-// readKeys reads a keys file: lines "name role sha256hex", where the hash is of the key's text; # begins a comment.
+// readKeys reads a keys file: lines "name role[,role] sha256hex", where the hash is of the key's text; # begins a comment.
 func readKeys(path string) (*keyring, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -61,9 +77,9 @@ func parseKeys(r io.Reader) (*keyring, error) {
 		if len(fields) != 3 {
 			return nil, fmt.Errorf("line %d has %d fields; expected: name role sha256", n, len(fields))
 		}
-		k := key{name: fields[0], role: roles[fields[1]]}
-		if k.role == roleNone {
-			return nil, fmt.Errorf("line %d: role %q is not push, read or admin", n, fields[1])
+		k := key{name: fields[0], role: parseRole(fields[1])}
+		if k.role == 0 {
+			return nil, fmt.Errorf("line %d: role %q is not read, push, review or admin", n, fields[1])
 		}
 		sum, err := hex.DecodeString(fields[2])
 		if err != nil || len(sum) != sha256.Size {
@@ -96,22 +112,18 @@ func (k *keyring) find(secret string) (found key, ok bool) {
 	return found, ok
 }
 
-// require lets requests through whose key has at least the role; all of them when there are no keys.
-func (a *api) require(least role) func(http.Handler) http.Handler {
+// require lets requests through whose key, or whose session's, allows all of the role; all of them when there are no keys.
+func (a *api) require(needed role) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
-		if a.keys == nil {
-			return next
-		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-			k, ok := a.keys.find(strings.TrimSpace(secret))
-			if !ok || !strings.EqualFold(scheme, "Bearer") {
+			k, ok := a.authenticate(r)
+			if !ok {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="closer"`)
 				fail(w, r, problemf(http.StatusUnauthorized, "a valid API key is needed: Authorization: Bearer …"))
 				return
 			}
-			trace(r.Context()).key = k.name
-			if k.role < least {
+			trace(r.Context()).key = k
+			if k.role&needed != needed {
 				fail(w, r, problemf(http.StatusForbidden, "this key does not allow that"))
 				return
 			}
@@ -120,12 +132,20 @@ func (a *api) require(least role) func(http.Handler) http.Handler {
 	}
 }
 
-// audit logs who did what with which scan.
-func (a *api) audit(ctx context.Context, action string) {
-	t := trace(ctx)
-	who := t.key
-	if who == "" {
-		who = "anonymous"
+func (a *api) authenticate(r *http.Request) (key, bool) {
+	if a.keys == nil {
+		return anonymous, true
 	}
-	a.Log.InfoContext(ctx, "audit", "action", action, "key", who, "scan", t.scan, "job", t.job, "request", t.id)
+	if header := r.Header.Get("Authorization"); header != "" {
+		scheme, secret, _ := strings.Cut(header, " ")
+		k, ok := a.keys.find(strings.TrimSpace(secret))
+		return k, ok && strings.EqualFold(scheme, "Bearer")
+	}
+	return a.sessions.user(r)
+}
+
+// audit logs who did what with which scan, and further fields.
+func (a *api) audit(ctx context.Context, action string, fields ...any) {
+	t := trace(ctx)
+	a.Log.InfoContext(ctx, "audit", append([]any{"action", action, "key", t.key.name, "scan", t.scan, "job", t.job, "request", t.id}, fields...)...)
 }

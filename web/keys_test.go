@@ -7,16 +7,27 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
+
+// keysFile writes a keys file; each line is "name role secret".
+func keysFile(t *testing.T, lines ...string) string {
+	t.Helper()
+	var text strings.Builder
+	for _, line := range lines {
+		f := strings.Fields(line)
+		fmt.Fprintf(&text, "%s %s %s # a comment\n", f[0], f[1], hexSum([]byte(f[2])))
+	}
+	path := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(path, []byte("# the ward\n\n"+text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 // A key allows what its role says and nothing more, and the log says who did what without saying the key.
 func TestRoles(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "keys")
-	text := fmt.Sprintf("# the ward\nscanner push %s\nviewer read %s # reads\n\nboss admin %s\n", hexSum([]byte("p-key")), hexSum([]byte("r-key")), hexSum([]byte("a-key")))
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := start(t, func(c *Config) { c.Keys = file })
+	s := start(t, func(c *Config) { c.Keys = keysFile(t, "scanner push p-key", "viewer read r-key", "boss admin a-key") })
 	s.key = "p-key"
 	job := "/api/v1/jobs/" + s.push(scanBytes("a"), "", http.StatusCreated).Job
 	for _, c := range []struct {
@@ -51,10 +62,11 @@ func TestRoles(t *testing.T) {
 func TestBadKeys(t *testing.T) {
 	sum := hexSum([]byte("x"))
 	for text, want := range map[string]string{
-		"":                 "no key",
-		"a push":           "line 1 has 2 fields",
-		"\na owner " + sum: `line 2: role "owner"`,
-		"a push abc":       "not a SHA-256",
+		"":                    "no key",
+		"a push":              "line 1 has 2 fields",
+		"\na owner " + sum:    `line 2: role "owner"`,
+		"a push,owner " + sum: `role "push,owner"`,
+		"a push abc":          "not a SHA-256",
 		"a push " + sum + "\na read " + sum + "\n": "used twice",
 	} {
 		if _, err := parseKeys(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
@@ -85,6 +97,7 @@ func FuzzText(f *testing.F) {
 	f.Add("a push 0000000000000000000000000000000000000000000000000000000000000000")
 	f.Add("text/html;q=0.5, */*;q=nan")
 	f.Add("application/x-hdf5; a=b")
+	f.Add("eyJrZXkiOiJhIiwiZXhwaXJlcyI6OTk5OTk5OTk5OX0.AAAA")
 	f.Fuzz(func(t *testing.T, text string) {
 		if sum, err := parseDigest(text); err == nil && sum != "" && len(sum) != 64 {
 			t.Errorf("digest %q", sum)
@@ -97,6 +110,10 @@ func FuzzText(f *testing.F) {
 		}
 		if media, err := declared(text); err == nil && media != "" && media != mediaHDF5 && media != mediaDICOM {
 			t.Errorf("media %q", media)
+		}
+		sessions := &sessions{keys: &keyring{keys: []key{{name: "a", role: roleRead}}}, secret: []byte("unknown")}
+		if k, ok := sessions.unseal(text, time.Now()); ok {
+			t.Errorf("a session of %s without the secret", k.name)
 		}
 		sniff([]byte(text))
 	})

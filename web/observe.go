@@ -17,7 +17,7 @@ import (
 // request is what is known of a request when its log line is written.
 type request struct {
 	id      string
-	key     string   // name of the API key
+	key     key      // whose the request is
 	problem *problem // nil when it went well
 	scan    string
 	job     string
@@ -90,7 +90,7 @@ func (a *api) done(w middleware.WrapResponseWriter, r *http.Request, t *request,
 	a.metrics.observe(method(r), route, status, took)
 	level, fields := slog.LevelInfo, []any{"request", t.id, "method", method(r), "route", route, "status", status,
 		"bytes", w.BytesWritten(), "seconds", took.Seconds()}
-	for name, v := range map[string]string{"key": t.key, "scan": t.scan, "job": t.job} {
+	for name, v := range map[string]string{"key": t.key.name, "scan": t.scan, "job": t.job} {
 		if v != "" {
 			fields = append(fields, name, v)
 		}

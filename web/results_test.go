@@ -44,6 +44,41 @@ func TestEventsReachTheEnd(t *testing.T) {
 	}
 }
 
+// One stream tells of every job: of those that were there, of those that come, and of how they end.
+func TestEventsOfAllJobs(t *testing.T) {
+	s := start(t, nil)
+	old := s.push(scanBytes("old"), "", http.StatusCreated).Job
+	response, err := http.Get(s.URL + "/api/v1/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	ended, younger := map[string]bool{}, ""
+	lines := bufio.NewScanner(response.Body)
+	for !(ended[old] && ended[younger]) && lines.Scan() {
+		data, ok := strings.CutPrefix(lines.Text(), "data: ")
+		if !ok {
+			continue
+		}
+		var j recon.Job
+		if err := json.Unmarshal([]byte(data), &j); err != nil || j.Results != nil {
+			t.Fatalf("event %s: %v", data, err)
+		}
+		if younger == "" {
+			if j.ID != old || j.State != recon.Queued {
+				t.Fatalf("first %s", data)
+			}
+			younger = s.push(scanBytes("young"), "", http.StatusCreated).Job
+			s.work(map[string]string{"report.json": "{}"}, nil)
+			s.work(nil, recon.Errorf(recon.Invalid, "no good"))
+		}
+		ended[j.ID] = j.State.Terminal()
+	}
+	if !ended[old] || !ended[younger] {
+		t.Errorf("ended %v: %v", ended, lines.Err())
+	}
+}
+
 func TestCancel(t *testing.T) {
 	s := start(t, nil)
 	first := s.push(scanBytes("a"), "", http.StatusCreated)

@@ -25,16 +25,25 @@ func (a *api) routes() chi.Router {
 	r.Get("/study/{id:[0-9a-f]{32}}", viewer.servePage)
 	r.Get("/assets/{name}", viewer.serveAsset)
 
-	read, push, admin := r.With(a.require(roleRead)), r.With(a.require(rolePush)), r.With(a.require(roleAdmin))
+	own := r.With(sameOrigin)
+	read, push, review := own.With(a.require(roleRead)), own.With(a.require(rolePush)), own.With(a.require(roleReview))
 	read.Get("/metrics", a.metrics.ServeHTTP)
+
+	own.Post("/api/v1/session", a.login)
+	own.Delete("/api/v1/session", a.logout)
+	read.Get("/api/v1/session", a.session)
 
 	push.Post("/api/v1/scans", a.postScan)
 	read.Get("/api/v1/scans", a.listScans)
 	read.Get("/api/v1/scans/{id:[0-9a-f]{32}}", a.getScan)
 
+	read.Get("/api/v1/events", a.allEvents)
+	read.Get("/api/v1/reviews", a.allReviews)
+	read.Get("/api/v1/reviews.csv", a.reviewsCSV)
+
 	const job = "/api/v1/jobs/{id:[0-9a-f]{32}}"
 	read.Get(job, a.getJob)
-	admin.Delete(job, a.cancelJob)
+	own.With(a.require(roleCancel)).Delete(job, a.cancelJob)
 	read.Get(job+"/events", a.events)
 	read.Get(job+"/report", a.report)
 	read.Get(job+"/report.json", a.artifact("report.json"))
@@ -43,6 +52,11 @@ func (a *api) routes() chi.Router {
 	read.Get(job+"/reconstruction.h5", a.artifact("reconstruction.h5"))
 	read.Get(job+"/dicom.zip", a.dicomZip)
 	read.Get(job+"/artifacts/*", a.anyArtifact)
+
+	read.Get(job+"/reviews", a.reviews)
+	review.Post(job+"/decisions", a.decide)
+	review.Get(job+"/comparison", a.comparison)
+	review.Post(job+"/preferences", a.prefer)
 
 	const upload = "/api/v1/uploads/{id:[0-9a-f]{32}}"
 	push.Post("/api/v1/uploads", a.uploads.create)
@@ -54,9 +68,9 @@ func (a *api) routes() chi.Router {
 
 	if a.DICOMweb != nil {
 		h := http.StripPrefix("/dicom-web", a.DICOMweb)
-		read.Get("/dicom-web/*", h.ServeHTTP)
-		push.Post("/dicom-web/*", h.ServeHTTP)
-		r.Options("/dicom-web/*", h.ServeHTTP) // browsers ask before they send a key
+		r.With(a.require(roleRead)).Get("/dicom-web/*", h.ServeHTTP)
+		r.With(a.require(rolePush)).Post("/dicom-web/*", h.ServeHTTP) // it has a list of other origins that may
+		r.Options("/dicom-web/*", h.ServeHTTP)                        // browsers ask before they send a key
 	}
 	return r
 }

@@ -17,10 +17,11 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// Config is what the API needs. Queue and Blobs are required; the zero value of the rest is usable.
+// Config is what the API needs. Queue, Blobs and Reviews are required; the zero value of the rest is usable.
 type Config struct {
 	Queue     recon.Queue
 	Blobs     recon.Blobs
+	Reviews   recon.Reviews
 	Models    []recon.Model // the networks that jobs use: part of a job's identity
 	Version   string
 	MaxUpload int64        // bytes; 0 is DefaultMaxUpload
@@ -44,10 +45,11 @@ const DefaultMaxUpload = 8 << 30
 // api is the state behind the handlers.
 type api struct {
 	Config
-	keys    *keyring // nil without authentication
-	metrics *metrics
-	inspect *semaphore.Weighted // sandboxed children at a time
-	uploads *uploads
+	keys     *keyring // nil without authentication
+	sessions *sessions
+	metrics  *metrics
+	inspect  *semaphore.Weighted // sandboxed children at a time
+	uploads  *uploads
 }
 
 // New returns the handler of the whole API. It keeps unfinished uploads in DataDir and forgets those that were abandoned.
@@ -81,6 +83,9 @@ func New(c Config) (http.Handler, error) {
 	if c.Keys != "" {
 		var err error
 		if a.keys, err = readKeys(c.Keys); err != nil {
+			return nil, err
+		}
+		if a.sessions, err = newSessions(a.keys, c.Blobs); err != nil {
 			return nil, err
 		}
 	}

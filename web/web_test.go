@@ -36,7 +36,7 @@ func start(t *testing.T, change func(*Config)) *server {
 		t.Fatal(err)
 	}
 	s := &server{t: t, queue: store.NewMemory(store.Options{Lease: time.Minute}), blobs: blobs, log: &lockedBuffer{}}
-	c := Config{Queue: s.queue, Blobs: blobs, DataDir: t.TempDir(), MaxUpload: 1 << 20, minFree: 1, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
+	c := Config{Queue: s.queue, Blobs: blobs, Reviews: &store.MemoryReviews{}, DataDir: t.TempDir(), MaxUpload: 1 << 20, minFree: 1, Log: slog.New(slog.NewJSONHandler(s.log, nil))}
 	if change != nil {
 		change(&c)
 	}

@@ -133,9 +133,13 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 		return err
 	}
 	defer queue.Close()
+	reviews, err := queue.Reviews(ctx)
+	if err != nil {
+		return err
+	}
 	networks := models()
 	handler, err := web.New(web.Config{
-		Queue: queue, Blobs: blobs, Models: networks, Version: version, MaxUpload: o.maxUpload << 20, DataDir: filepath.Join(o.data, "web"), Keys: o.keys, Log: log,
+		Queue: queue, Blobs: blobs, Reviews: reviews, Models: networks, Version: version, MaxUpload: o.maxUpload << 20, DataDir: filepath.Join(o.data, "web"), Keys: o.keys, Log: log,
 		CheckRecipe: checkRecipe, Inspect: inspect,
 		DICOMweb: dicomweb.New(dicomweb.Config{
 			Library: dicomweb.Results(queue, blobs), Log: log, CORS: o.dicomOrigins, URL: o.dicomURL, MaxRequest: o.maxUpload << 20,
