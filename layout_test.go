@@ -30,7 +30,8 @@ var allowed = map[string][]string{
 	"dicomio":          {"kspace", "recon", "internal/durable", "internal/sandbox"},
 	"web":              {"kspace", "recon", "internal/durable"},
 	"web/dicomweb":     {"kspace", "recon", "dicomio"},
-	"cmd/closer":       {"kspace", "score", "score/graph", "unet", "recon", "web", "web/dicomweb", "internal/durable", "internal/ort", "internal/sandbox", "internal/store", "internal/phantom", "fastmri", "dicomio"},
+	"web/pacs":         {"recon"},
+	"cmd/closer":       {"kspace", "score", "score/graph", "unet", "recon", "web", "web/dicomweb", "web/pacs", "internal/durable", "internal/ort", "internal/sandbox", "internal/store", "internal/phantom", "fastmri", "dicomio"},
 }
 
 func TestImportsFollowTheLayout(t *testing.T) {

@@ -35,6 +35,8 @@ type Job struct {
 	Error    string      `json:"error,omitempty"` // the failure in a plain sentence
 	Worker   string      `json:"worker,omitempty"`
 	Results  []Artifact  `json:"results,omitempty"` // grows while the job runs: the first series exists early
+	// Deliveries are those of the series of a job that is done, by the names of the series; none where nothing is sent anywhere.
+	Deliveries []Delivery `json:"deliveries,omitempty"`
 
 	Created  time.Time `json:"created"`
 	Started  time.Time `json:"started,omitzero"` // of the current attempt

@@ -27,6 +27,9 @@ type Queue interface {
 	Watch(ctx context.Context, id string) (<-chan Job, error)
 	// Cancel moves a job that is not terminal to StateCanceled and returns its record; Conflict when it is terminal, NotFound.
 	Cancel(ctx context.Context, id string) (Job, error)
+	// Deliver stores deliveries of a job that is done, each in place of the one that its series had; Conflict when the job is not
+	// done, NotFound.
+	Deliver(ctx context.Context, id string, deliveries ...Delivery) (Job, error)
 	// Delete removes the record of a terminal job; Conflict when it is not.
 	Delete(ctx context.Context, id string) error
 	// Depth returns how many jobs are queued and how many are running.

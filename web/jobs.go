@@ -47,6 +47,29 @@ func (a *api) cancelJob(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, job)
 }
 
+// redeliver queues the series that the archive refused for it again.
+func (a *api) redeliver(w http.ResponseWriter, r *http.Request) {
+	job, err := a.job(r)
+	var again []recon.Delivery
+	for _, d := range job.Deliveries {
+		if d.State == recon.DeliveryFailed {
+			again = append(again, recon.Delivery{Series: d.Series, State: recon.DeliveryQueued, Time: time.Now().UTC(), Reason: d.Reason})
+		}
+	}
+	if err == nil && again == nil {
+		err = problemf(http.StatusConflict, "no series of this job failed to get to the archive")
+	}
+	if err == nil {
+		job, err = a.Queue.Deliver(r.Context(), job.ID, again...)
+	}
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	a.audit(r.Context(), "redeliver")
+	answer(w, http.StatusOK, job)
+}
+
 // events sends the job as Server-Sent Events of type job, now and at each change, and ends after a terminal state.
 func (a *api) events(w http.ResponseWriter, r *http.Request) {
 	job, err := a.job(r)

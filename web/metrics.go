@@ -51,12 +51,13 @@ var (
 	jobsDesc     = prometheus.NewDesc("closer_jobs", "Jobs by state; queued is the queue's depth.", []string{"state"}, nil)
 	failuresDesc = prometheus.NewDesc("closer_failed_jobs", "Failed jobs by code.", []string{"code"}, nil)
 	attemptsDesc = prometheus.NewDesc("closer_job_attempts", "Attempts at all jobs, lost workers included.", nil, nil)
+	seriesDesc   = prometheus.NewDesc("closer_pacs_series", "Series on their way to the archive, by state.", []string{"state"}, nil)
 	waitDesc     = prometheus.NewDesc("closer_job_wait_seconds", "From submission to the last attempt's start, of jobs that ended.", nil, nil)
 	runDesc      = prometheus.NewDesc("closer_job_run_seconds", "Duration of the last attempt of jobs that are done.", nil, nil)
 )
 
 func (jobCollector) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{jobsDesc, failuresDesc, attemptsDesc, waitDesc, runDesc} {
+	for _, d := range []*prometheus.Desc{jobsDesc, failuresDesc, attemptsDesc, seriesDesc, waitDesc, runDesc} {
 		c <- d
 	}
 }
@@ -71,11 +72,15 @@ func (j jobCollector) Collect(c chan<- prometheus.Metric) {
 	}
 	states := map[recon.State]int{recon.Queued: 0, recon.Running: 0, recon.Done: 0, recon.Failed: 0, recon.StateCanceled: 0}
 	failures := map[recon.Code]int{}
+	series := map[recon.DeliveryState]int{}
 	attempts := 0
 	var wait, run summary
 	for _, job := range jobs {
 		states[job.State]++
 		attempts += job.Attempt
+		for _, d := range job.Deliveries {
+			series[d.State]++
+		}
 		if job.State == recon.Failed {
 			failures[job.Code]++
 		}
@@ -94,6 +99,9 @@ func (j jobCollector) Collect(c chan<- prometheus.Metric) {
 	}
 	for code, n := range failures {
 		gauge(failuresDesc, n, string(code))
+	}
+	for _, state := range recon.DeliveryStates {
+		gauge(seriesDesc, series[state], string(state))
 	}
 	gauge(attemptsDesc, attempts)
 	c <- prometheus.MustNewConstSummary(waitDesc, wait.n, wait.sum, nil)

@@ -153,6 +153,30 @@ func TestResults(t *testing.T) {
 	}
 }
 
+// A series that an archive refused is queued again on request, and nothing else is.
+func TestRedeliver(t *testing.T) {
+	s := start(t, nil)
+	id := s.push(scanBytes("a"), "", http.StatusCreated).Job
+	job := "/api/v1/jobs/" + id
+	s.work(map[string]string{"dicom/unet/0001.dcm": "one"}, nil)
+	response, data := s.do("POST", job+"/deliveries", nil)
+	expectProblem(t, "nothing failed", response, data, http.StatusConflict, "no series")
+	sent := recon.Delivery{Series: "ccdf", State: recon.DeliverySent, Attempts: 3}
+	if _, err := s.queue.Deliver(t.Context(), id, sent, recon.Delivery{Series: "unet", State: recon.DeliveryFailed, Attempts: 2, Reason: "full"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, data := s.do("GET", "/metrics", nil); !strings.Contains(string(data), `closer_pacs_series{state="failed"} 1`) {
+		t.Error("the metrics do not count what failed")
+	}
+	if response, data := s.do("POST", job+"/deliveries", nil); response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", response.Status, data)
+	}
+	got := get[recon.Job](s, job).Deliveries
+	if len(got) != 2 || got[0] != sent || got[1].State != recon.DeliveryQueued || got[1].Attempts != 0 || got[1].Reason != "full" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestFailedJob(t *testing.T) {
 	s := start(t, nil)
 	job := s.push(scanBytes("a"), "", http.StatusCreated).Job

@@ -45,6 +45,7 @@ func (a *api) routes() chi.Router {
 	read.Get(job, a.getJob)
 	own.With(a.require(roleCancel)).Delete(job, a.cancelJob)
 	read.Get(job+"/events", a.events)
+	push.Post(job+"/deliveries", a.redeliver)
 	read.Get(job+"/report", a.report)
 	read.Get(job+"/report.json", a.artifact("report.json"))
 	read.Get(job+"/report.html", a.artifact("report.html"))

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -22,6 +23,7 @@ import (
 	"github.com/closer-mri/closer/unet"
 	"github.com/closer-mri/closer/web"
 	"github.com/closer-mri/closer/web/dicomweb"
+	"github.com/closer-mri/closer/web/pacs"
 )
 
 // serveOptions are the flags of the server.
@@ -39,6 +41,8 @@ type serveOptions struct {
 	device            string
 	dicomOrigins      []string
 	dicomURL          string
+	pacs              string
+	pacsCredentials   string
 }
 
 func serveCommand() *cobra.Command {
@@ -69,6 +73,8 @@ What was acknowledged survives a crash of any of it.`,
 	f.Int64Var(&o.maxUpload, "max-upload", web.DefaultMaxUpload>>20, "largest input, MiB")
 	f.StringSliceVar(&o.dicomOrigins, "dicomweb-origin", nil, "origin of a viewer whose pages may use /dicom-web (repeatable)")
 	f.StringVar(&o.dicomURL, "dicomweb-url", "", "URL of /dicom-web as viewers see it, when it is not that of their requests")
+	f.StringVar(&o.pacs, "pacs", "", "URL of an archive's DICOMweb service, https://host/dicom-web, that is sent every series of jobs that are done")
+	f.StringVar(&o.pacsCredentials, "pacs-credentials", "", `file that holds "Basic USER:PASSWORD" or "Bearer TOKEN" for the archive`)
 	f.StringVar(&o.device, "device", "auto", "of the workers: auto, cpu or cuda")
 	f.Lookup("nats").DefValue = "" // the help must not print the environment
 	return c
@@ -84,6 +90,10 @@ func (o serveOptions) check() error {
 		return recon.Errorf(recon.Invalid, "--tls-cert and --tls-key belong together")
 	case o.workers < 0:
 		return recon.Errorf(recon.Invalid, "--workers is negative")
+	case o.pacs == "" && o.pacsCredentials != "":
+		return recon.Errorf(recon.Invalid, "--pacs-credentials needs --pacs")
+	case o.pacsCredentials != "" && !o.insecure && !private(o.pacs):
+		return recon.Errorf(recon.Invalid, "the credentials of --pacs would travel in clear: use https, or say --insecure")
 	case !isLoopback(host) && !o.insecure && (o.tlsCert == "" || o.keys == ""):
 		return recon.Errorf(recon.Invalid, "%s can be reached from elsewhere: give --tls-cert, --tls-key and --keys, or --insecure", o.listen)
 	}
@@ -93,6 +103,12 @@ func (o serveOptions) check() error {
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// private reports whether nobody else hears what is sent to a URL.
+func private(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "https" || isLoopback(u.Hostname()))
 }
 
 // reconcileTime is how often jobs are looked for that were stored by a server which then crashed before it announced them.
@@ -150,12 +166,22 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 		return err
 	}
 
+	var sender *pacs.Sender
+	if o.pacs != "" {
+		if sender, err = pacs.New(pacs.Config{Queue: queue, Blobs: blobs, URL: o.pacs, Credentials: o.pacsCredentials, Log: log}); err != nil {
+			return err
+		}
+	}
+
 	ctx, stop := context.WithCancel(ctx)
 	var workers sync.WaitGroup
 	defer workers.Wait() // before the queue is closed: they give their jobs back
 	defer stop()
 	for range o.workers {
 		workers.Go(func() { supervise(ctx, o.worker, log) })
+	}
+	if sender != nil {
+		workers.Go(func() { sender.Run(ctx) })
 	}
 	return listen(ctx, listener, handler, o, log)
 }

@@ -115,6 +115,21 @@ func (q *Memory) Cancel(ctx context.Context, id string) (recon.Job, error) {
 	return detached(r.Job), nil
 }
 
+// Deliver implements recon.Queue.
+func (q *Memory) Deliver(ctx context.Context, id string, deliveries ...recon.Delivery) (recon.Job, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	r, ok := q.records[id]
+	if !ok {
+		return recon.Job{}, notFound()
+	}
+	if err := r.deliver(deliveries); err != nil {
+		return recon.Job{}, err
+	}
+	q.announce(r)
+	return detached(r.Job), ctx.Err()
+}
+
 // Delete implements recon.Queue.
 func (q *Memory) Delete(ctx context.Context, id string) error {
 	q.mu.Lock()

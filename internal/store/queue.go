@@ -118,6 +118,15 @@ func (q *Queue) Cancel(ctx context.Context, id string) (recon.Job, error) {
 	return r.Job, err
 }
 
+// Deliver implements recon.Queue.
+func (q *Queue) Deliver(ctx context.Context, id string, deliveries ...recon.Delivery) (recon.Job, error) {
+	if checkID(id) != nil {
+		return recon.Job{}, notFound()
+	}
+	r, err := q.change(ctx, id, func(r *record) error { return r.deliver(deliveries) })
+	return r.Job, err
+}
+
 // Delete implements recon.Queue.
 func (q *Queue) Delete(ctx context.Context, id string) error {
 	if checkID(id) != nil {

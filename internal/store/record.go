@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/closer-mri/closer/recon"
@@ -107,6 +108,23 @@ func (r *record) cancel(now time.Time) error {
 	return nil
 }
 
+func (r *record) deliver(deliveries []recon.Delivery) error {
+	if r.State != recon.Done {
+		return recon.Errorf(recon.Conflict, "the job is %s, not done", r.State)
+	}
+	all := slices.Clone(r.Deliveries)
+	for _, d := range deliveries {
+		at, known := slices.BinarySearchFunc(all, d.Series, func(e recon.Delivery, series string) int { return strings.Compare(e.Series, series) })
+		if known {
+			all[at] = d
+		} else {
+			all = slices.Insert(all, at, d)
+		}
+	}
+	r.Deliveries = all
+	return nil
+}
+
 func (r *record) end(state recon.State, now time.Time) { r.State, r.Finished = state, now }
 
 // wallClock is the time as records keep it: it survives JSON unchanged.
@@ -115,6 +133,7 @@ func wallClock() time.Time { return time.Now().UTC().Truncate(time.Millisecond) 
 // detached returns a copy whose slices the caller may change.
 func detached(job recon.Job) recon.Job {
 	job.Results = slices.Clone(job.Results)
+	job.Deliveries = slices.Clone(job.Deliveries)
 	job.Recipe.Methods = slices.Clone(job.Recipe.Methods)
 	job.Recipe.Slices = slices.Clone(job.Recipe.Slices)
 	return job

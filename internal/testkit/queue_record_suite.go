@@ -109,6 +109,47 @@ func deleteRules(t *testing.T, c queueCase) {
 	c.must(c.claim().Finish(c.ctx, nil, nil))
 }
 
+func deliveries(t *testing.T, c queueCase) {
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	delivery := func(series string, state recon.DeliveryState, attempts int) recon.Delivery {
+		return recon.Delivery{Series: series, State: state, Attempts: attempts, Time: at, Next: at, Reason: "a reason"}
+	}
+	_, err := c.q.Deliver(c.ctx, "absent", delivery("a", recon.DeliveryQueued, 0))
+	c.code(recon.NotFound, err)
+	c.submit("one")
+	_, err = c.q.Deliver(c.ctx, "one", delivery("a", recon.DeliveryQueued, 0))
+	c.code(recon.Conflict, err)
+	c.must(c.claim().Finish(c.ctx, artifacts("dicom/a/0001.dcm"), nil))
+	watch, err := c.open().Watch(c.ctx, "")
+	c.must(err)
+	if first := <-watch; first.State != recon.Done || first.Deliveries != nil {
+		t.Errorf("before any delivery: %+v", first)
+	}
+	_, err = c.q.Deliver(c.ctx, "one", delivery("b", recon.DeliveryQueued, 0), delivery("a", recon.DeliveryQueued, 0))
+	c.must(err)
+	var wg sync.WaitGroup // changes of different series at once: none is lost
+	for _, series := range []string{"a", "b"} {
+		q := c.open()
+		wg.Go(func() {
+			for i := range 10 {
+				_, err := q.Deliver(c.ctx, "one", delivery(series, recon.DeliverySending, i+1))
+				c.must(err)
+			}
+		})
+	}
+	wg.Wait()
+	want := []recon.Delivery{delivery("a", recon.DeliverySending, 10), delivery("b", recon.DeliverySending, 10)}
+	if job := c.job("one", recon.Done); !reflect.DeepEqual(job.Deliveries, want) || len(job.Results) != 1 {
+		t.Errorf("deliveries are %+v", job.Deliveries)
+	}
+	for job := range watch { // the last one comes, although the job had ended before
+		if reflect.DeepEqual(job.Deliveries, want) {
+			return
+		}
+	}
+	t.Error("the watch did not show the deliveries")
+}
+
 func depthAndOrder(t *testing.T, c queueCase) {
 	depth := func(wantQueued, wantRunning int) {
 		t.Helper()

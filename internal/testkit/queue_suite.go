@@ -43,6 +43,7 @@ func QueueSuite(t *testing.T, newQueue NewQueue) {
 		{"FinishSaysWhy", QueueLimits{}, finishSaysWhy},
 		{"WatchOne", QueueLimits{}, watchOne},
 		{"WatchAll", QueueLimits{}, watchAll},
+		{"DeliveriesBelongToJobsThatAreDone", QueueLimits{}, deliveries},
 		{"DeleteNeedsAnEndedJob", QueueLimits{}, deleteRules},
 		{"DepthAndOrder", QueueLimits{}, depthAndOrder},
 		{"FullQueueRefuses", QueueLimits{MaxQueued: 2}, fullQueue},
