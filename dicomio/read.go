@@ -18,10 +18,13 @@ const (
 	maxPixels = 1 << 28 // of all slices, 1 GiB as float32
 )
 
-// Read reads the magnitude images of one DICOM file, or of all DICOM files below a directory, which must be of one series;
-// other files there are left alone. Files are parsed in a sandboxed child process. What cannot be read is an *recon.Error with
+// Read reads the magnitude images of one DICOM file, of the archive of a series, or of all DICOM files below a directory, which must
+// be of one series; other files there are left alone. Files are parsed in a sandboxed child process. What cannot be read is an *recon.Error with
 // code Invalid that names the file by its number, as its name may name a patient.
 func Read(ctx context.Context, path string) (Volume, error) {
+	if head, err := headOf(path); err == nil && isArchive(head) {
+		return readArchive(ctx, path)
+	}
 	paths, err := find(path)
 	if err != nil {
 		return Volume{}, err
@@ -41,6 +44,31 @@ func Read(ctx context.Context, path string) (Volume, error) {
 		files = append(files, f)
 	}
 	return assemble(files)
+}
+
+// Recognizes reports whether path is a directory, or begins as the files do that Read reads.
+func Recognizes(path string) (bool, error) {
+	info, err := os.Stat(path)
+	if err != nil || info.IsDir() {
+		return err == nil, err
+	}
+	head, err := headOf(path)
+	return isPart10(head) || isArchive(head), err
+}
+
+// headOf returns the first bytes of a file.
+func headOf(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	head := make([]byte, 512)
+	n, err := io.ReadFull(f, head)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return head[:n], err
 }
 
 // ofSeveral says which of several files an error is about.
@@ -71,16 +99,11 @@ func find(path string) ([]string, error) {
 		case len(paths) == maxFiles:
 			return refuse("the directory holds more than %d DICOM files", maxFiles)
 		}
-		f, err := os.Open(p)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		head := make([]byte, preamble+4)
-		if n, _ := io.ReadFull(f, head); isPart10(head[:n]) {
+		head, err := headOf(p)
+		if isPart10(head) {
 			paths = append(paths, p)
 		}
-		return nil
+		return err
 	})
 	if err == nil && len(paths) == 0 {
 		return nil, refuse("the directory holds no DICOM file")

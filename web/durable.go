@@ -69,22 +69,6 @@ func (u durableUpload) WriteChunk(ctx context.Context, offset int64, src io.Read
 	return n, err
 }
 
-// writeDurably writes a file that is there whole or not at all.
-func writeDurably(path string, data []byte) error {
-	f, err := durable.Create(path, "receipt-*.tmp", 0o600)
-	if err != nil {
-		return err
-	}
-	defer f.Discard()
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	if err := f.Commit(); err != nil {
-		return err
-	}
-	return durable.Sync(filepath.Dir(path))
-}
-
 func hashFile(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -36,10 +36,24 @@ type arrival struct {
 	digest string // declared SHA-256; "" when none was
 }
 
+func (up arrival) remove() {
+	if up.path != "" {
+		os.Remove(up.path)
+	}
+}
+
+// intact compares the bytes with the declared digest.
+func (up arrival) intact() error {
+	if up.digest != "" && up.digest != up.sha256 {
+		return problemf(http.StatusBadRequest, "the bytes that arrived have SHA-256 %s, not the declared %s", up.sha256, up.digest)
+	}
+	return nil
+}
+
 // ingest makes a job of an arrival and acknowledges it; created is false when the same bytes and recipe had arrived before.
 func (a *api) ingest(ctx context.Context, up arrival) (r Receipt, created bool, err error) {
-	if up.digest != "" && up.digest != up.sha256 {
-		return r, false, problemf(http.StatusBadRequest, "the bytes that arrived have SHA-256 %s, not the declared %s", up.sha256, up.digest)
+	if err := up.intact(); err != nil {
+		return r, false, err
 	}
 	id := recon.JobID(up.sha256, up.recipe, a.Models)
 	job, err := a.Queue.Job(ctx, id)
@@ -55,7 +69,11 @@ func (a *api) ingest(ctx context.Context, up arrival) (r Receipt, created bool, 
 			return r, false, err
 		}
 	}
-	return Receipt{Scan: job.Scan, Job: job.ID, SHA256: job.Input.SHA256, Size: job.Input.Size, Received: job.Created}, created, nil
+	return receiptOf(job), created, nil
+}
+
+func receiptOf(job recon.Job) Receipt {
+	return Receipt{Scan: job.Scan, Job: job.ID, SHA256: job.Input.SHA256, Size: job.Input.Size, Received: job.Created}
 }
 
 // admit refuses what is no scan: by its first bytes, then by opening it in the sandbox.
@@ -77,9 +95,7 @@ func (a *api) admit(ctx context.Context, up arrival) error {
 	case recon.Internal, recon.Unavailable, recon.Canceled:
 		return fmt.Errorf("inspect the upload: %w", err)
 	}
-	p := problemOf(err)
-	p.Status, p.Title = http.StatusUnprocessableEntity, http.StatusText(http.StatusUnprocessableEntity)
-	return p
+	return unprocessable(err)
 }
 
 // submit stores the content, then the job: a crash between the two leaves content without a job, which a second push finds.

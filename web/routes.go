@@ -35,7 +35,11 @@ func (a *api) routes() chi.Router {
 
 	push.Post("/api/v1/scans", a.postScan)
 	read.Get("/api/v1/scans", a.listScans)
-	read.Get("/api/v1/scans/{id:[0-9a-f]{32}}", a.getScan)
+
+	const scan = "/api/v1/scans/{id:[0-9a-f]{32}}"
+	read.Get(scan, a.getScan)
+	push.Delete(scan, a.discardScan)
+	push.Post(scan+"/commit", a.commitScan)
 
 	read.Get("/api/v1/events", a.allEvents)
 	read.Get("/api/v1/reviews", a.allReviews)

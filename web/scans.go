@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"time"
 
@@ -22,13 +21,21 @@ type Scan struct {
 	Jobs     []recon.Job `json:"jobs"`
 }
 
-// postScan takes a scan in one request.
+// postScan takes a scan in one request, or with commit=false one instance of a scan.
 func (a *api) postScan(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("commit") == "false" {
+		a.holdInstance(w, r)
+		return
+	}
 	receipt, created, err := a.push(w, r)
 	if err != nil {
 		fail(w, r, err)
 		return
 	}
+	a.acknowledge(w, r, receipt, created)
+}
+
+func (a *api) acknowledge(w http.ResponseWriter, r *http.Request, receipt Receipt, created bool) {
 	concerns(r, receipt.Scan, receipt.Job)
 	a.audit(r.Context(), "push")
 	status := http.StatusOK
@@ -40,34 +47,47 @@ func (a *api) postScan(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) push(w http.ResponseWriter, r *http.Request) (Receipt, bool, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, err := queryOf(r)
 	if err != nil {
-		return Receipt{}, false, problemf(http.StatusBadRequest, "the query is not well formed")
+		return Receipt{}, false, err
 	}
 	recipe, err := a.recipe(query)
 	if err != nil {
 		return Receipt{}, false, err
 	}
-	digest, err := parseDigest(r.Header.Get("Content-Digest"))
+	up, err := a.take(w, r)
+	defer up.remove()
 	if err != nil {
 		return Receipt{}, false, err
+	}
+	up.recipe = recipe
+	return a.ingest(r.Context(), up)
+}
+
+func queryOf(r *http.Request) (url.Values, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, problemf(http.StatusBadRequest, "the query is not well formed")
+	}
+	return query, nil
+}
+
+// take receives the body of a request and what its header says of it. The caller removes the arrival, also after an error.
+func (a *api) take(w http.ResponseWriter, r *http.Request) (up arrival, err error) {
+	digest, err := parseDigest(r.Header.Get("Content-Digest"))
+	if err != nil {
+		return up, err
 	}
 	media, err := declared(r.Header.Get("Content-Type"))
 	if err != nil {
-		return Receipt{}, false, err
+		return up, err
 	}
 	if err := a.open(r.Context(), r.ContentLength); err != nil {
-		return Receipt{}, false, err
+		return up, err
 	}
-	up, err := a.receive(w, r)
-	if up.path != "" {
-		defer os.Remove(up.path)
-	}
-	if err != nil {
-		return Receipt{}, false, err
-	}
-	up.recipe, up.digest, up.media = recipe, digest, media
-	return a.ingest(r.Context(), up)
+	up, err = a.receive(w, r)
+	up.digest, up.media = digest, media
+	return up, err
 }
 
 // recipe reads a recipe and asks the wiring whether it can be run.
@@ -87,10 +107,10 @@ const (
 
 // listScans lists scans, newest first, without the results of their jobs.
 func (a *api) listScans(w http.ResponseWriter, r *http.Request) {
-	limit, err := whole(r.URL.Query().Get("limit"), defaultLimit, 1, maxLimit)
+	limit, err := whole("limit", r.URL.Query().Get("limit"), defaultLimit, 1, maxLimit)
 	offset := 0
 	if err == nil {
-		offset, err = whole(r.URL.Query().Get("offset"), 0, 0, 1<<31-1)
+		offset, err = whole("offset", r.URL.Query().Get("offset"), 0, 0, 1<<31-1)
 	}
 	var jobs []recon.Job
 	if err == nil {
@@ -113,13 +133,13 @@ func (a *api) listScans(w http.ResponseWriter, r *http.Request) {
 }
 
 // whole parses an integer parameter.
-func whole(value string, absent, least, most int) (int, error) {
+func whole(name, value string, absent, least, most int) (int, error) {
 	if value == "" {
 		return absent, nil
 	}
 	v, err := strconv.Atoi(value)
 	if err != nil || v < least || v > most {
-		return 0, problemf(http.StatusBadRequest, "limit and offset are whole numbers; this one is from %d to %d", least, most)
+		return 0, problemf(http.StatusBadRequest, "%s is a whole number from %d to %d", name, least, most)
 	}
 	return v, nil
 }
@@ -138,7 +158,7 @@ func (a *api) getScan(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	fail(w, r, problemf(http.StatusNotFound, "there is no scan of this name"))
+	a.getHeld(w, r, jobs)
 }
 
 // group gathers jobs, newest first, into their scans.

@@ -21,6 +21,7 @@ import (
 	tuslog "golang.org/x/exp/slog"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/closer-mri/closer/internal/durable"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -260,7 +261,7 @@ func (u *uploads) ingest(ctx context.Context, id string) (Receipt, error) {
 	u.api.audit(ctx, "push")
 	data, err := json.Marshal(receipt)
 	if err == nil {
-		err = writeDurably(u.path(id, ".receipt"), data)
+		err = durable.Write(u.path(id, ".receipt"), data, 0o600)
 	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("keep the receipt: %w", err)

@@ -32,6 +32,8 @@ type Config struct {
 	CheckRecipe func(recon.Recipe) error
 	// Inspect opens an upload in the sandboxed child; its error says why the file is unreadable. nil accepts all.
 	Inspect func(ctx context.Context, path string) error
+	// Intake holds the instances of scans that come in several requests; nil holds none.
+	Intake recon.Intake
 	// DICOMweb answers below /dicom-web; nil is none.
 	DICOMweb http.Handler
 

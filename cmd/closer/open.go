@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 
 	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/fastmri"
@@ -15,9 +13,9 @@ import (
 )
 
 // open opens an input of any known format: fastMRI HDF5, or the magnitude images of a DICOM file, or of a
-// directory or tar archive of them.
+// directory or archive of them.
 func open(ctx context.Context, path string) (recon.Scan, error) {
-	isDICOM, err := looksLikeDICOM(path)
+	isDICOM, err := dicomio.Recognizes(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, recon.Errorf(recon.NotFound, "the file does not exist")
@@ -25,29 +23,9 @@ func open(ctx context.Context, path string) (recon.Scan, error) {
 		return nil, fmt.Errorf("open input: %w", err)
 	case isDICOM:
 		return openDICOM(ctx, path)
-	case isTar(path):
-		return openPacked(ctx, path)
 	default:
 		return fastmri.Open(ctx, path)
 	}
-}
-
-// looksLikeDICOM reports whether path is a directory or a file with the preamble of PS3.10, section 7.1.
-func looksLikeDICOM(path string) (bool, error) {
-	info, err := os.Stat(path)
-	if err != nil || info.IsDir() {
-		return err == nil, err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	var head [132]byte
-	if _, err := io.ReadFull(f, head[:]); err != nil {
-		return false, nil // too short for DICOM: the HDF5 reader says what it is not
-	}
-	return string(head[128:]) == "DICM", nil
 }
 
 // openDICOM simulates the k-space of magnitude images, on their own matrix, without phase or noise of its own. Everything made

@@ -18,6 +18,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/recon"
 	"github.com/closer-mri/closer/web"
 )
@@ -45,7 +46,7 @@ func newUpload(server *remote, input string, recipe recon.Recipe) (*upload, erro
 	u := &upload{File: f, server: server, recipe: recipe.Form().Encode()}
 	hash := sha256.New()
 	if u.size, err = io.Copy(hash, f); err == nil {
-		u.isDICM, err = looksLikeDICOM(input)
+		u.isDICM, err = dicomio.Recognizes(input)
 	}
 	if err != nil {
 		f.Close()

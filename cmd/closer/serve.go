@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/closer-mri/closer/internal/intake"
 	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/recon"
 	"github.com/closer-mri/closer/score"
@@ -154,12 +155,19 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 		return err
 	}
 	networks := models()
+	scratch := filepath.Join(o.data, "web")
+	taken, err := intake.New(intake.Config{
+		Queue: queue, Blobs: blobs, Models: networks, Dir: filepath.Join(scratch, "series"), Inspect: inspect, Log: log,
+	})
+	if err != nil {
+		return err
+	}
 	handler, err := web.New(web.Config{
-		Queue: queue, Blobs: blobs, Reviews: reviews, Models: networks, Version: version, MaxUpload: o.maxUpload << 20, DataDir: filepath.Join(o.data, "web"), Keys: o.keys, Log: log,
-		CheckRecipe: checkRecipe, Inspect: inspect,
+		Queue: queue, Blobs: blobs, Reviews: reviews, Intake: taken, Models: networks, Version: version, MaxUpload: o.maxUpload << 20,
+		DataDir: scratch, Keys: o.keys, Log: log, CheckRecipe: checkRecipe, Inspect: inspect,
 		DICOMweb: dicomweb.New(dicomweb.Config{
 			Library: dicomweb.Results(queue, blobs), Log: log, CORS: o.dicomOrigins, URL: o.dicomURL, MaxRequest: o.maxUpload << 20,
-			Store: (&stow{queue: queue, blobs: blobs, models: networks, log: log}).store,
+			Spool: filepath.Join(scratch, "spool"), Store: taken.Store, Hold: taken.HoldAll,
 		}),
 	})
 	if err != nil {

@@ -9,12 +9,13 @@ import (
 	"net/textproto"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/closer-mri/closer/recon"
 )
 
-// storeObjects sends files by STOW-RS and returns the status and the numbers of objects that were taken and that were not.
+// storeObjects sends files by STOW-RS to a server below an address and returns the status and the numbers of objects that were taken and that were not.
 func storeObjects(t *testing.T, address string, files ...string) (status, taken, failed int) {
 	t.Helper()
 	var body bytes.Buffer
@@ -31,7 +32,7 @@ func storeObjects(t *testing.T, address string, files ...string) (status, taken,
 		_, _ = part.Write(data)
 	}
 	w.Close()
-	response, err := http.Post("http://"+address+"/dicom-web/studies", `multipart/related; type="application/dicom"; boundary=`+w.Boundary(), &body)
+	response, err := http.Post("http://"+address+"/studies", `multipart/related; type="application/dicom"; boundary=`+w.Boundary(), &body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,11 +65,11 @@ func TestStoredSeriesIsReconstructed(t *testing.T) {
 	_, address := serving(t, filepath.Join(dir, "data"))
 	zf, reference := series("zero-filled"), series("reference")
 	for _, files := range [][]string{append(zf, reference...), {zf[2], zf[0], zf[1]}} {
-		if status, taken, failed := storeObjects(t, address, files...); status != 200 || taken != len(files) || failed != 0 {
+		if status, taken, failed := storeObjects(t, address+"/dicom-web", files...); status != 200 || taken != len(files) || failed != 0 {
 			t.Fatalf("%d, %d objects were taken and %d were not", status, taken, failed)
 		}
 	}
-	if status, taken, failed := storeObjects(t, address, filepath.Join(out, "report.json"), reference[0]); status != 202 || taken != 1 || failed != 1 {
+	if status, taken, failed := storeObjects(t, address+"/dicom-web", filepath.Join(out, "report.json"), reference[0]); status != 202 || taken != 1 || failed != 1 {
 		t.Errorf("with a report: %d, %d objects were taken and %d were not", status, taken, failed)
 	}
 	list := func() []recon.Job {
@@ -96,4 +97,91 @@ func TestStoredSeriesIsReconstructed(t *testing.T) {
 		}
 		return "there"
 	})
+}
+
+// A series that comes instance by instance, some by STOW-RS, is held over a crash of the server and is one scan when it is
+// committed; then it is closed.
+func TestSeriesInSeveralRequestsIsOneScan(t *testing.T) {
+	dir := t.TempDir()
+	scan, out, data := filepath.Join(dir, "scan.h5"), filepath.Join(dir, "out"), filepath.Join(dir, "data")
+	closer(t, "phantom", "-o", scan, "--slices", "4", "--matrix", "64")
+	closer(t, "recon", scan, "-o", out, "--method", "zero-filled")
+	files := make([]string, 4)
+	for i := range files {
+		files[i] = filepath.Join(out, "dicom", "zero-filled", fmt.Sprintf("%04d.dcm", i+1))
+	}
+	post := func(url string, body []byte, answer any) (status int) {
+		t.Helper()
+		response, err := http.Post(url, "application/dicom", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode
+	}
+	var held struct {
+		ID        string
+		Instances int
+		State     string
+		Detail    string
+	}
+	server, address := serving(t, data)
+	for i, path := range []string{files[3], files[1], files[3]} {
+		if status := post("http://"+address+"/api/v1/scans?commit=false", read(t, path), &held); status != http.StatusAccepted || held.Instances != min(i+1, 2) {
+			t.Fatalf("%d, %+v", status, held)
+		}
+	}
+	if err := server.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	server.end()
+	server, address = serving(t, data)
+	scans := "http://" + address + "/api/v1/scans"
+	if status, taken, failed := storeObjects(t, address+"/dicom-web/open", files[0], files[1], files[2]); status != 200 || taken != 3 || failed != 0 {
+		t.Fatalf("%d, %d objects were taken and %d were not", status, taken, failed)
+	}
+	getJSON(t, scans+"/"+held.ID, &held)
+	if held.Instances != 4 || held.State != "open" {
+		t.Fatalf("%+v", held)
+	}
+	for query, want := range map[string]int{"?instances=5": 409, "?instances=4&accel=-1": 400, "?instances=0": 400} {
+		if status := post(scans+"/"+held.ID+"/commit"+query, nil, &held); status != want || held.Detail == "" {
+			t.Errorf("%s: %d %s", query, status, held.Detail)
+		}
+	}
+	var receipt, again struct{ Scan, Job string }
+	if status := post(scans+"/"+held.ID+"/commit?instances=4&method=zero-filled&accel=2", nil, &receipt); status != 201 {
+		t.Fatalf("commit: %d", status)
+	}
+	if status := post(scans+"/"+held.ID+"/commit?method=zero-filled&accel=2", nil, &again); status != 200 || again != receipt {
+		t.Errorf("commit again: %d %+v, not %+v", status, again, receipt)
+	}
+	if status := post(scans+"?commit=false", read(t, files[0]), &held); status != 409 || !strings.Contains(held.Detail, "committed with 4 instances") {
+		t.Errorf("a late instance: %d %s", status, held.Detail)
+	}
+	if status, _, failed := storeObjects(t, address+"/dicom-web/open", files[0]); status != 409 || failed != 1 {
+		t.Errorf("a late object: %d, %d refused", status, failed)
+	}
+	var committed struct{ ID string }
+	getJSON(t, scans+"/"+held.ID, &committed)
+	if committed.ID != receipt.Scan {
+		t.Errorf("the scan became %q, not %q", committed.ID, receipt.Scan)
+	}
+	needRuntime(t)
+	var job recon.Job
+	eventually(t, func() string {
+		getJSON(t, "http://"+address+"/api/v1/jobs/"+receipt.Job, &job)
+		if job.State == recon.Failed {
+			t.Fatal(job.Error)
+		}
+		return map[bool]string{true: "done"}[job.State == recon.Done]
+	})
+	var report recon.Report
+	getJSON(t, "http://"+address+"/api/v1/jobs/"+receipt.Job+"/report", &report)
+	if report.Input.Slices != 4 || !report.Input.Simulated {
+		t.Errorf("%+v", report.Input)
+	}
 }

@@ -44,6 +44,22 @@ func (f *File) Discard() {
 	os.Remove(f.Name())
 }
 
+// Write writes a file that is there whole or not at all, name included.
+func Write(path string, data []byte, mode fs.FileMode) error {
+	f, err := Create(path, "."+filepath.Base(path)+"-*.tmp", mode)
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	if err := f.Commit(); err != nil {
+		return err
+	}
+	return Sync(filepath.Dir(path))
+}
+
 // Sync makes a file's bytes, or the names in a directory, durable.
 func Sync(path string) error {
 	f, err := os.Open(path)

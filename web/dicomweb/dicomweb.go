@@ -16,17 +16,21 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/recon"
 )
 
 // Config is what a server is made of.
 type Config struct {
 	Library Library
-	// Store takes the DICOM files that one request brought, as one whole: each is a Part 10 file with the UIDs of its study, series
-	// and instance, no two are equal, and together they need not be one series. The files are removed when it returns. It returns
-	// as many errors as files: nil for a file that is durably taken; the code of a *recon.Error becomes the client's failure
-	// reason. nil takes no objects.
-	Store      func(ctx context.Context, files []string) []error
+	// Store takes the DICOM objects that one request brought, as one whole: each is a Part 10 file with its UIDs, no two are equal,
+	// and together they need not be one series. The files are removed when it returns. It returns for each object the name of the
+	// scan that it became part of, and an error: nil when it is durably taken; the code of a *recon.Error becomes the client's
+	// failure reason. nil takes no objects.
+	Store func(ctx context.Context, objects []dicomio.Object) (scans []string, errs []error)
+	// Hold is Store for objects of series that come in several requests and are committed afterwards. It takes what is stored
+	// below /open instead.
+	Hold       func(ctx context.Context, objects []dicomio.Object) (scans []string, errs []error)
 	Spool      string       // directory for objects while they come in; "" is the system's for temporary files
 	MaxRequest int64        // bytes of one request to store; 0 is 4 GiB
 	Log        *slog.Logger // nil is slog.Default
@@ -72,8 +76,10 @@ func New(c Config) http.Handler {
 		r.Get(path+"/metadata", s.metadata)
 		r.Get(path+"/thumbnail", s.thumbnail)
 	}
-	r.Post("/studies", s.store)
-	r.Post(aStudy, s.store)
+	for prefix, take := range map[string]taker{"": c.Store, "/open": c.Hold} {
+		r.Post(prefix+"/studies", s.store(take))
+		r.Post(prefix+aStudy, s.store(take))
+	}
 	r.Get(anInstance+"/rendered", s.rendered)
 	r.Get(anInstance+"/bulkdata/*", s.bulk)
 	r.Get(anInstance+"/frames/{frames}", s.frames)
@@ -93,7 +99,7 @@ func (s *server) cors(next http.Handler) http.Handler {
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
 			h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type")
-			h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Type, Warning")
+			h.Set("Access-Control-Expose-Headers", "Content-Length, Content-Type, Warning, Closer-Scan")
 			h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 		}
 		if r.Method == http.MethodOptions {

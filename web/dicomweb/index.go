@@ -12,6 +12,7 @@ import (
 
 	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/recon"
+	"github.com/closer-mri/closer/web/dicomweb/request"
 )
 
 const (
@@ -136,7 +137,7 @@ func (in *instance) number(tag string) float64 {
 }
 
 func firstText(a dicomio.Attribute) string {
-	if all := valueTexts(a); len(all) > 0 {
+	if all := request.Texts(a); len(all) > 0 {
 		return all[0]
 	}
 	return ""

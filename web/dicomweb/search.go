@@ -1,6 +1,7 @@
 package dicomweb
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/closer-mri/closer/dicomio"
+	"github.com/closer-mri/closer/web/dicomweb/request"
 )
 
 // level is a level of the query model, and what a search there returns (PS3.18 tables 10.6.3-3 to 10.6.3-5).
@@ -45,7 +47,7 @@ type entity struct {
 // search answers QIDO-RS at a level, below the study and series of the path.
 func (s *server) search(at level) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		q, err := parseQuery(r.URL.Query())
+		q, err := request.ParseQuery(r.URL.Query())
 		if err != nil {
 			s.problem(w, r, err)
 			return
@@ -67,8 +69,8 @@ func (s *server) search(at level) http.HandlerFunc {
 				found = append(found, e)
 			}
 		}
-		found, left := page(q, found)
-		tags := slices.Concat(returned[at], q.include, slices.Collect(maps.Keys(q.keys)))
+		found, left := request.Page(q, found)
+		tags := slices.Concat(returned[at], q.Include, slices.Collect(maps.Keys(q.Keys)))
 		if at > study && underStudy == "" {
 			tags = append(tags, returned[study]...)
 		}
@@ -77,12 +79,12 @@ func (s *server) search(at level) http.HandlerFunc {
 		}
 		out := make([]dicomio.Attributes, len(found))
 		for i, e := range found {
-			out[i] = e.attributes(tags, q.all, base)
+			out[i] = e.attributes(tags, q.All, base)
 		}
 		if left > 0 {
 			w.Header().Add("Warning", fmt.Sprintf(`299 closer "There are %d additional results that can be requested"`, left))
 		}
-		if len(q.ignored) > 0 {
+		if len(q.Ignored) > 0 {
 			w.Header().Add("Warning", `299 closer "Parameters that name no attribute were ignored"`)
 		}
 		writeDICOMJSON(w, out)
@@ -136,13 +138,13 @@ func distinct(all []*instance, value func(*instance) string) []string {
 }
 
 // matches reports whether, for every key, the entity or one of its instances matches.
-func (e entity) matches(q query) bool {
-	for tag, key := range q.keys {
+func (e entity) matches(q request.Query) bool {
+	for tag, key := range q.Keys {
 		if a, ok := e.derived[tag]; ok {
-			if !matches(a, key, q.fuzzy) {
+			if !request.Matches(a, key, q.Fuzzy) {
 				return false
 			}
-		} else if !slices.ContainsFunc(e.instances, func(in *instance) bool { return matches(in.attributes[tag], key, q.fuzzy) }) {
+		} else if !slices.ContainsFunc(e.instances, func(in *instance) bool { return request.Matches(in.attributes[tag], key, q.Fuzzy) }) {
 			return false
 		}
 	}
@@ -198,4 +200,16 @@ func absolute(a dicomio.Attribute, prefix string) dicomio.Attribute {
 		a.Value = items
 	}
 	return a
+}
+
+func text(vr string, values ...string) dicomio.Attribute {
+	a := dicomio.Attribute{VR: vr}
+	for _, v := range values {
+		a.Value = append(a.Value, v)
+	}
+	return a
+}
+
+func count(n int) dicomio.Attribute {
+	return dicomio.Attribute{VR: "IS", Value: []any{json.Number(fmt.Sprint(n))}}
 }

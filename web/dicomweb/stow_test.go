@@ -15,6 +15,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -26,21 +27,21 @@ type shelf struct {
 	fail  func(i int) error
 }
 
-func (s *shelf) store(_ context.Context, files []string) []error {
+func (s *shelf) store(_ context.Context, objects []dicomio.Object) ([]string, []error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
-	errs := make([]error, len(files))
-	for i, path := range files {
+	scans, errs := make([]string, len(objects)), make([]error, len(objects))
+	for i, o := range objects {
 		if s.fail != nil && s.fail(i) != nil {
 			errs[i] = s.fail(i)
 			continue
 		}
-		data, err := os.ReadFile(path)
-		errs[i] = err
+		data, err := os.ReadFile(o.Path)
+		scans[i], errs[i] = "scan-of-"+o.Series, err
 		s.files = append(s.files, data)
 	}
-	return errs
+	return scans, errs
 }
 
 // form is a multipart body of files, and its boundary.
@@ -122,6 +123,30 @@ func TestStoreTakesWhatClientsSend(t *testing.T) {
 	}
 	if left, err := os.ReadDir(spool); err != nil || len(left) > 0 {
 		t.Errorf("%d files are left in the spool, %v", len(left), err)
+	}
+}
+
+// What is stored below /open is held, and the answer names the scan to commit.
+func TestStoreBelowOpenIsHeld(t *testing.T) {
+	from := serve(t, 1, nil)
+	series := from.series[0]
+	var stored, held shelf
+	s := serve(t, 0, func(c *Config) { c.Store, c.Hold = stored.store, held.store })
+	for _, path := range []string{"/open/studies", "/open/studies/" + series.StudyUID} {
+		response, err := http.Post(s.url+path, "application/dicom", bytes.NewReader(from.files[series.Files[0].InstanceUID]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if scan := response.Header.Get("Closer-Scan"); response.StatusCode != 200 || scan != "scan-of-"+series.SeriesUID {
+			t.Errorf("%s: %s, scan %q", path, response.Status, scan)
+		}
+	}
+	if len(held.files) != 2 || stored.calls != 0 {
+		t.Errorf("%d files are held, %d calls of Store", len(held.files), stored.calls)
+	}
+	if status, _ := serve(t, 0, nil).post(t, "/open/studies", "application/dicom", strings.NewReader("x")); status != 501 {
+		t.Errorf("without Hold: %d", status)
 	}
 }
 

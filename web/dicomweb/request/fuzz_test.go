@@ -1,15 +1,13 @@
-package dicomweb
+package request
 
 import (
 	"bytes"
-	"net/http"
-	"net/http/httptest"
+	"io"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/closer-mri/closer/dicomio"
-	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -22,18 +20,18 @@ func FuzzQuery(f *testing.F) {
 		if err != nil {
 			return
 		}
-		q, err := parseQuery(values)
+		q, err := ParseQuery(values)
 		if err != nil {
 			if recon.CodeOf(err) != recon.Invalid {
 				t.Fatal(err)
 			}
 			return
 		}
-		if some, left := page(q, []int{1, 2, 3}); len(some)+left > 3 {
+		if some, left := Page(q, []int{1, 2, 3}); len(some)+left > 3 {
 			t.Fatalf("a page of %d and %d left of 3", len(some), left)
 		}
-		for _, key := range q.keys {
-			matches(text(vr, value), key, q.fuzzy)
+		for _, key := range q.Keys {
+			Matches(dicomio.Attribute{VR: vr, Value: []any{value}}, key, q.Fuzzy)
 		}
 		if vr == "LO" && !strings.ContainsAny(value, "*?") && !wildcard(value, value) {
 			t.Fatalf("%q does not match itself", value)
@@ -49,42 +47,44 @@ func FuzzAccept(f *testing.F) {
 	f.Add(`multipart/related; type=application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1`)
 	f.Fuzz(func(t *testing.T, header string) {
 		last := 2.0
-		for _, m := range parseAccept(header) {
-			if m.name == "" || m.q > last {
+		for _, m := range ParseAccept(header) {
+			if m.Name == "" || m.Q > last {
 				t.Fatalf("%q gives %+v after q %g", header, m, last)
 			}
-			last = max(m.q, 0)
+			last = max(m.Q, 0)
 		}
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.Header.Set("Accept", header)
-		pack(r, dicomFile, "1.2.840.10008.1.2.1")
 	})
 }
 
-// FuzzStore gives the server a request to store with any content; an object that is handed on must be one.
-func FuzzStore(f *testing.F) {
+// FuzzParts reads any content as a request to store, and what it holds as DICOM files.
+func FuzzParts(f *testing.F) {
+	const limit = 1 << 16
 	file := append(make([]byte, 128), "DICM\x02\x00\x10\x00UI\x14\x001.2.840.10008.1.2.1\x00\x08\x00\x16\x00UI\x02\x001\x00\x08\x00\x18\x00UI\x02\x002\x00"+
 		"\x20\x00\x0d\x00UI\x02\x003\x00\x20\x00\x0e\x00UI\x02\x004\x00"...)
-	body, boundary := form(file, []byte("x"))
-	f.Add(`multipart/related; type="application/dicom"; boundary=`+boundary, body)
+	body := "--b\r\nContent-Type: application/dicom\r\n\r\n" + string(file) + "\r\n--b\r\n\r\nx\r\n--b--\r\n"
+	f.Add(`multipart/related; type="application/dicom"; boundary=b`, []byte(body))
 	f.Add("application/dicom", file)
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
-		var kept shelf
-		h := New(Config{Library: Results(store.NewMemory(store.Options{}), nil), Store: kept.store, Spool: t.TempDir(), MaxRequest: 1 << 20})
-		r := httptest.NewRequest(http.MethodPost, "/studies", bytes.NewReader(body))
-		r.Header.Set("Content-Type", contentType)
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		if w.Code >= 500 {
-			t.Fatalf("%d: %s", w.Code, w.Body)
-		}
-		for _, file := range kept.files {
-			if _, err := dicomio.ReadDataSet(file, maxInline); err != nil {
-				t.Fatal(err)
+		total := 0
+		err := Parts(contentType, bytes.NewReader(body), limit, func(r io.Reader) error {
+			data, err := io.ReadAll(r)
+			total += len(data)
+			if err == nil && len(data) > 0 && !bytes.Contains(body, data) {
+				t.Fatal("a part is not part of the body")
 			}
+			if set, err := dicomio.ReadDataSet(data, 64); err == nil {
+				set.JSON(func(place string) string { return place })
+			}
+			return err
+		})
+		if total > len(body) {
+			t.Fatalf("%d bytes of parts in %d", total, len(body))
 		}
-		if ok := w.Code == 200 || w.Code == 202; ok != (len(kept.files) > 0) {
-			t.Fatalf("%d with %d files", w.Code, len(kept.files))
+		if err != nil && err != ErrTooLarge && err != ErrMediaType && recon.CodeOf(err) != recon.Invalid {
+			t.Fatalf("an error of nobody: %v", err)
+		}
+		if err == ErrTooLarge && len(body) <= limit && bytes.Count(body, []byte("--")) < maxParts {
+			t.Fatalf("%d bytes are too large", len(body))
 		}
 	})
 }

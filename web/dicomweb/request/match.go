@@ -1,16 +1,15 @@
-package dicomweb
+package request
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/closer-mri/closer/dicomio"
 )
 
-// valueTexts are the values of an attribute as texts: a person name as its component groups.
-func valueTexts(a dicomio.Attribute) []string {
+// Texts are the values of an attribute as texts: a person name as its component groups.
+func Texts(a dicomio.Attribute) []string {
 	var all []string
 	for _, v := range a.Value {
 		switch v := v.(type) {
@@ -29,13 +28,13 @@ func valueTexts(a dicomio.Attribute) []string {
 	return all
 }
 
-// matches reports whether one of the values matches the key (PS3.4 C.2.2.2): an empty key matches everything, UIDs and
+// Matches reports whether one of the values matches the key (PS3.4 C.2.2.2): an empty key matches everything, UIDs and
 // modalities may be listed, dates and times may be a range, text may hold the wildcards * and ?. Letters match in either case.
-func matches(a dicomio.Attribute, key string, fuzzy bool) bool {
+func Matches(a dicomio.Attribute, key string, fuzzy bool) bool {
 	if key == "" || key == "*" {
 		return true
 	}
-	for _, value := range valueTexts(a) {
+	for _, value := range Texts(a) {
 		if matchesOne(a.VR, value, key, fuzzy) {
 			return true
 		}
@@ -116,16 +115,4 @@ func similar(key, name string) bool {
 		}
 	}
 	return true
-}
-
-func text(vr string, values ...string) dicomio.Attribute {
-	a := dicomio.Attribute{VR: vr}
-	for _, v := range values {
-		a.Value = append(a.Value, v)
-	}
-	return a
-}
-
-func count(n int) dicomio.Attribute {
-	return dicomio.Attribute{VR: "IS", Value: []any{json.Number(fmt.Sprint(n))}}
 }

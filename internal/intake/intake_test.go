@@ -1,0 +1,198 @@
+package intake_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/closer-mri/closer/dicomio"
+	"github.com/closer-mri/closer/internal/intake"
+	"github.com/closer-mri/closer/internal/store"
+	"github.com/closer-mri/closer/recon"
+)
+
+// instance writes a file with the UIDs of an instance and nothing else.
+func instance(t *testing.T, series, uid, more string) string {
+	t.Helper()
+	file := append(make([]byte, 128), "DICM\x02\x00\x10\x00UI\x14\x001.2.840.10008.1.2.1\x00"...)
+	for _, e := range []struct{ tag, value string }{
+		{"\x08\x00\x16\x00UI", "1.2.840.10008.5.1.4.1.1.4"}, {"\x08\x00\x18\x00UI", uid}, {"\x08\x00\x70\x00LO", more},
+		{"\x20\x00\x0d\x00UI", "1.2"}, {"\x20\x00\x0e\x00UI", series},
+	} {
+		if len(e.value)%2 == 1 {
+			e.value += " "
+		}
+		file = append(append(file, e.tag...), byte(len(e.value)), 0)
+		file = append(file, e.value...)
+	}
+	path := filepath.Join(t.TempDir(), "instance")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+type bench struct {
+	*intake.Intake
+	config    intake.Config
+	inspected func(path string) error
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	blobs, err := store.OpenBlobs(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{inspected: func(string) error { return nil }}
+	b.config = intake.Config{
+		Queue: store.NewMemory(store.Options{}), Blobs: blobs, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler),
+		Inspect: func(_ context.Context, path string) error { return b.inspected(path) },
+	}
+	b.restart(t)
+	return b
+}
+
+// restart is what a crash leaves: the directory.
+func (b *bench) restart(t *testing.T) {
+	t.Helper()
+	var err error
+	if b.Intake, err = intake.New(b.config); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b *bench) hold(t *testing.T, path string, want recon.Code, instances int) string {
+	t.Helper()
+	held, err := b.Hold(t.Context(), path)
+	if recon.CodeOf(err) != want || held.Instances != instances {
+		t.Fatalf("%d instances, %v; want %d, %q", held.Instances, err, instances, want)
+	}
+	return held.Scan
+}
+
+func (b *bench) commit(t *testing.T, scan string, instances int, want recon.Code) recon.Held {
+	t.Helper()
+	held, err := b.Commit(t.Context(), scan, instances)
+	if recon.CodeOf(err) != want {
+		t.Fatalf("%v, want %q", err, want)
+	}
+	return held
+}
+
+// A series may come in any order, twice, and over restarts; it is one input when it is committed, and takes nothing afterwards.
+func TestSeriesIsHeldUntilItIsCommitted(t *testing.T) {
+	b := newBench(t)
+	first, second, third := instance(t, "1.2.3", "1.2.3.1", ""), instance(t, "1.2.3", "1.2.3.2", ""), instance(t, "1.2.3", "1.2.3.3", "")
+	other := instance(t, "1.2.4", "1.2.4.1", "")
+	scan := b.hold(t, second, "", 1)
+	b.hold(t, first, "", 2)
+	b.hold(t, second, "", 2)
+	b.hold(t, instance(t, "1.2.3", "1.2.3.2", "changed"), recon.Conflict, 2)
+	if again := b.hold(t, other, "", 1); again == scan {
+		t.Fatal("another series is the same scan")
+	}
+	b.restart(t)
+	b.commit(t, scan, 3, recon.Conflict)
+	b.hold(t, third, "", 3)
+	held := b.commit(t, scan, 3, "")
+	if held.Instances != 3 || !held.Committed() {
+		t.Fatalf("%+v", held)
+	}
+	b.restart(t)
+	if again := b.commit(t, scan, 0, ""); again != held {
+		t.Errorf("committed again: %+v, not %+v", again, held)
+	}
+	b.hold(t, first, recon.Conflict, 3)
+	b.hold(t, instance(t, "1.2.3", "1.2.3.4", ""), recon.Conflict, 3)
+	b.commit(t, scan, 4, recon.Conflict)
+	if err := b.Discard(t.Context(), scan); recon.CodeOf(err) != recon.Conflict {
+		t.Errorf("discarded: %v", err)
+	}
+
+	// What comes in one request is the same input.
+	var objects []dicomio.Object
+	for _, path := range []string{third, first, second} {
+		o, err := dicomio.Identify(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects = append(objects, o)
+	}
+	scans, errs := b.Store(t.Context(), objects)
+	if err := errors.Join(errs...); err != nil || scans[0] != recon.ScanID(held.Input.SHA256) {
+		t.Errorf("in one request it is scan %v, %v", scans, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(b.config.Dir, scan, "*")); err != nil || len(left) != 1 {
+		t.Errorf("%q are left", left)
+	}
+}
+
+// A series that is no volume stays open, so that what is wrong with it can be mended.
+func TestCommitOfWhatIsNoVolume(t *testing.T) {
+	b := newBench(t)
+	scan := b.hold(t, instance(t, "1.2.3", "1.2.3.1", ""), "", 1)
+	b.inspected = func(string) error { return recon.Errorf(recon.Invalid, "the images lie in different planes") }
+	b.commit(t, scan, 0, recon.Invalid)
+	b.hold(t, instance(t, "1.2.3", "1.2.3.2", ""), "", 2)
+	b.inspected = func(path string) error {
+		_, err := os.Stat(path)
+		return err
+	}
+	b.commit(t, scan, 2, "")
+}
+
+// An input that is one file is that file, and a crash before its record is written loses nothing.
+func TestCommitGoesOnAfterACrash(t *testing.T) {
+	b := newBench(t)
+	path := instance(t, "1.2.3", "1.2.3.1", "")
+	scan := b.hold(t, path, "", 1)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := filepath.Join(b.config.Dir, scan, "committed.json")
+	if err := os.Mkdir(record, 0o700); err != nil { // stands in its way, as a full disk would
+		t.Fatal(err)
+	}
+	b.commit(t, scan, 0, recon.Internal)
+	if err := os.Remove(record); err != nil {
+		t.Fatal(err)
+	}
+	b.restart(t)
+	held := b.commit(t, scan, 0, "")
+	if sum := sha256.Sum256(content); held.Input.SHA256 != hex.EncodeToString(sum[:]) {
+		t.Errorf("the input is %+v", held.Input)
+	}
+	r, err := b.config.Blobs.Open(t.Context(), held.Input.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if stored, err := io.ReadAll(r); err != nil || string(stored) != string(content) {
+		t.Errorf("%d bytes are stored, %v", len(stored), err)
+	}
+}
+
+func TestDiscard(t *testing.T) {
+	b := newBench(t)
+	scan := b.hold(t, instance(t, "1.2.3", "1.2.3.1", ""), "", 1)
+	if err := b.Discard(t.Context(), scan); err != nil {
+		t.Fatal(err)
+	}
+	b.commit(t, scan, 0, recon.NotFound)
+	b.hold(t, instance(t, "1.2.3", "1.2.3.1", "another"), "", 1)
+	b.hold(t, filepath.Join(t.TempDir(), "none"), recon.Internal, 0)
+	report := filepath.Join(t.TempDir(), "report")
+	if err := os.WriteFile(report, []byte("no DICOM"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.hold(t, report, recon.Invalid, 0)
+	b.hold(t, instance(t, "", "1.2.3.1", ""), recon.Invalid, 0)
+}
