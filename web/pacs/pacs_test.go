@@ -44,23 +44,23 @@ func newArchive(t *testing.T) *archive {
 	return a
 }
 
-func (a *archive) store(_ context.Context, files []string) []error {
+func (a *archive) store(_ context.Context, objects []dicomio.Object) ([]string, []error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	errs := make([]error, len(files))
-	if len(files) == 2 {
+	errs := make([]error, len(objects))
+	if len(objects) == 2 {
 		a.pairs++
 	}
-	for i, path := range files {
-		data, err := os.ReadFile(path)
-		if err == nil && a.refuse != nil && len(files) == 2 {
+	for i, o := range objects {
+		data, err := os.ReadFile(o.Path)
+		if err == nil && a.refuse != nil && len(objects) == 2 {
 			err = a.refuse(a.pairs, i)
 		}
 		if errs[i] = err; err == nil {
 			a.stored[string(data)]++
 		}
 	}
-	return errs
+	return make([]string, len(objects)), errs
 }
 
 // bench is a queue with one job that is done, and its series "a" of two objects and "b" of one.
