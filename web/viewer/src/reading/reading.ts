@@ -1,7 +1,41 @@
 // The reading page: all series of one scan side by side.
+import "./reading.css";
+import { getJob, getReport, getScan, key, Problem, type Job, type Report } from "../api";
 import { element } from "../element";
 
-export function show(body: HTMLElement, id: string): void {
+// find reads the job that an address names: a job, or a scan, which stands for its newest job that has results.
+async function find(id: string): Promise<Job> {
+  try {
+    return await getJob(id);
+  } catch (problem) {
+    if (!(problem instanceof Problem) || problem.status !== 404) throw problem;
+  }
+  const { jobs } = await getScan(id);
+  const job = jobs.find((j) => j.results?.length) ?? jobs[0];
+  if (!job) throw new Error("The scan has no job.");
+  return job;
+}
+
+export async function show(body: HTMLElement, id: string): Promise<void> {
   document.title = "closer: reading";
-  body.replaceChildren(element("main", {}, element("p", {}, `The reading page of ${id} is not built yet. `), element("a", { href: "/" }, "Worklist")));
+  const message = element("p", { role: "status" }, "Loading …");
+  body.replaceChildren(element("main", { className: "wait" }, message, element("a", { href: "/" }, "Worklist")));
+  const room = import("./room"); // cornerstone comes while the job is asked for
+  try {
+    const job = await find(id);
+    const report = await getReport(job.id).catch((problem): Report | undefined => {
+      if (problem instanceof Problem && problem.status === 404) return undefined; // the job is not done
+      throw problem;
+    });
+    await (await room).open(body, job, report);
+  } catch (problem) {
+    message.textContent = problem instanceof Error ? problem.message : String(problem);
+    if (problem instanceof Problem && problem.status === 401) body.querySelector("main")?.append(askKey(() => show(body, id)));
+  }
+}
+
+function askKey(given: () => void): HTMLElement {
+  const input = element("input", { type: "password", autocomplete: "off" });
+  input.addEventListener("change", () => (key.set(input.value), given()));
+  return element("p", {}, element("label", {}, "Key ", input));
 }

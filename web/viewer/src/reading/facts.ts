@@ -1,0 +1,39 @@
+// How each series was made, in one panel: method, steps, seed, acceleration, data consistency, networks.
+import type { MethodReport } from "../api";
+import { element } from "../element";
+import { dialog } from "./dialog";
+import type { Room } from "./room";
+import { methodTitle } from "./series";
+
+const rows: [string, (m: MethodReport) => string][] = [
+  ["sampler", (m) => m.sampler || "–"],
+  ["steps", (m) => String(m.steps || "–")],
+  ["start", (m) => (m.t0 ? `t₀ ${m.t0} of ${m.num_scales}` : m.sigma_start ? `σ ${m.sigma_start}` : "–")],
+  ["seed", (m) => (m.sampler ? String(m.seed ?? 0) : "–")],
+  ["samples averaged", (m) => String(m.samples || (m.sampler ? 1 : "–"))],
+  ["network evaluations a slice", (m) => String(m.nfe)],
+  ["DC residual, RMS", (m) => m.dc_residual.rms.toExponential(1)],
+  ["DC residual, worst", (m) => m.dc_residual.max.toExponential(1)],
+  ["networks", (m) => (m.models ?? []).map((n) => `${n.name} ${n.sha256.slice(0, 12)}`).join(", ") || "none"],
+  ["device", (m) => m.device || "–"],
+  ["seconds a slice", (m) => m.seconds_per_slice.toFixed(2)],
+];
+
+export function facts(room: Room): void {
+  const r = room.report;
+  if (!r) {
+    dialog("How the series were made", element("p", {}, "The job is not done: its report is not there yet."), ...room.panes.map((p) => element("p", {}, p.slice?.story ?? "")));
+    return;
+  }
+  const mask = r.mask ? `${r.mask.lines} of ${r.mask.width} phase-encode lines: acceleration ${r.mask.accel_measured.toFixed(2)} measured, ${r.mask.accel_nominal || "none"} nominal; mask ${r.mask.kind} ${r.mask.mode}, ACS ${r.mask.acs_fraction}, seed ${r.mask.seed}.` : "Fully sampled.";
+  dialog(
+    "How the series were made",
+    element("p", {}, `${mask} ${r.input.coils} coil${r.input.coils === 1 ? "" : "s"}, protocol ${r.protocol}. ${r.input.simulated ? "The k-space was simulated from images, not measured." : ""}`),
+    ...(r.notes ?? []).map((note) => element("p", { className: "research" }, note)),
+    element("table", {},
+      element("thead", {}, element("tr", {}, element("th", {}), ...r.methods.map((m) => element("th", { scope: "col" }, methodTitle(m.name))))),
+      element("tbody", {}, ...rows.map(([title, value]) => element("tr", {}, element("th", { scope: "row" }, title), ...r.methods.map((m) => element("td", {}, value(m))))))),
+    element("p", { className: "quiet" }, room.active.slice?.story ?? ""),
+    element("p", { className: "quiet" }, room.active.slice?.comments ?? ""),
+  );
+}

@@ -1,0 +1,33 @@
+// Where things lie on the screen: pure functions of cornerstone's points.
+export type Point = [number, number];
+export type Vector = [number, number, number];
+
+// Affine maps pixel corners of an image, (column, row), to the canvas, as CanvasRenderingContext2D.setTransform takes it.
+export type Affine = [a: number, b: number, c: number, d: number, e: number, f: number];
+
+// affine is the map whose images of (0, 0), (1, 0) and (0, 1) are given.
+export const affine = (o: Point, x: Point, y: Point): Affine => [x[0] - o[0], x[1] - o[1], y[0] - o[0], y[1] - o[1], o[0], o[1]];
+
+// world is the place of a pixel's corner in millimetres.
+export function world(column: number, row: number, s: { position: number[]; orientation: number[]; spacing: [number, number] }): Vector {
+  const along = (i: number) => (s.position[i] ?? 0) + (s.orientation[i] ?? 0) * column * s.spacing[1] + (s.orientation[i + 3] ?? 0) * row * s.spacing[0];
+  return [along(0), along(1), along(2)];
+}
+
+// scaleBar is the longest of 1, 2, 5, 10, … mm that is at most a length.
+export function scaleBar(atMost: number): number {
+  const power = 10 ** Math.floor(Math.log10(atMost));
+  return [5, 2, 1].map((n) => n * power).find((n) => n <= atMost) ?? power;
+}
+
+export const millimetres = (mm: number) => (mm >= 10 ? `${mm / 10} cm` : `${mm} mm`);
+
+// letters names a direction in the patient: DICOM's axes run to the left, posterior and head.
+export function letters(direction: number[]): string {
+  return [["L", "R"], ["P", "A"], ["H", "F"]]
+    .map(([plus, minus], i) => ({ letter: (direction[i] ?? 0) > 0 ? plus : minus, size: Math.abs(direction[i] ?? 0) }))
+    .filter(({ size }) => size > 0.3)
+    .sort((a, b) => b.size - a.size)
+    .map(({ letter }) => letter)
+    .join("");
+}

@@ -1,0 +1,16 @@
+// The list of keys.
+import { element } from "../element";
+import { commands } from "./commands";
+import { dialog } from "./dialog";
+
+const spoken: Record<string, string> = { " ": "Space", ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", PageUp: "PgUp", PageDown: "PgDn" };
+
+export function help(): void {
+  const groups = [...new Set(commands.map((c) => c.group))];
+  const lists = groups.map((group) =>
+    element("section", {}, element("h3", {}, group), element("dl", {}, ...commands.filter((c) => c.group === group).flatMap((c) => [
+      element("dt", {}, ...c.keys.flatMap((key, i) => [i ? " " : "", element("kbd", {}, spoken[key] ?? key)])), element("dd", {}, c.title),
+    ]))),
+  );
+  dialog("Keys", element("p", {}, "Wheel: slices. Left button: the chosen tool; middle: pan; right: zoom. Two fingers: zoom and pan."), element("div", { className: "keys" }, ...lists));
+}

@@ -1,0 +1,162 @@
+// What lies above the images: comparison (wipe, blink), uncertainty, disagreement, scale bar and orientation.
+import type { Slice } from "./dicom";
+import { affine, letters, millimetres, scaleBar, world, type Affine, type Point } from "./geometry";
+import { slice } from "./images";
+import { greys, hatch, heatMap, share } from "./paint";
+import type { Pane } from "./pane";
+import type { Room } from "./room";
+import type { Series } from "./series";
+import { scaled } from "./window";
+
+export type Compare = "none" | "wipe" | "blink";
+export type Overlay = "none" | "uncertainty" | "disagreement";
+
+// disagreementShare is the difference of U-Net and CCDF, as a share of the default window, that is called a disagreement.
+export const disagreementShare = 0.1;
+const blinkTime = 700; // ms
+
+export class Layers {
+  compare: Compare = "none";
+  with: Series | undefined;
+  at = 0.5; // of the pane's width, where the wipe is
+  overlay: Overlay = "none";
+  opacity = 0.6;
+  threshold = 0.02; // of the default window
+  private phase = false; // of the blinking: the other series is drawn
+  private timer: ReturnType<typeof setInterval> | undefined;
+  private readonly pictures = new WeakMap<Slice, { key: string; picture: HTMLCanvasElement }>();
+
+  constructor(private readonly room: Room) {}
+
+  set(change: Partial<Pick<Layers, "compare" | "with" | "at" | "overlay" | "opacity" | "threshold">>): void {
+    Object.assign(this, change);
+    clearInterval(this.timer);
+    this.phase = this.compare === "blink";
+    if (this.compare === "blink") this.timer = setInterval(() => ((this.phase = !this.phase), this.draw(this.room.active)), blinkTime);
+    for (const pane of this.room.panes) this.draw(pane);
+    this.room.changed();
+  }
+
+  // draw brings the layer of a pane up to date. What it needs may have to be fetched: then it draws when that is there.
+  draw(pane: Pane): void {
+    void this.collect(pane).then((parts) => parts && this.paint(pane, parts), () => undefined);
+  }
+
+  private async collect(pane: Pane) {
+    const { slice: shown, series } = pane;
+    if (!shown) return undefined;
+    const get = (s: Series | undefined) => (s ? slice(this.room.job.id, s, shown.number) : undefined);
+    const comparing = this.compare !== "none" && pane === this.room.active ? this.with : undefined;
+    const difference = ["unet", "ccdf"].includes(series.id) ? this.room.series.find((s) => s.kind === "difference") : undefined;
+    const spread = this.overlay === "uncertainty" ? this.room.series.find((s) => s.id === series.id + "-uncertainty") : undefined;
+    const [other, apart, uncertain] = await Promise.all([get(comparing), get(difference), get(spread)]);
+    return pane.slice === shown ? { shown, other, apart, uncertain } : undefined;
+  }
+
+  private paint(pane: Pane, { shown, other, apart, uncertain }: { shown: Slice; other?: Slice | undefined; apart?: Slice | undefined; uncertain?: Slice | undefined }): void {
+    const context = fitted(pane.layer, pane.stage);
+    const to = place(pane, shown);
+    const white = this.room.normal.high;
+    const put = (picture: HTMLCanvasElement, alpha: number, smooth: boolean) => {
+      context.setTransform(...to);
+      context.globalAlpha = alpha;
+      context.imageSmoothingEnabled = smooth;
+      context.drawImage(picture, 0, 0);
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.globalAlpha = 1;
+    };
+    if (other && this.with && (this.compare === "wipe" || this.phase)) {
+      const from = this.compare === "wipe" ? Math.round(this.at * pane.layer.width) : 0;
+      context.save();
+      context.beginPath();
+      context.rect(from, 0, pane.layer.width, pane.layer.height);
+      context.clip();
+      context.fillRect(from, 0, pane.layer.width, pane.layer.height);
+      const window = scaled(pane.look.window, other.slope, this.room.gain(this.with));
+      put(this.made(other, `grey ${window.low} ${window.high} ${pane.look.invert}`, () => greys(other, window, pane.look.invert)), 1, pane.look.smooth);
+      context.restore();
+      if (from) line(context, [from, 0], [from, pane.layer.height]);
+      write(context, this.with.title, [from + 8, pane.layer.height / 2]);
+    }
+    if (uncertain) {
+      const [least, most] = [this.threshold * white, 0.1 * white].map((v) => v / uncertain.slope) as [number, number];
+      put(this.made(uncertain, `heat ${least}`, () => heatMap(uncertain, least, most)), this.opacity, pane.look.smooth);
+      write(context, `uncertainty ${percent(this.threshold)} (red) to 10 % (yellow) of white`, [8, pane.layer.height - 48]);
+    }
+    let statement = "";
+    if (apart) {
+      const least = (disagreementShare * white) / apart.slope;
+      const part = share(apart, least);
+      if (this.overlay === "disagreement") put(this.made(apart, `hatch ${least}`, () => hatch(apart, least)), this.opacity, false);
+      if (part > 0) statement = `U-Net and CCDF differ by more than ${percent(disagreementShare)} of white in ${percent(part)} of this slice`;
+    }
+    pane.say(statement);
+    this.bar(context, pane, to, shown);
+  }
+
+  // made keeps the last picture of a slice: zooming and panning draw it again and do not make it again.
+  private made(s: Slice, key: string, make: () => HTMLCanvasElement): HTMLCanvasElement {
+    const kept = this.pictures.get(s);
+    if (kept?.key === key) return kept.picture;
+    const picture = make();
+    this.pictures.set(s, { key, picture });
+    return picture;
+  }
+
+  private bar(context: CanvasRenderingContext2D, pane: Pane, to: Affine, s: Slice): void {
+    const { width, height } = pane.layer;
+    const perMillimetre = Math.hypot(to[0], to[1]) / s.spacing[1];
+    const length = scaleBar(width / 3 / perMillimetre);
+    const nominal = s.comments.includes("Nominal geometry");
+    const x = width - 12 - length * perMillimetre;
+    line(context, [x, height - 12], [width - 12, height - 12]);
+    write(context, millimetres(length) + (nominal ? ", nominal" : ""), [width - 12, height - 20], "right");
+    if (nominal) return; // left and right are not known
+    const right = [to[3], -to[1]]; // the direction in the image that points right on the screen, times the determinant
+    const down = [-to[2], to[0]];
+    const sign = Math.sign(to[0] * to[3] - to[1] * to[2]);
+    const direction = ([u = 0, v = 0]: number[]) => {
+      const n = (Math.hypot(u, v) || 1) * sign;
+      return [0, 1, 2].map((i) => ((s.orientation[i] ?? 0) * u + (s.orientation[i + 3] ?? 0) * v) / n);
+    };
+    write(context, letters(direction(right)), [width - 12, height / 2], "right");
+    write(context, letters(direction(down)), [width / 2, height - 12], "center");
+  }
+}
+
+const percent = (share: number) => `${Number((100 * share).toPrecision(2))} %`;
+
+// fitted clears a canvas and gives it the size of the stage.
+function fitted(canvas: HTMLCanvasElement, { clientWidth, clientHeight }: HTMLElement): CanvasRenderingContext2D {
+  [canvas.width, canvas.height] = [clientWidth, clientHeight];
+  const context = canvas.getContext("2d")!;
+  context.font = "13px system-ui, sans-serif";
+  return context;
+}
+
+// place is where the pixels of a pane's image are on its stage.
+function place(pane: Pane, s: Slice): Affine {
+  const at = (column: number, row: number) => pane.viewport.worldToCanvas(world(column, row, s)) as Point;
+  return affine(at(0, 0), at(1, 0), at(0, 1));
+}
+
+function line(context: CanvasRenderingContext2D, from: Point, to: Point): void {
+  for (const [width, colour] of [[4, "#000"], [2, "#fff"]] as const) {
+    context.lineWidth = width;
+    context.strokeStyle = colour;
+    context.beginPath();
+    context.moveTo(...from);
+    context.lineTo(...to);
+    context.stroke();
+  }
+}
+
+function write(context: CanvasRenderingContext2D, text: string, at: Point, align: CanvasTextAlign = "left"): void {
+  context.textAlign = align;
+  context.lineWidth = 3;
+  context.strokeStyle = "#000";
+  context.strokeText(text, ...at);
+  context.fillStyle = "#fff";
+  context.fillText(text, ...at);
+  context.fillStyle = "#000";
+}

@@ -1,0 +1,45 @@
+// The report: the table of metrics, PSNR over the slices, the mask.
+import { jobPath, key, type Report } from "../api";
+import { element } from "../element";
+import { dialog } from "./dialog";
+import { plot } from "./plot";
+import type { Room } from "./room";
+import { methodTitle } from "./series";
+
+// columns unpacks a mask: the first column is the highest bit.
+export const columns = ({ columns: packed, width }: { columns: string; width: number }) => {
+  const bits = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
+  return Array.from({ length: width }, (_, i) => (((bits[i >> 3] ?? 0) >> (7 - (i % 8))) & 1) === 1);
+};
+
+function maskPicture(mask: NonNullable<Report["mask"]>): HTMLCanvasElement {
+  const picture = element("canvas", { className: "mask", width: mask.width, height: 1, role: "img", ariaLabel: `Sampling mask: ${mask.lines} of ${mask.width} columns` });
+  const context = picture.getContext("2d")!;
+  context.fillStyle = "#fff";
+  columns(mask).forEach((on, i) => on && context.fillRect(i, 0, 1, 1));
+  return picture;
+}
+
+export function showReport(room: Room): void {
+  const r = room.report;
+  if (!r) {
+    dialog("Report", element("p", {}, "The job is not done: its report is not there yet."));
+    return;
+  }
+  const number = (value: number | undefined, digits: number) => element("td", {}, value === undefined ? "–" : value.toFixed(digits));
+  const titles = ["Method", "PSNR, dB", "SSIM", "NMSE", "NFE", "s/slice", "DC residual"];
+  const table = element("table", {},
+    element("thead", {}, element("tr", {}, ...titles.map((t) => element("th", { scope: "col" }, t)))),
+    element("tbody", {}, ...r.methods.map((m) => element("tr", {},
+      element("th", { scope: "row" }, methodTitle(m.name)), number(m.volume?.psnr, 2), number(m.volume?.ssim, 4), number(m.volume?.nmse, 5),
+      number(m.nfe, 0), number(m.seconds_per_slice, 2), element("td", {}, m.dc_residual.rms.toExponential(1))))));
+  const lines = r.methods.map((m) => ({ name: methodTitle(m.name), points: m.slices.flatMap((s) => (s.psnr === undefined ? [] : [[s.index + 1, s.psnr] as [number, number]])) }));
+  const path = `${jobPath(room.job.id)}/report.html`;
+  dialog("Report",
+    ...(r.input.simulated ? [element("p", { className: "research" }, "k-space was simulated from images: these figures say nothing about clinical quality.")] : []),
+    element("p", {}, r.reference === "none" ? "The scan has no reference: there are no metrics." : `Against the reference ${r.reference}, as fastMRI's evaluation computes them.`),
+    table,
+    ...(lines.some((l) => l.points.length) ? [element("h3", {}, "PSNR of each slice, dB"), plot(lines)] : []),
+    ...(r.mask ? [element("h3", {}, `Sampled columns: ${r.mask.lines} of ${r.mask.width}`), maskPicture(r.mask)] : []),
+    ...(key.get() ? [] : [element("p", {}, element("a", { href: path, target: "_blank" }, "The whole report"))]));
+}

@@ -1,0 +1,198 @@
+// The room: panes in a grid, what they share, and the commands of the reader.
+import { init as initCore, RenderingEngine } from "@cornerstonejs/core";
+import type { Job, Report } from "../api";
+import { element } from "../element";
+import { banner } from "./banner";
+import { bind, toolbar } from "./commands";
+import { initTools, joinTools } from "./measure";
+import { registerImages, slice } from "./images";
+import { Pane, type Look } from "./pane";
+import { first, seriesOf, type Series } from "./series";
+import { Layers } from "./layers";
+import type { Window } from "./dicom";
+
+export const layouts = ["1×1", "1×2", "1×3", "2×2", "2×3"];
+
+export class Room {
+  readonly series: Series[];
+  readonly grid = element("div", { className: "grid" });
+  panes: Pane[] = [];
+  active!: Pane;
+  look!: Look;
+  normal!: Window; // the default window
+  position = 1; // number of the slice
+  layout = "";
+  readonly linked = { scroll: true, view: true, window: true };
+  readonly layers = new Layers(this);
+  errorGain = 5;
+  changed: () => void = () => undefined; // the toolbar looks again
+  private readonly engine: RenderingEngine;
+  private copying = false;
+  private touched = false; // the reader zoomed or panned: the view stays when the page changes its size
+
+  constructor(readonly job: Job, readonly report: Report | undefined) {
+    this.series = seriesOf(job.results ?? []);
+    this.engine = new RenderingEngine("room");
+    new ResizeObserver(() => this.resize()).observe(this.grid);
+  }
+
+  // gain is how much brighter than the images a series is drawn.
+  gain({ kind }: Series): number {
+    return kind === "error" || kind === "difference" ? this.errorGain : kind === "uncertainty" ? 10 : 1;
+  }
+
+  // begin chooses what to show first, and returns what heads the page.
+  async begin(): Promise<Node[]> {
+    const leading = this.series.find((s) => s.kind === "method") ?? this.series[0];
+    if (!leading) throw new Error(`The job is ${this.job.state} and has made no series yet.`);
+    this.position = leading.numbers[Math.floor(leading.numbers.length / 2)] ?? 1;
+    const head = await slice(this.job.id, leading, this.position);
+    const { window, slope } = head;
+    this.normal = { low: window.low * slope, high: window.high * slope };
+    this.look = { window: this.normal, invert: false, smooth: true };
+    this.layers.with = this.series.find((s) => s.kind === "reference") ?? leading;
+    return banner(head);
+  }
+
+  private resize(): void {
+    if (this.panes.length) this.copy(() => this.engine.resize(true, this.touched));
+  }
+
+  // arrange lays out panes anew; those that stay keep their series.
+  async arrange(layout: string): Promise<void> {
+    const [rows = 1, columns = 1] = layout.split("×").map(Number);
+    this.layout = layout;
+    const before = this.panes.map((p) => p.series);
+    const wanted = [...before, ...first(this.series, 6).filter((s) => !before.includes(s)), ...this.series].slice(0, rows * columns);
+    for (const pane of this.panes) this.engine.disableElement(pane.viewport.id);
+    this.grid.style.gridTemplate = `repeat(${rows}, minmax(0, 1fr)) / repeat(${columns}, minmax(0, 1fr))`;
+    this.grid.replaceChildren();
+    this.panes = [];
+    for (const i of wanted.keys()) {
+      const pane = new Pane(this.engine, i, this.job, this.series, {
+        choose: (p, id) => void this.show(p, this.series.find((s) => s.id === id)),
+        activate: (p) => this.activate(p),
+        moved: (p) => this.moved(p),
+        windowed: (p, window) => this.windowed(p, window),
+        drawn: (p) => this.layers.draw(p),
+      }, this.grid);
+      this.panes.push(pane);
+      joinTools(pane.viewport.id, this.engine.id);
+    }
+    this.touched = false;
+    this.activate(this.panes[0]!);
+    await Promise.all(this.panes.map((pane, i) => this.show(pane, wanted[i])));
+    this.changed();
+  }
+
+  async show(pane: Pane, series: Series | undefined): Promise<void> {
+    if (!series) return;
+    await pane.show(series, this.position, this.linked.window ? this.look : (pane.look ?? this.look), this.gain(series));
+    const other = this.panes.find((p) => p !== pane && p.slice);
+    if (other && this.linked.view) this.copy(() => pane.follow(other));
+    this.prefetch();
+    this.layers.draw(pane);
+  }
+
+  activate(pane: Pane): void {
+    this.active = pane;
+    for (const p of this.panes) p.element.classList.toggle("active", p === pane);
+    this.changed();
+  }
+
+  // to shows another slice, in all panes when they are linked.
+  to(position: number): void {
+    const numbers = this.active.series.numbers;
+    this.position = Math.min(numbers.at(-1) ?? 1, Math.max(numbers[0] ?? 1, position));
+    for (const pane of this.linked.scroll ? this.panes : [this.active]) pane.scrollTo(this.position);
+    this.prefetch();
+  }
+
+  // step goes some slices on within the active series.
+  step(by: number, around = false): void {
+    const { numbers } = this.active.series;
+    const at = numbers.indexOf(this.active.slice?.number ?? -1);
+    const next = around ? (at + by + numbers.length) % numbers.length : Math.min(numbers.length - 1, Math.max(0, at + by));
+    this.to(numbers[next] ?? this.position);
+  }
+
+  setLook(change: Partial<Look>): void {
+    const look = { ...this.active.look, ...change };
+    if (this.linked.window) this.look = look;
+    for (const pane of this.linked.window ? this.panes : [this.active]) pane.apply(look);
+    this.changed();
+  }
+
+  setErrorGain(gain: number): void {
+    this.errorGain = Math.min(50, Math.max(1, gain));
+    for (const pane of this.panes) pane.apply(pane.look, this.gain(pane.series));
+    this.changed();
+  }
+
+  // turn changes the view of the active pane, which the others follow.
+  turn(change: { flipHorizontal?: boolean; flipVertical?: boolean; rotate?: number; zoom?: number; fit?: boolean }): void {
+    const { viewport } = this.active;
+    if (change.fit) {
+      viewport.setViewPresentation({ rotation: 0 });
+      viewport.setCamera({ flipHorizontal: false, flipVertical: false });
+      viewport.resetCamera();
+      this.touched = false;
+    }
+    if (change.flipHorizontal) viewport.setCamera({ flipHorizontal: !viewport.getCamera().flipHorizontal });
+    if (change.flipVertical) viewport.setCamera({ flipVertical: !viewport.getCamera().flipVertical });
+    if (change.rotate) viewport.setViewPresentation({ rotation: (viewport.getRotation() + change.rotate + 360) % 360 });
+    if (change.zoom) viewport.setCamera({ parallelScale: (viewport.getCamera().parallelScale ?? 1) / change.zoom });
+    viewport.render();
+  }
+
+  private moved(pane: Pane): void {
+    if (this.copying) return;
+    this.touched = true;
+    if (this.linked.view) this.copy(() => this.panes.forEach((other) => other !== pane && other.follow(pane)));
+  }
+
+  private windowed(pane: Pane, window: Window): void {
+    pane.look = { ...pane.look, window };
+    if (this.linked.window) this.copy(() => this.setLook({ window }));
+    else pane.apply(pane.look);
+  }
+
+  // copy keeps what one pane hands to the others from coming back.
+  private copy(f: () => void): void {
+    if (this.copying) return;
+    this.copying = true;
+    try {
+      f();
+    } finally {
+      this.copying = false;
+    }
+  }
+
+  // prefetch brings the neighbours of what is shown while nothing else is asked for.
+  private prefetch(): void {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => {
+      for (const away of [1, -1, 2, -2, 3, 4]) {
+        for (const { series } of this.panes) {
+          const number = series?.numbers[series.numbers.indexOf(this.position) + away];
+          if (number) slice(this.job.id, series, number).catch(() => undefined);
+        }
+      }
+    }, 150);
+  }
+  private waiting: ReturnType<typeof setTimeout> | undefined;
+}
+
+export async function open(body: HTMLElement, job: Job, report: Report | undefined): Promise<void> {
+  // Canvas, not WebGL: it is there on every machine, exact to the grey value, and quick for images of this size.
+  initCore({ rendering: { useCPURendering: true }, debug: {} });
+  registerImages();
+  initTools();
+  const room = new Room(job, report);
+  const head = element("header", { className: "head" });
+  body.replaceChildren(element("div", { className: "room" }, head, toolbar(room), room.grid));
+  bind(room);
+  head.replaceChildren(...(await room.begin()));
+  const { length } = room.series;
+  await room.arrange(innerWidth < 900 || length < 3 ? "1×2" : length < 5 ? "2×2" : "2×3");
+}

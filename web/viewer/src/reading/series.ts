@@ -1,0 +1,77 @@
+// The series of a job, read off the names of the files that it made: dicom/NAME/0001.dcm, where the number is the slice's place in
+// the scan. Series of one scan lie at the same places, so a number is a position.
+import type { Artifact } from "../api";
+
+export type Kind = "method" | "reference" | "uncertainty" | "error" | "difference";
+
+export interface Series {
+  id: string; // "ccdf", "reference", "ccdf-uncertainty", "error/ccdf", "difference/unet/ccdf"
+  kind: Kind;
+  title: string;
+  of: string[]; // the stored series that it is computed from; itself when it is stored
+  numbers: number[]; // of its slices, ascending
+}
+
+const titles: Record<string, string> = {
+  "zero-filled": "Zero-filled", tv: "Total variation", unet: "U-Net", "unet-dc": "U-Net, data-consistent", ccdf: "CCDF", "score-pocs": "Score-POCS",
+};
+const order = ["zero-filled", "tv", "unet", "unet-dc", "ccdf", "score-pocs"];
+const uncertain = "-uncertainty";
+
+export const methodTitle = (name: string) => titles[name] ?? name;
+
+const rank = (id: string) => {
+  if (id === "reference") return 100;
+  if (id.endsWith(uncertain)) return 200;
+  const i = order.indexOf(id);
+  return i < 0 ? order.length : i;
+};
+
+function stored(id: string, numbers: number[]): Series {
+  if (id === "reference") return { id, kind: "reference", title: "Reference", of: [id], numbers };
+  if (id.endsWith(uncertain)) {
+    return { id, kind: "uncertainty", title: `Uncertainty of ${methodTitle(id.slice(0, -uncertain.length))}`, of: [id], numbers };
+  }
+  return { id, kind: "method", title: methodTitle(id), of: [id], numbers };
+}
+
+// seriesOf lists the stored series of a job and those that are computed from them here: the error of each method where there is a
+// reference, and the difference of U-Net and CCDF.
+export function seriesOf(results: Artifact[]): Series[] {
+  const numbers = new Map<string, number[]>();
+  for (const { name } of results) {
+    const [, id, number] = /^dicom\/([^/]+)\/(\d+)\.dcm$/.exec(name) ?? [];
+    if (id && number) numbers.set(id, [...(numbers.get(id) ?? []), Number(number)]);
+  }
+  const found = [...numbers].map(([id, list]) => stored(id, list.sort((a, b) => a - b)));
+  found.sort((a, b) => rank(a.id) - rank(b.id) || a.id.localeCompare(b.id));
+  const by = new Map(found.map((series) => [series.id, series]));
+  const computed: Series[] = [];
+  if (by.has("reference")) {
+    for (const { id, title, kind, numbers } of found) {
+      if (kind === "method") computed.push({ id: "error/" + id, kind: "error", title: `Error of ${title}`, of: [id, "reference"], numbers });
+    }
+  }
+  const [unet, ccdf] = [by.get("unet"), by.get("ccdf")];
+  if (unet && ccdf) {
+    computed.push({ id: "difference/unet/ccdf", kind: "difference", title: "U-Net against CCDF", of: ["unet", "ccdf"], numbers: ccdf.numbers });
+  }
+  return [...found, ...computed];
+}
+
+// nearest is the index of the number in an ascending list that lies closest to a position.
+export function nearest(numbers: number[], position: number): number {
+  let best = 0;
+  numbers.forEach((n, i) => {
+    if (Math.abs(n - position) < Math.abs((numbers[best] ?? 0) - position)) best = i;
+  });
+  return best;
+}
+
+// first lists the series that the panes show when the page opens: what a reader compares.
+export function first(series: Series[], panes: number): Series[] {
+  const wanted = ["zero-filled", "unet", "ccdf", "reference", "error/ccdf", "ccdf-uncertainty"];
+  const chosen = wanted.flatMap((id) => series.filter((s) => s.id === id));
+  const rest = series.filter((s) => !chosen.includes(s));
+  return [...chosen, ...rest].slice(0, panes);
+}
