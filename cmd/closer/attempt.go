@@ -127,9 +127,12 @@ func (a *attempt) execute(ctx context.Context) error {
 	defer os.RemoveAll(dir)
 	b := newBuilder(a.job.Recipe, a.options)
 	b.sessions = a.networks
-	methods, notes, err := b.possible()
+	methods, err := b.possible()
 	if err != nil {
 		return err
+	}
+	for _, note := range b.notes {
+		a.log.Warn(note, "job", a.job.ID)
 	}
 	input := filepath.Join(dir, "input")
 	if err := a.fetch(ctx, input); err != nil {
@@ -139,7 +142,7 @@ func (a *attempt) execute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out.notes = notes
+	out.notes = b.notes
 	out.grown = func() error { return a.publish(ctx, out.dir) }
 	a.mu.Lock()
 	a.tracker = newTracker(methods)

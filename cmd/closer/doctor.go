@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"syscall"
 	"text/tabwriter"
 
@@ -24,6 +23,7 @@ type check struct {
 	Name   string `json:"name"`
 	State  string `json:"state"` // "ok", "warning" or "failed"
 	Detail string `json:"detail"`
+	Found  any    `json:"found,omitempty"` // the same for programs
 }
 
 func doctorCommand() *cobra.Command {
@@ -47,7 +47,7 @@ func doctorCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	c.Flags().StringVar(&device, "device", ort.Auto, "auto, cpu or cuda")
+	c.Flags().StringVar(&device, "device", ort.Auto, ort.Devices)
 	return c
 }
 
@@ -55,20 +55,13 @@ func doctorCommand() *cobra.Command {
 func examine(ctx context.Context, device string) []check {
 	judge := func(name string, detail string, err error) check {
 		if err != nil {
-			return check{name, "failed", err.Error()}
+			return check{Name: name, State: "failed", Detail: err.Error()}
 		}
-		return check{name, "ok", detail}
+		return check{Name: name, State: "ok", Detail: detail}
 	}
 	checks := []check{judge("closer", "version "+version, nil)}
 
-	library, err := ort.Library()
-	if err == nil {
-		var v string
-		if v, err = ort.Version(); err == nil {
-			library = v + " at " + library
-		}
-	}
-	checks = append(checks, judge("onnxruntime", library, err), cudaCheck())
+	checks = append(checks, runtimeChecks()...)
 
 	walls, err := sandbox.Enforced(ctx)
 	sandboxed := judge("sandbox", walls.String(), err)
@@ -81,34 +74,15 @@ func examine(ctx context.Context, device string) []check {
 	return append(checks, judge("phantom", detail, err))
 }
 
-// cudaCheck says whether the CUDA provider works; a machine without one is not broken.
-func cudaCheck() check {
-	b := newBuilder(recon.Recipe{Methods: []string{"unet"}}, ort.Options{Device: ort.CUDA})
-	defer b.close()
-	if _, err := b.methods(); err != nil {
-		return check{"cuda", "warning", "not used: ONNX Runtime has no CUDA provider that works here: " + lastSentence(err.Error())}
-	}
-	return check{"cuda", "ok", "the networks run on the GPU"}
-}
-
-// lastSentence drops the chain of locations in the runtime's source that precedes what went wrong.
-func lastSentence(s string) string {
-	s = strings.TrimSpace(s)
-	if i := strings.LastIndex(s, " : "); i >= 0 {
-		s = s[i+3:]
-	}
-	return s
-}
-
 // diskCheck warns below 5 GB, the least that holds a few scans with their results.
 func diskCheck() check {
 	const least = 5 << 30
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(os.TempDir(), &s); err != nil {
-		return check{"disk", "failed", err.Error()}
+		return check{Name: "disk", State: "failed", Detail: err.Error()}
 	}
 	free := int64(s.Bavail) * s.Bsize
-	c := check{"disk", "ok", fmt.Sprintf("%.1f GB free for temporary files", float64(free)/1e9)}
+	c := check{Name: "disk", State: "ok", Detail: fmt.Sprintf("%.1f GB free for temporary files", float64(free)/1e9)}
 	if free < least {
 		c.State = "warning"
 	}

@@ -333,7 +333,8 @@ func TestDoctor(t *testing.T) {
 	for _, c := range checks {
 		seen[c.Name] = c.State
 	}
-	if seen["onnxruntime"] != "ok" || seen["phantom"] != "ok" || seen["disk"] == "" || seen["sandbox"] == "failed" {
+	if seen["onnxruntime"] != "ok" || seen["phantom"] != "ok" || seen["disk"] == "" || seen["sandbox"] == "failed" ||
+		seen["gpu"] == "" || seen["cuda"] == "" || seen["tensorrt"] == "" {
 		t.Errorf("%v", seen)
 	}
 }

@@ -2,8 +2,30 @@ package main_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 )
+
+// Without the device that was asked for, the scan is reconstructed on the CPU, and the user and the report are told in one line.
+func TestMissingDeviceIsSaid(t *testing.T) {
+	needRuntime(t)
+	out := t.TempDir()
+	_, stderr, err := try("recon", phantom(t), "-o", out, "--device", "cuda", "--method", "unet", "--method", "unet-dc")
+	if err != nil {
+		t.Fatal(err, stderr)
+	}
+	r := readReport(t, out)
+	if r.Methods[0].Device != "cpu" {
+		t.Skip("this machine has the device")
+	}
+	const said = "The networks run on the CPU: device cuda cannot be used"
+	if strings.Count(stderr, said) != 1 || len(r.Notes) != 1 || !strings.HasPrefix(r.Notes[0], said) {
+		t.Errorf("standard error %q, notes %q", stderr, r.Notes)
+	}
+	if _, stderr, err := try("recon", phantom(t), "-o", out, "--device", "tpu", "--method", "unet"); err == nil || !strings.Contains(stderr, "tensorrt") {
+		t.Errorf("an unknown device: %q", stderr)
+	}
+}
 
 // The sampler as graphs and from the host gives the same report, and consistent images, for one coil and several.
 func TestStepsPerRunDoesNotChangeTheResult(t *testing.T) {

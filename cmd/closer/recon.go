@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
@@ -49,7 +50,7 @@ type runOptions struct {
 }
 
 func runFlags(c *cobra.Command, o *runOptions) {
-	c.Flags().StringVar(&o.device, "device", ort.Auto, "auto, cpu or cuda")
+	c.Flags().StringVar(&o.device, "device", ort.Auto, ort.Devices)
 	c.Flags().IntVar(&o.threads, "threads", 0, "CPU threads of the networks (default all)")
 	c.Flags().IntVar(&o.stepsPerRun, "steps-per-run", -1, "sampler steps in one graph on the device; 0 steps from the host (default by device)")
 	c.Flags().StringVar(&o.scoreFile, "score-network", "", "ONNX file (x, sigma) → denoised, instead of the built-in network")
@@ -70,6 +71,7 @@ func reconstruct(ctx context.Context, input string, recipe recon.Recipe, opt run
 	if err != nil {
 		return err
 	}
+	b.printNotes(os.Stderr)
 	file, err := os.Stat(input)
 	if errors.Is(err, fs.ErrNotExist) {
 		return recon.Errorf(recon.NotFound, "the file does not exist")
@@ -80,7 +82,7 @@ func reconstruct(ctx context.Context, input string, recipe recon.Recipe, opt run
 	if err != nil {
 		return err
 	}
-	out.hidden = opt.deidentify
+	out.hidden, out.notes = opt.deidentify, b.notes
 	report, err := out.fill(ctx, input, recipe, recon.Pipeline{Methods: methods, Progress: newProgress(os.Stderr).Update})
 	if err != nil {
 		return err
@@ -88,6 +90,13 @@ func reconstruct(ctx context.Context, input string, recipe recon.Recipe, opt run
 	printTable(os.Stdout, report)
 	fmt.Printf("\nreport   %s\nDICOM    %s\nimages   %s\n", out.path("report.html"), out.path("dicom"), out.path("reconstruction.h5"))
 	return nil
+}
+
+// printNotes prints a line for each note.
+func (b *builder) printNotes(w io.Writer) {
+	for _, note := range b.notes {
+		fmt.Fprintln(w, note)
+	}
 }
 
 // replaceNetworks reads the networks that the user brings.

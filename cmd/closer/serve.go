@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closer-mri/closer/internal/intake"
+	"github.com/closer-mri/closer/internal/ort"
 	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/recon"
 	"github.com/closer-mri/closer/score"
@@ -76,7 +77,7 @@ What was acknowledged survives a crash of any of it.`,
 	f.StringVar(&o.dicomURL, "dicomweb-url", "", "URL of /dicom-web as viewers see it, when it is not that of their requests")
 	f.StringVar(&o.pacs, "pacs", "", "URL of an archive's DICOMweb service, https://host/dicom-web, that is sent every series of jobs that are done")
 	f.StringVar(&o.pacsCredentials, "pacs-credentials", "", `file that holds "Basic USER:PASSWORD" or "Bearer TOKEN" for the archive`)
-	f.StringVar(&o.device, "device", "auto", "of the workers: auto, cpu or cuda")
+	f.StringVar(&o.device, "device", "auto", "of the workers: "+ort.Devices)
 	f.Lookup("nats").DefValue = "" // the help must not print the environment
 	return c
 }
@@ -84,7 +85,10 @@ What was acknowledged survives a crash of any of it.`,
 // check refuses to be open to a network without being told so.
 func (o serveOptions) check() error {
 	host, _, err := net.SplitHostPort(o.listen)
+	device := ort.CheckDevice(o.device)
 	switch {
+	case device != nil:
+		return recon.Errorf(recon.Invalid, "%w", device)
 	case err != nil:
 		return recon.Errorf(recon.Invalid, "--listen %q is not of the form host:port", o.listen)
 	case (o.tlsCert == "") != (o.tlsKey == ""):

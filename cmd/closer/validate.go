@@ -117,6 +117,7 @@ func validate(ctx context.Context, paths []string, o validateOptions) error {
 	if err != nil {
 		return err
 	}
+	workers[0].builder.printNotes(os.Stderr)
 	next := make(chan string)
 	var wait sync.WaitGroup
 	for _, w := range workers {

@@ -52,6 +52,7 @@ type builder struct {
 	// stepsPerRun > 0 runs samplers as graphs of so many steps, 0 on the host; below, the device decides.
 	stepsPerRun int
 	graphs      *graphs
+	notes       []string // what the user should know about what could not be done as asked
 }
 
 func newBuilder(r recon.Recipe, opt ort.Options) *builder {
@@ -74,8 +75,8 @@ func (b *builder) methods() ([]recon.Method, error) {
 	return out, nil
 }
 
-// possible builds the methods that this machine can run, with a sentence on each that it cannot, and fails when it can run none.
-func (b *builder) possible() (out []recon.Method, notes []string, err error) {
+// possible builds the methods that this machine can run, notes each that it cannot, and fails when it can run none.
+func (b *builder) possible() (out []recon.Method, err error) {
 	for _, name := range b.recipe.Methods {
 		m, e := b.method(name)
 		switch {
@@ -83,15 +84,15 @@ func (b *builder) possible() (out []recon.Method, notes []string, err error) {
 			out = append(out, m)
 		case recon.CodeOf(e) == recon.Unavailable:
 			err = e
-			notes = append(notes, "Not reconstructed: "+e.Error())
+			b.notes = append(b.notes, "Not reconstructed: "+e.Error())
 		default:
-			return nil, nil, e
+			return nil, e
 		}
 	}
 	if len(out) > 0 {
 		err = nil
 	}
-	return out, notes, err
+	return out, err
 }
 
 func (b *builder) method(name string) (recon.Method, error) {
@@ -139,14 +140,19 @@ func (b *builder) close() {
 }
 
 func (b *builder) session(name string, file []byte) (*ort.Session, error) {
-	if s := b.sessions[name]; s != nil {
-		return s, nil
+	s := b.sessions[name]
+	if s == nil {
+		var err error
+		if s, err = ort.Open(file, b.options); err != nil {
+			return nil, recon.Errorf(recon.Unavailable, "network %s: %w", name, err)
+		}
+		b.sessions[name] = s
 	}
-	s, err := ort.Open(file, b.options)
-	if err != nil {
-		return nil, recon.Errorf(recon.Unavailable, "network %s: %w", name, err)
+	if err := s.Fallback(); err != nil {
+		if note := "The networks run on the CPU: " + err.Error(); !slices.Contains(b.notes, note) {
+			b.notes = append(b.notes, note)
+		}
 	}
-	b.sessions[name] = s
 	return s, nil
 }
 

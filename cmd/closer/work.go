@@ -38,6 +38,9 @@ $CLOSER_NATS and $CLOSER_BLOBS stand in for --nats and --blobs, since the first 
 			if natsURL == "" || blobsURL == "" {
 				return recon.Errorf(recon.Invalid, "a worker needs --nats and --blobs")
 			}
+			if err := ort.CheckDevice(options.Device); err != nil {
+				return recon.Errorf(recon.Invalid, "%w", err)
+			}
 			ctx := cmd.Context()
 			if attached {
 				var stop context.CancelFunc
@@ -52,7 +55,7 @@ $CLOSER_NATS and $CLOSER_BLOBS stand in for --nats and --blobs, since the first 
 	}
 	c.Flags().StringVar(&natsURL, "nats", os.Getenv(natsVariable), "address of the queue, nats://[token@]host:port, several separated by commas")
 	c.Flags().StringVar(&blobsURL, "blobs", os.Getenv(blobsVariable), "where inputs and results are: a directory or s3://bucket")
-	c.Flags().StringVar(&options.Device, "device", ort.Auto, "auto, cpu or cuda")
+	c.Flags().StringVar(&options.Device, "device", ort.Auto, ort.Devices)
 	c.Flags().IntVar(&options.Threads, "threads", 0, "CPU threads of the networks (default all)")
 	c.Flags().IntVar(&attempts, "attempts", store.DefaultMaxAttempts, "workers that a job may lose before it fails")
 	c.Flags().BoolVar(&attached, "attached", false, "stop when standard input ends")

@@ -13,8 +13,8 @@ import (
 // several goroutines.
 type Graph struct {
 	session *runtime.DynamicAdvancedSession
+	place
 	in, out []runtime.InputOutputInfo
-	device  string
 	spent   atomic.Int64
 }
 
@@ -25,7 +25,7 @@ func OpenGraph(model []byte, opt Options) (*Graph, error) {
 		return nil, err
 	}
 	g := &Graph{in: in, out: out}
-	if g.session, g.device, err = open(model, names(in), names(out), opt); err != nil {
+	if g.session, g.place, err = open(model, names(in), names(out), opt); err != nil {
 		return nil, fmt.Errorf("open ONNX model: %w", err)
 	}
 	return g, nil
@@ -85,9 +85,6 @@ func destroy(values []runtime.Value) {
 		v.Destroy()
 	}
 }
-
-// Device returns CPU or CUDA: where the graph really runs.
-func (g *Graph) Device() string { return g.device }
 
 // Spent returns the time spent in Run so far.
 func (g *Graph) Spent() time.Duration { return time.Duration(g.spent.Load()) }

@@ -5,32 +5,26 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	runtime "github.com/yalue/onnxruntime_go"
 )
 
-// Devices that a session can be opened on.
-const (
-	Auto = "auto" // CUDA where it works, else CPU
-	CPU  = "cpu"
-	CUDA = "cuda"
-)
-
 // Options say how a session runs.
 type Options struct {
-	Device  string // Auto, CPU or CUDA; "" is Auto
+	Device  string // one of Devices; "" is Auto
 	Threads int    // of the CPU; 0 lets the runtime take every core
 }
 
 // Session is one network loaded on one device. Run may be called from several goroutines; calls do not disturb each other.
 type Session struct {
 	session *runtime.DynamicAdvancedSession
-	inputs  int
-	device  string
-	sha256  string
-	spent   atomic.Int64
+	place
+	inputs int
+	sha256 string
+	spent  atomic.Int64
 }
 
 // Open loads a network of the form x (n, 2, ny, nx) [, sigma (n)] → (n, 2, ny, nx), all float32, from its ONNX bytes.
@@ -49,7 +43,7 @@ func Open(model []byte, opt Options) (*Session, error) {
 	}
 	sum := sha256.Sum256(model)
 	s := &Session{inputs: len(names), sha256: hex.EncodeToString(sum[:])}
-	if s.session, s.device, err = open(model, names, []string{outputs[0].Name}, opt); err != nil {
+	if s.session, s.place, err = open(model, names, []string{outputs[0].Name}, opt); err != nil {
 		return nil, fmt.Errorf("open ONNX model: %w", err)
 	}
 	return s, nil
@@ -57,10 +51,8 @@ func Open(model []byte, opt Options) (*Session, error) {
 
 // inspect checks opt, loads the runtime and returns the inputs and outputs that the model declares.
 func inspect(model []byte, opt Options) (inputs, outputs []runtime.InputOutputInfo, err error) {
-	switch opt.Device {
-	case "", Auto, CPU, CUDA:
-	default:
-		return nil, nil, fmt.Errorf("unknown device %q: it is auto, cpu or cuda", opt.Device)
+	if err := CheckDevice(opt.Device); err != nil {
+		return nil, nil, err
 	}
 	if err := load(); err != nil {
 		return nil, nil, err
@@ -75,39 +67,61 @@ func isImages(v runtime.InputOutputInfo) bool {
 	return v.DataType == runtime.TensorElementDataTypeFloat && len(v.Dimensions) == 4 && (v.Dimensions[1] == 2 || v.Dimensions[1] == -1)
 }
 
-func open(model []byte, in, out []string, opt Options) (*runtime.DynamicAdvancedSession, string, error) {
+// place is where a session runs.
+type place struct {
+	device   string
+	fallback error
+}
+
+// Device returns CPU, CUDA or TensorRT: where it really runs.
+func (p place) Device() string { return p.device }
+
+// Fallback says why the CPU runs what was meant for another device; nil when nothing else was asked for. Auto asks for CUDA only
+// where NVIDIA's driver is.
+func (p place) Fallback() error { return p.fallback }
+
+// open loads a model on the device that opt names, or else on the CPU.
+func open(model []byte, in, out []string, opt Options) (*runtime.DynamicAdvancedSession, place, error) {
+	var reason error
+	if provider := wanted(opt.Device); provider != "" {
+		session, err := openOn(provider, model, in, out, opt)
+		if err == nil {
+			return session, place{device: provider}, nil
+		}
+		if provider == opt.Device || hasDriver() {
+			reason = fmt.Errorf("device %s cannot be used: %s", provider, lastSentence(err.Error()))
+		}
+	}
+	session, err := openOn(CPU, model, in, out, opt)
+	return session, place{CPU, reason}, err
+}
+
+func openOn(provider string, model []byte, in, out []string, opt Options) (*runtime.DynamicAdvancedSession, error) {
 	settings, err := runtime.NewSessionOptions()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	defer settings.Destroy()
 	if opt.Threads > 0 {
 		if err := settings.SetIntraOpNumThreads(opt.Threads); err != nil {
-			return nil, "", err
+			return nil, err
 		}
 	}
-	device := CPU
-	if opt.Device != CPU {
-		if err := appendCUDA(settings); err == nil {
-			device = CUDA
-		} else if opt.Device == CUDA {
-			return nil, "", fmt.Errorf("the CUDA provider cannot be used: %w", err)
+	if provider != CPU {
+		if err := accelerate(settings, provider); err != nil {
+			return nil, err
 		}
 	}
-	session, err := runtime.NewDynamicAdvancedSessionWithONNXData(model, in, out, settings)
-	return session, device, err
+	return runtime.NewDynamicAdvancedSessionWithONNXData(model, in, out, settings)
 }
 
-func appendCUDA(settings *runtime.SessionOptions) error {
-	cuda, err := runtime.NewCUDAProviderOptions()
-	if err != nil {
-		return err
+// lastSentence drops the chain of locations in the runtime's source that precedes what went wrong.
+func lastSentence(s string) string {
+	s = strings.TrimSpace(s)
+	if i := strings.LastIndex(s, " : "); i >= 0 {
+		s = s[i+3:]
 	}
-	defer cuda.Destroy()
-	if err := cuda.Update(map[string]string{"device_id": "0"}); err != nil {
-		return err
-	}
-	return settings.AppendExecutionProviderCUDA(cuda)
+	return s
 }
 
 // Run evaluates the network on a batch: dst and x are (n, 2, ny, nx), sigma is (n) or nil for a network without it. When ctx
@@ -158,9 +172,6 @@ func run(ctx context.Context, session *runtime.DynamicAdvancedSession, in, out [
 	defer stop()
 	return session.RunWithOptions(in, out, options)
 }
-
-// Device returns CPU or CUDA: where the session really runs.
-func (s *Session) Device() string { return s.device }
 
 // SHA256 returns the digest of the model's bytes in lower-case hex.
 func (s *Session) SHA256() string { return s.sha256 }
