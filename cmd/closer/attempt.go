@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -23,7 +24,8 @@ type attempt struct {
 	*worker
 	lease  recon.Lease
 	job    recon.Job
-	slices recon.JobCheckpoint
+	log    *slog.Logger
+	slices patientSlices
 	begin  time.Time
 
 	mu       sync.Mutex
@@ -57,6 +59,10 @@ func (a *attempt) keep(ctx context.Context, cancel context.CancelCauseFunc) {
 		err := a.lease.Update(ctx, progress, results)
 		if err == nil {
 			last = progress
+		} else if changed {
+			a.mu.Lock()
+			a.unstored = true
+			a.mu.Unlock()
 		}
 		return err
 	})
@@ -135,7 +141,7 @@ func (a *attempt) execute(ctx context.Context) error {
 		a.log.Warn(note, "job", a.job.ID)
 	}
 	input := filepath.Join(dir, "input")
-	if err := a.fetch(ctx, input); err != nil {
+	if err := outlast(ctx, a.log, func() error { return a.fetch(ctx, input) }); err != nil {
 		return err
 	}
 	out, err := newOutput(filepath.Join(dir, "out"), a.job.Created)
@@ -162,7 +168,7 @@ func (a *attempt) fetch(ctx context.Context, path string) error {
 		return fmt.Errorf("fetch the input: %w", err)
 	}
 	defer r.Close()
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("fetch the input: %w", err)
 	}
@@ -200,8 +206,14 @@ func (a *attempt) publish(ctx context.Context, dir string) error {
 			return err
 		}
 		defer f.Close()
-		blob, err := a.blobs.Put(ctx, f)
-		if err != nil {
+		var blob recon.Blob
+		if err := outlast(ctx, a.log, func() error {
+			_, err := f.Seek(0, io.SeekStart)
+			if err == nil {
+				blob, err = a.blobs.Put(ctx, f)
+			}
+			return err
+		}); err != nil {
 			return fmt.Errorf("store a result: %w", err)
 		}
 		a.mu.Lock()

@@ -179,13 +179,13 @@ func (c *crash) check(t *testing.T) {
 		out := t.TempDir()
 		closer(t, append([]string{"recon", c.scan, "-o", out, "--device", "cpu"}, c.recipe(int(i))...)...)
 		for _, name := range []string{"reconstruction.h5", "reconstruction/zero-filled.h5"} {
-			if got := c.artifact(t, job.ID, name); !bytes.Equal(got, read(t, filepath.Join(out, name))) {
+			if got := artifact(t, c.address, job.ID, name); !bytes.Equal(got, read(t, filepath.Join(out, name))) {
 				t.Errorf("scan %d: %s is not that of an unbroken run", i, name)
 			}
 		}
 		getJSON(t, "http://"+c.address+"/api/v1/jobs/"+job.ID, &job)
 		for _, a := range job.Results {
-			if got := c.artifact(t, job.ID, a.Name); int64(len(got)) != a.Size {
+			if got := artifact(t, c.address, job.ID, a.Name); int64(len(got)) != a.Size {
 				t.Errorf("scan %d: %s has %d bytes of %d", i, a.Name, len(got), a.Size)
 			}
 		}
@@ -198,9 +198,10 @@ func (c *crash) check(t *testing.T) {
 	}
 }
 
-func (c *crash) artifact(t *testing.T, job, name string) []byte {
+// artifact returns one result of a job, from the server at that address.
+func artifact(t *testing.T, address, job, name string) []byte {
 	t.Helper()
-	response, err := http.Get(fmt.Sprintf("http://%s/api/v1/jobs/%s/artifacts/%s", c.address, job, name))
+	response, err := http.Get(fmt.Sprintf("http://%s/api/v1/jobs/%s/artifacts/%s", address, job, name))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,7 @@ type serveOptions struct {
 	keys              string
 	insecure          bool
 	workers, attempts int
+	replicas          int
 	lease             time.Duration
 	maxQueued         int
 	maxUpload         int64 // MiB
@@ -63,13 +64,14 @@ What was acknowledged survives a crash of any of it.`,
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address; one that is not loopback needs TLS and keys")
 	f.StringVar(&o.data, "data", "closer-data", "directory of the queue and the files")
 	f.StringVar(&o.nats, "nats", os.Getenv(natsVariable), "address of a NATS cluster, instead of the queue in --data")
+	f.IntVar(&o.replicas, "replicas", 0, "servers of the NATS cluster that keep each job: 3 survives the loss of one (default what the queue has, 1 when it is new)")
 	f.StringVar(&o.blobs, "blobs", "", "where inputs and results are, a directory or s3://bucket, instead of --data")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate, PEM")
 	f.StringVar(&o.tlsKey, "tls-key", "", "its private key, PEM")
 	f.StringVar(&o.keys, "keys", "", "file of the clients' keys")
 	f.BoolVar(&o.insecure, "insecure", false, "listen anywhere without TLS and keys")
 	f.IntVar(&o.workers, "workers", 1, "worker processes to start here; 0 leaves the work to other hosts")
-	f.IntVar(&o.attempts, "attempts", store.DefaultMaxAttempts, "workers that a job may lose before it fails")
+	f.IntVar(&o.attempts, "attempts", store.DefaultMaxAttempts, "workers that a job may lose without getting further before it fails")
 	f.DurationVar(&o.lease, "lease", 0, fmt.Sprintf("how long a worker may be silent before its job is given to another (default %v)", store.DefaultLease))
 	f.IntVar(&o.maxQueued, "max-queued", 1000, "jobs that may wait")
 	f.Int64Var(&o.maxUpload, "max-upload", web.DefaultMaxUpload>>20, "largest input, MiB")
@@ -148,7 +150,7 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	}
 	defer blobs.Close()
 	queue, err := store.Connect(ctx, o.nats, store.Options{
-		Lease: o.lease, MaxAttempts: o.attempts, MaxQueued: o.maxQueued, Reconcile: reconcileTime,
+		Lease: o.lease, MaxAttempts: o.attempts, MaxQueued: o.maxQueued, Replicas: o.replicas, Reconcile: reconcileTime,
 	})
 	if err != nil {
 		return err

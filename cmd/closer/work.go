@@ -57,7 +57,7 @@ $CLOSER_NATS and $CLOSER_BLOBS stand in for --nats and --blobs, since the first 
 	c.Flags().StringVar(&blobsURL, "blobs", os.Getenv(blobsVariable), "where inputs and results are: a directory or s3://bucket")
 	c.Flags().StringVar(&options.Device, "device", ort.Auto, ort.Devices)
 	c.Flags().IntVar(&options.Threads, "threads", 0, "CPU threads of the networks (default all)")
-	c.Flags().IntVar(&attempts, "attempts", store.DefaultMaxAttempts, "workers that a job may lose before it fails")
+	c.Flags().IntVar(&attempts, "attempts", store.DefaultMaxAttempts, "workers that a job may lose without getting further before it fails")
 	c.Flags().BoolVar(&attached, "attached", false, "stop when standard input ends")
 	for _, secret := range []string{"nats", "blobs"} {
 		c.Flags().Lookup(secret).DefValue = "" // the help must not print the environment
@@ -132,7 +132,8 @@ func (w *worker) attempt(stopped context.Context, lease recon.Lease) {
 	log := w.log.With("job", job.ID, "attempt", job.Attempt)
 	log.Info("job started")
 	ctx, cancel := context.WithCancelCause(stopped)
-	a := &attempt{worker: w, lease: lease, job: job, slices: recon.JobCheckpoint{Blobs: w.blobs, Job: job.ID}, begin: time.Now()}
+	a := &attempt{worker: w, lease: lease, job: job, log: log, begin: time.Now(),
+		slices: patientSlices{recon.JobCheckpoint{Blobs: w.blobs, Job: job.ID}, log}}
 	kept := make(chan struct{})
 	go func() {
 		defer close(kept)
@@ -143,21 +144,21 @@ func (w *worker) attempt(stopped context.Context, lease recon.Lease) {
 	cancel(nil)
 	<-kept // before the end: its last update must not come after it
 
-	ctx = context.WithoutCancel(stopped)
+	ctx, end := lingering(stopped)
+	defer end()
 	switch {
 	case lost:
 		log.Info("job taken away")
-		if now, err := w.queue.Job(ctx, job.ID); err == nil && !now.State.Terminal() {
+		now, err := w.queue.Job(ctx, job.ID)
+		if ended := recon.CodeOf(err) == recon.NotFound || err == nil && now.State.Terminal(); !ended {
 			return // another worker goes on from the finished slices
 		}
 	case stopped.Err() != nil && err != nil:
-		ctx, cancel := context.WithTimeout(ctx, endTime)
-		defer cancel()
 		log.Info("job given back", "error", lease.Release(ctx))
 		return
 	default:
 		log.Info("job ended", "seconds", time.Since(a.begin).Seconds(), "resumed_slices", a.resumed(), "code", recon.CodeOf(err), "error", err)
-		if err := lease.Finish(ctx, a.artifacts(), err); err != nil {
+		if err := outlast(ctx, log, func() error { return lease.Finish(ctx, a.artifacts(), err) }); err != nil {
 			log.Error("the end of the job could not be stored", "error", err)
 			return
 		}

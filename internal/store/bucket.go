@@ -91,7 +91,21 @@ func (b *bucket) Open(ctx context.Context, sha256 string) (io.ReadCloser, error)
 	} else if err != nil {
 		return nil, b.failed("open content", err)
 	}
-	return newVerified(r, sha256), nil
+	return newVerified(bucketReader{r, b}, sha256), nil
+}
+
+// bucketReader says of an object whose storage went away while it was read that this is for now.
+type bucketReader struct {
+	*blob.Reader
+	bucket *bucket
+}
+
+func (r bucketReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = r.bucket.failed("read content", err)
+	}
+	return n, err
 }
 
 func (b *bucket) Delete(ctx context.Context, sha256 string) error {

@@ -2,15 +2,9 @@ package store_test
 
 import (
 	"bytes"
-	"fmt"
 	"io"
-	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
-
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/internal/testkit"
@@ -25,32 +19,17 @@ func TestMemoryBlobs(t *testing.T) {
 	})
 }
 
-// startS3 starts an S3 server on loopback with a bucket for each call of the returned function.
-func startS3(t *testing.T) (newPlace func(t *testing.T) string) {
-	backend := s3mem.New()
-	server := httptest.NewServer(gofakes3.New(backend).Server())
-	t.Cleanup(server.Close)
-	var buckets atomic.Int32
-	return func(t *testing.T) string {
-		name := fmt.Sprint("bucket", buckets.Add(1))
-		if err := backend.CreateBucket(name); err != nil {
-			t.Fatal(err)
-		}
-		return fmt.Sprintf("s3://%s?region=us-east-1&use_path_style=true&endpoint=%s", name, server.URL)
-	}
-}
-
 func TestS3Blobs(t *testing.T) {
 	t.Parallel()
-	newPlace := startS3(t)
+	s3 := testkit.StartS3(t)
 	testkit.BlobSuite(t, func(t *testing.T) func() recon.Blobs {
-		place := newPlace(t)
+		place := s3.NewBucket(t)
 		return func() recon.Blobs { return openBlobs(t, place, store.BlobOptions{Spool: t.TempDir()}) }
 	})
 }
 
 func TestS3PrefixKeepsToItself(t *testing.T) {
-	place := startS3(t)(t)
+	place := testkit.StartS3(t).NewBucket(t)
 	whole := openBlobs(t, place, store.BlobOptions{})
 	part := openBlobs(t, place+"&prefix=closer/", store.BlobOptions{})
 	blob, err := part.Put(t.Context(), strings.NewReader("content"))
@@ -71,13 +50,12 @@ func TestS3PrefixKeepsToItself(t *testing.T) {
 
 func TestS3ThatIsGone(t *testing.T) {
 	t.Parallel() // the client tries for some seconds
-	server := httptest.NewServer(gofakes3.New(s3mem.New()).Server())
-	place := "s3://bucket?region=us-east-1&use_path_style=true&endpoint=" + server.URL
-	b := openBlobs(t, place, store.BlobOptions{})
+	s3 := testkit.StartS3(t)
+	b := openBlobs(t, s3.Place("bucket"), store.BlobOptions{})
 	if err := b.Ready(t.Context()); recon.CodeOf(err) != recon.Unavailable {
 		t.Errorf("ready without a bucket: %v", err)
 	}
-	server.Close()
+	s3.Stop()
 	if err := b.Ready(t.Context()); recon.CodeOf(err) != recon.Unavailable {
 		t.Errorf("ready: %v", err)
 	}

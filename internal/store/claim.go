@@ -14,19 +14,26 @@ import (
 )
 
 const (
-	pullTime   = 2 * time.Second // of one request for a message
-	brokenTime = 5 * time.Second // until a message is looked at again whose record could not be read or changed
+	pullTime   = 2 * time.Second        // of one request for a message
+	pullSlack  = 250 * time.Millisecond // a later answer, or none, means that the servers stood still
+	brokenTime = 5 * time.Second        // until a message is looked at again whose record could not be read or changed
 )
 
 // Claim implements recon.Queue. It outlasts servers that do not answer, until ctx ends.
 func (q *Queue) Claim(ctx context.Context, worker string) (recon.Lease, error) {
+	late := false // the request before
 	for pause := 10 * time.Millisecond; ; {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		start, before := time.Now(), late
 		msg, err := q.receive(ctx)
+		if late = time.Since(start) > pullTime+pullSlack; late || before {
+			q.trouble.note()
+		}
 		switch {
 		case err != nil && ctx.Err() == nil && transient(err):
+			q.trouble.note()
 			sleep(ctx, pause)
 			pause = min(2*pause, time.Second)
 			continue
@@ -39,6 +46,9 @@ func (q *Queue) Claim(ctx context.Context, worker string) (recon.Lease, error) {
 		lease, err := q.take(ctx, msg, worker)
 		if err != nil {
 			_ = msg.NakWithDelay(brokenTime)
+			if recon.CodeOf(err) == recon.Unavailable {
+				continue
+			}
 			return nil, err
 		}
 		if lease != nil {
@@ -73,6 +83,7 @@ func (q *Queue) receive(ctx context.Context) (jetstream.Msg, error) {
 var (
 	errSuperfluous = errors.New("the message wakes nobody any more")
 	errStale       = errors.New("the message was delivered again since")
+	errTooEarly    = errors.New("the servers were away, so that the silence of the job's worker says nothing")
 )
 
 // take claims the job that a message is about. Without a lease and an error there is nothing to run for this message.
@@ -98,6 +109,9 @@ func (q *Queue) take(ctx context.Context, msg jetstream.Msg, worker string) (*le
 				return errSuperfluous
 			}
 		}
+		if r.State == recon.Running && q.trouble.pardon(q.lease) > 0 {
+			return errTooEarly
+		}
 		r.claim(holder, worker, q.opts.MaxAttempts, wallClock())
 		r.Message, r.Delivery = meta.Sequence.Stream, meta.NumDelivered
 		return nil
@@ -105,6 +119,9 @@ func (q *Queue) take(ctx context.Context, msg jetstream.Msg, worker string) (*le
 	switch {
 	case errors.Is(err, errStale):
 		return nil, nil // neither given back nor acknowledged: it belongs to the other
+	case errors.Is(err, errTooEarly):
+		_ = msg.NakWithDelay(q.trouble.pardon(q.lease)) // unless its worker says before that it lives
+		return nil, nil
 	case errors.Is(err, errSuperfluous), recon.CodeOf(err) == recon.NotFound, err == nil && r.State != recon.Running:
 		_ = msg.DoubleAck(ctx) // or else it comes again and is dropped then
 		return nil, nil

@@ -3,12 +3,8 @@ package store_test
 import (
 	"context"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,97 +12,9 @@ import (
 	"github.com/closer-mri/closer/internal/testkit"
 )
 
-// node is one nats-server process of an external cluster.
-type node struct {
-	args []string
-	cmd  *exec.Cmd
-}
-
-func (n *node) start(t *testing.T) {
-	t.Helper()
-	n.cmd = exec.Command(n.args[0], n.args[1:]...)
-	if err := n.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (n *node) kill() {
-	if n.cmd != nil {
-		_ = n.cmd.Process.Kill()
-		_ = n.cmd.Wait()
-	}
-	n.cmd = nil
-}
-
-// natsServer builds the server of the pinned module, once, in scratch.
-var natsServer = sync.OnceValues(func() (string, error) {
-	program := filepath.Join(scratch, "nats-server")
-	out, err := exec.Command("go", "build", "-o", program, "github.com/nats-io/nats-server/v2").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("build nats-server: %w\n%s", err, out)
-	}
-	return program, err
-})
-
-// startCluster runs three servers on loopback.
-func startCluster(t *testing.T) (addresses string, nodes []*node) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("builds nats-server and runs three of them: not with -short")
-	}
-	dir := t.TempDir()
-	program, err := natsServer()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ports := freePorts(t, 6)
-	var routes, urls []string
-	for i := range 3 {
-		routes = append(routes, fmt.Sprintf("nats://127.0.0.1:%d", ports[3+i]))
-		urls = append(urls, fmt.Sprintf("nats://secret@127.0.0.1:%d", ports[i]))
-	}
-	for i := range 3 {
-		config := filepath.Join(dir, fmt.Sprintf("node%d.conf", i))
-		text := fmt.Sprintf(`
-			server_name: node%d, host: "127.0.0.1", port: %d, authorization: {token: "secret"}
-			jetstream: {store_dir: "%s/node%d", sync_interval: always}
-			cluster: {name: closer, host: "127.0.0.1", port: %d, routes: [%s]}`,
-			i, ports[i], dir, i, ports[3+i], strings.Join(routes, ", "))
-		if err := os.WriteFile(config, []byte(strings.ReplaceAll(text, ", ", "\n")), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		n := &node{args: []string{program, "-c", config, "-l", filepath.Join(dir, fmt.Sprintf("node%d.log", i))}}
-		n.start(t)
-		nodes = append(nodes, n)
-		t.Cleanup(n.kill)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			for i := range 3 {
-				log, _ := os.ReadFile(filepath.Join(dir, fmt.Sprintf("node%d.log", i)))
-				t.Logf("the log of node %d ends:\n%s", i, log[max(0, len(log)-3000):])
-			}
-		}
-	})
-	return strings.Join(urls, ","), nodes
-}
-
-func freePorts(t *testing.T, n int) (ports []int) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close() // after all are known, so that none comes twice
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
-}
-
 func TestClusterQueue(t *testing.T) {
 	t.Parallel()
-	addresses, _ := startCluster(t)
+	addresses, _ := testkit.StartNATS(t)
 	testkit.QueueSuite(t, queuesAt(addresses, 3))
 	testkit.ReviewSuite(t, reviewsAt(addresses, 3))
 }
@@ -114,7 +22,7 @@ func TestClusterQueue(t *testing.T) {
 // TestClusterLosesAServer kills one server after the other, each coming back before the next goes, while jobs are submitted and run.
 func TestClusterLosesAServer(t *testing.T) {
 	t.Parallel()
-	addresses, nodes := startCluster(t)
+	addresses, nodes := testkit.StartNATS(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	opts := store.Options{Replicas: 3, Lease: 5 * time.Second, MaxAttempts: 100, Reconcile: 2 * time.Second, Patience: time.Minute}
@@ -135,14 +43,14 @@ func TestClusterLosesAServer(t *testing.T) {
 	})
 	submitted := 0
 	for _, n := range nodes {
-		n.kill()
+		n.Kill()
 		for range 20 { // the first ones wait until a leader that was killed is replaced
 			if _, _, err := q.Submit(ctx, testkit.TestJob(fmt.Sprint("job", submitted))); err != nil {
 				t.Fatalf("submit with two servers of three: %v", err)
 			}
 			submitted++
 		}
-		n.start(t)
+		n.Start(t)
 		time.Sleep(2 * time.Second)
 	}
 	for {
@@ -163,4 +71,52 @@ func TestClusterLosesAServer(t *testing.T) {
 	stop()
 	wg.Wait()
 	t.Logf("%d jobs submitted and done", submitted)
+}
+
+// TestFrozenServersTakeNoJobFromItsWorker: servers that stand still for longer than a worker may be silent do not hold it against the
+// worker, although another waits for work.
+func TestFrozenServersTakeNoJobFromItsWorker(t *testing.T) {
+	t.Parallel()
+	addresses, nodes := testkit.StartNATS(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	const lease = 2 * time.Second
+	holder, other := connect(t, addresses, store.Options{Replicas: 3, Lease: lease}), connect(t, addresses, store.Options{})
+	if _, _, err := holder.Submit(ctx, testkit.TestJob("one")); err != nil {
+		t.Fatal(err)
+	}
+	held, err := holder.Claim(ctx, "a worker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	waiting, stop := context.WithCancel(ctx)
+	wg.Go(func() {
+		for waiting.Err() == nil {
+			if lease, err := other.Claim(waiting, "another worker"); err == nil {
+				t.Errorf("the job was taken for attempt %d", lease.Job().Attempt)
+				return
+			}
+		}
+	})
+	for round := range 12 { // of lease/4 each, as workers do
+		if round == 2 {
+			for _, n := range nodes {
+				n.Signal(t, syscall.SIGSTOP)
+			}
+			time.Sleep(2 * lease)
+			for _, n := range nodes {
+				n.Signal(t, syscall.SIGCONT)
+			}
+		}
+		if err := held.Extend(ctx); err != nil {
+			t.Errorf("extend: %v", err)
+		}
+		time.Sleep(lease / 4)
+	}
+	stop()
+	wg.Wait()
+	if err := held.Finish(ctx, nil, nil); err != nil {
+		t.Errorf("finish: %v", err)
+	}
 }

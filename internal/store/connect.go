@@ -54,7 +54,7 @@ func (q *Queue) dial(ctx context.Context, addresses string) error {
 		nats.Name("closer"), nats.Timeout(tryTime), nats.MaxReconnects(-1),
 		nats.ReconnectWait(200 * time.Millisecond), nats.ReconnectJitter(200*time.Millisecond, time.Second),
 		nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2), // notices a silent partition within half a minute
-		nats.ReconnectHandler(func(*nats.Conn) { q.restored.fire() }),
+		nats.ReconnectHandler(func(*nats.Conn) { q.trouble.note(); q.restored.fire() }),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}), // the default prints; calls return their errors
 	}, q.opts.Extra...)
 	return q.try(ctx, func(context.Context) (err error) {

@@ -13,14 +13,5 @@ func TestMain(m *testing.M) {
 	// credentials of the S3 server that the tests start
 	os.Setenv("AWS_ACCESS_KEY_ID", "test")
 	os.Setenv("AWS_SECRET_ACCESS_KEY", "test")
-	var err error
-	if scratch, err = os.MkdirTemp("", "closer-store-"); err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	os.RemoveAll(scratch)
-	os.Exit(code)
+	os.Exit(m.Run())
 }
-
-// scratch is a directory for what the tests share.
-var scratch string

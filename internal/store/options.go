@@ -22,7 +22,7 @@ type Options struct {
 	// Lease is how long a worker may be silent before its job is given to another. It belongs to the queue, not to the process:
 	// 0 keeps what the queue has (DefaultLease when it is new), so that only the server needs to say it.
 	Lease time.Duration
-	// MaxAttempts is how many workers a job may lose before it fails; 0 is DefaultMaxAttempts.
+	// MaxAttempts is how many workers a job may lose without getting further before it fails; 0 is DefaultMaxAttempts.
 	MaxAttempts int
 	// MaxQueued is how many jobs may wait; Submit answers Unavailable beyond it. Concurrent submits may overshoot it by their
 	// number. 0 is no limit.

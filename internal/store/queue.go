@@ -24,6 +24,7 @@ type Queue struct {
 	lease    time.Duration
 	mirror   *mirror
 	restored *signal         // fires when the connection is back
+	trouble  trouble         // when the servers last did not answer
 	life     context.Context // of the background work, which outlives the calls that start it; ends with Close
 	end      context.CancelFunc
 }
@@ -158,10 +159,14 @@ func (q *Queue) Ready(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
-	if _, err := q.records.Status(ctx); err != nil {
-		return unanswered(err)
+	_, err := q.records.Status(ctx)
+	if err == nil {
+		err = q.room(ctx)
 	}
-	return q.room(ctx)
+	if err != nil && recon.CodeOf(err) != recon.Unavailable {
+		err = unanswered(err)
+	}
+	return err
 }
 
 // Errors of a compare-and-set.

@@ -16,7 +16,8 @@ type record struct {
 	recon.Job
 	Submission string `json:"submission"`         // the call of Submit that queued it
 	Holder     string `json:"holder,omitempty"`   // the latest claim: the only one that may write while the job runs
-	Lost       int    `json:"lost,omitempty"`     // workers lost since it was submitted
+	Lost       int    `json:"lost,omitempty"`     // workers lost since one got further than all before it
+	Reached    int    `json:"reached,omitempty"`  // slices that were done when the one that got furthest was lost
 	Message    uint64 `json:"message,omitempty"`  // stream sequence of the message that the holder has
 	Delivery   uint64 `json:"delivery,omitempty"` // how often that message had been delivered at the claim
 }
@@ -40,11 +41,15 @@ func (r *record) resubmittable() bool {
 	return r.State == recon.Failed || r.State == recon.StateCanceled
 }
 
-// claim gives a queued job, or a running one whose worker was lost, to holder. Without attempts left the job fails instead.
+// claim gives a queued job, or a running one whose worker was lost, to holder. Without attempts left the job fails instead: that is
+// when maxAttempts workers were lost and none of them got further than the first. A long job outlasts any number of restarts.
 func (r *record) claim(holder, worker string, maxAttempts int, now time.Time) {
 	lost := r.State == recon.Running
 	r.Holder = holder // also of a job that fails now: whoever held it must see that it does not any more
 	if lost {
+		if r.Progress.SlicesDone > r.Reached {
+			r.Reached, r.Lost = r.Progress.SlicesDone, 0
+		}
 		r.Lost++
 		if r.Lost >= maxAttempts {
 			r.end(recon.Failed, now)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -29,6 +30,7 @@ func (q *Queue) try(ctx context.Context, op func(context.Context) error) error {
 		case errors.Is(err, nats.ErrConnectionClosed) || time.Since(start) > q.opts.Patience:
 			return unanswered(err)
 		}
+		q.trouble.note()
 		sleep(ctx, pause)
 	}
 }
@@ -51,6 +53,16 @@ func transient(err error) bool {
 	}
 	var api *jetstream.APIError
 	return errors.As(err, &api) && api.Code >= 500
+}
+
+// trouble is when the servers last did not answer. Workers that could not reach them then may live.
+type trouble struct{ last atomic.Int64 } // in nanoseconds since 1970
+
+func (t *trouble) note() { t.last.Store(time.Now().UnixNano()) }
+
+// pardon is how long from now the silence of a worker says nothing: until it had the lease time, since the trouble, to break it.
+func (t *trouble) pardon(lease time.Duration) time.Duration {
+	return time.Until(time.Unix(0, t.last.Load()).Add(lease))
 }
 
 func unanswered(cause error) error {

@@ -191,6 +191,30 @@ func poisonedJob(t *testing.T, c queueCase) {
 	}
 }
 
+// lostButFurther loses a worker after each slice, then two at the same slice.
+func lostButFurther(t *testing.T, c queueCase) {
+	c.submit("long")
+	reached := []int{1, 2, 3, 3}
+	for i, slices := range reached {
+		lease, err := c.q.Claim(c.ctx, "a worker that gets lost")
+		c.must(err)
+		if lease.Job().Attempt != i+1 {
+			t.Fatalf("attempt %d follows %d", lease.Job().Attempt, i)
+		}
+		c.must(lease.Update(c.ctx, recon.JobProgress{SlicesDone: slices, Slices: 4}, nil))
+	}
+	ctx, stop := context.WithCancel(c.ctx)
+	defer stop()
+	go c.q.Claim(ctx, "a worker that finds out")
+	watch, err := c.q.Watch(c.ctx, "long")
+	c.must(err)
+	for range watch {
+	}
+	if job := c.job("long", recon.Failed); job.Attempt != len(reached) || !strings.Contains(job.Error, "lost 2 times") {
+		t.Errorf("attempt %d, error %q", job.Attempt, job.Error)
+	}
+}
+
 func finishSaysWhy(t *testing.T, c queueCase) {
 	known := recon.Errorf(recon.Invalid, "the file has no slices")
 	for i, f := range []struct {

@@ -36,6 +36,7 @@ func QueueSuite(t *testing.T, newQueue NewQueue) {
 		{"ExtendKeepsTheLease", QueueLimits{Lease: 2 * time.Second}, extendKeeps},
 		{"ReleaseDoesNotCount", QueueLimits{MaxAttempts: 1}, releaseDoesNotCount},
 		{"PoisonedJobFails", QueueLimits{Lease: time.Second, MaxAttempts: 2}, poisonedJob},
+		{"JobThatGetsFurtherOutlastsItsWorkers", QueueLimits{Lease: time.Second, MaxAttempts: 2}, lostButFurther},
 		{"CancelQueued", QueueLimits{}, cancelQueued},
 		{"CancelRunning", QueueLimits{}, cancelRunning},
 		{"CancelIsNotOverwritten", QueueLimits{}, cancelAgainstUpdates},
