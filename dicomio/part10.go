@@ -68,5 +68,5 @@ func (d dataset) encode(sopInstance string, raw []byte) ([]byte, error) {
 	if err := dicom.Write(&out, dicom.Dataset{Elements: file.sorted()}); err != nil {
 		return nil, fmt.Errorf("encode DICOM: %w", err)
 	}
-	return out.Bytes(), nil
+	return explicitLengths(out.Bytes())
 }

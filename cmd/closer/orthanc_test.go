@@ -42,6 +42,7 @@ func (o *orthanc) start(t *testing.T) {
 	config, err := json.Marshal(map[string]any{
 		"Name": "archive", "StorageDirectory": o.dir, "IndexDirectory": o.dir, "Plugins": []string{"/usr/share/orthanc/plugins/libOrthancDicomWeb.so"},
 		"HttpPort": host(o.url[len("http://"):]), "DicomPort": host(o.dicom), "DicomAet": "ARCHIVE", "DicomAlwaysAllowStore": true,
+		"DicomModalities":     map[string]any{"reader": map[string]any{"AET": "GETSCU", "Host": "127.0.0.1", "Port": 104, "AllowGet": true}},
 		"RemoteAccessAllowed": false, "AuthenticationEnabled": true, "RegisteredUsers": map[string]string{"closer": "secret"},
 		"DicomWeb": map[string]any{"Enable": true, "Root": "/dicom-web/"},
 	})

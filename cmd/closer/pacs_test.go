@@ -13,14 +13,17 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// instanceUID is the SOP Instance UID of a file.
-func instanceUID(t *testing.T, file []byte) string {
+// instanceUID is the SOP Instance UID of a file, and studyUID its Study Instance UID.
+func instanceUID(t *testing.T, file []byte) string { t.Helper(); return uid(t, file, 0x00080018) }
+func studyUID(t *testing.T, file []byte) string    { t.Helper(); return uid(t, file, 0x0020000D) }
+
+func uid(t *testing.T, file []byte, tag uint32) string {
 	t.Helper()
 	set, err := dicomio.ReadDataSet(file, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, _ := set.Find(0x00080018)
+	e, _ := set.Find(tag)
 	return strings.TrimRight(string(e.Value), "\x00")
 }
 
