@@ -7,7 +7,7 @@ RUNTIME := bin/lib/libonnxruntime.so.1
 
 VIEWER := web/viewer/dist/index.html
 
-.PHONY: build viewer demo serve test crash lint lint-deploy bench sweep fuzz train train-smoke clean
+.PHONY: build viewer demo serve test test-viewer crash lint lint-deploy bench sweep fuzz train train-smoke clean
 
 build: bin/.installed-build $(RUNTIME) viewer
 	go build -buildvcs=auto -ldflags "-X main.version=$(VERSION)" -o bin/closer ./cmd/closer
@@ -28,9 +28,14 @@ demo: build
 serve: build
 	bin/closer serve --listen 127.0.0.1:8080
 
-test: build bin/.installed-test .venv/.installed lint lint-deploy
+test: build bin/.installed-test .venv/.installed lint lint-deploy test-viewer
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} CLOSER_PYTHON=$${CLOSER_PYTHON:-$(CURDIR)/.venv/bin/python} \
 		go test -race -timeout 30m ./...
+
+# The pages: their modules, and the whole of them in Chromium against the real server.
+test-viewer: build bin/.installed-test
+	npm test --prefix web/viewer --silent
+	npm run e2e --prefix web/viewer --silent
 
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -69,3 +69,16 @@ function readHeader(set: DataSet): Header {
     date: text("x00080020"), description: text("x00081030"),
   };
 }
+
+// difference is |a − b| in steps of b, and says of itself what a does.
+export function difference(a: Slice, b: Slice): Slice {
+  if (a.pixels.length !== b.pixels.length) throw new Error("The images differ in size.");
+  const scale = a.slope / b.slope;
+  let brightest = 0;
+  const pixels = Uint16Array.from(b.pixels, (stored, i) => {
+    const d = Math.min(65535, Math.round(Math.abs((a.pixels[i] ?? 0) * scale - stored)));
+    brightest = Math.max(brightest, d);
+    return d;
+  });
+  return { ...a, slope: b.slope, window: b.window, pixels, brightest };
+}

@@ -1,7 +1,7 @@
 // Slices for cornerstone: fetched from the job's files, or computed from two of them, and kept in its cache.
 import { cache, imageLoader, metaData, utilities, type Types } from "@cornerstonejs/core";
 import { artifact, request } from "../api";
-import { readSlice, type Header, type Slice } from "./dicom";
+import { difference, readSlice, type Header, type Slice } from "./dicom";
 import { nearest, type Series } from "./series";
 
 const cacheBytes = 192 << 20; // six series of 150 slices of 320 × 320; older slices are fetched again when they are needed
@@ -36,19 +36,6 @@ async function load(id: string): Promise<Slice> {
   const [a, b] = parts.map((part) => slices.get(part));
   if (!a || !b) throw new Error(`There is nothing to compute the ${kind} from.`);
   return difference(a, b);
-}
-
-// difference is |a − b| in steps of b, and says of itself what a does.
-export function difference(a: Slice, b: Slice): Slice {
-  if (a.pixels.length !== b.pixels.length) throw new Error("The images differ in size.");
-  const scale = a.slope / b.slope;
-  let brightest = 0;
-  const pixels = Uint16Array.from(b.pixels, (stored, i) => {
-    const d = Math.min(65535, Math.round(Math.abs((a.pixels[i] ?? 0) * scale - stored)));
-    brightest = Math.max(brightest, d);
-    return d;
-  });
-  return { ...a, slope: b.slope, window: b.window, pixels, brightest };
 }
 
 function image(id: string, s: Slice): Types.IImage {

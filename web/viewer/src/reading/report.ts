@@ -1,24 +1,11 @@
 // The report: the table of metrics, PSNR over the slices, the mask.
-import { jobPath, key, type Report } from "../api";
+import { jobPath, key } from "../api";
 import { element } from "../element";
 import { dialog } from "./dialog";
+import { maskPicture } from "./mask";
 import { plot } from "./plot";
 import type { Room } from "./room";
 import { methodTitle } from "./series";
-
-// columns unpacks a mask: the first column is the highest bit.
-export const columns = ({ columns: packed, width }: { columns: string; width: number }) => {
-  const bits = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
-  return Array.from({ length: width }, (_, i) => (((bits[i >> 3] ?? 0) >> (7 - (i % 8))) & 1) === 1);
-};
-
-function maskPicture(mask: NonNullable<Report["mask"]>): HTMLCanvasElement {
-  const picture = element("canvas", { className: "mask", width: mask.width, height: 1, role: "img", ariaLabel: `Sampling mask: ${mask.lines} of ${mask.width} columns` });
-  const context = picture.getContext("2d")!;
-  context.fillStyle = "#fff";
-  columns(mask).forEach((on, i) => on && context.fillRect(i, 0, 1, 1));
-  return picture;
-}
 
 export function showReport(room: Room): void {
   const r = room.report;

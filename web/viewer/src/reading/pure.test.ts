@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { difference, grey, linear, type Slice } from "./dicom";
+import { affine, letters, scaleBar, world } from "./geometry";
+import { heat } from "./paint";
+import { ticks } from "./plot";
+import { columns } from "./mask";
+import { preset, scaled } from "./window";
+
+test("the linear window is PS3.3 C.11.2.1.2", () => {
+  const [center, width] = [2048, 4096];
+  const window = linear(center, width);
+  for (const x of [0, 1, 100, 2047, 2048, 4095]) {
+    const y = ((x - (center - 0.5)) / (width - 1) + 0.5) * 255;
+    expect(Math.abs(grey(x, window) - Math.min(255, Math.max(0, y)))).toBeLessThanOrEqual(0.5);
+  }
+  expect([grey(-5, window), grey(9999, window)]).toEqual([0, 255]);
+});
+
+test("a window in units of the input fits series of other scales and gains", () => {
+  expect(scaled({ low: 10, high: 30 }, 0.5, 4)).toEqual({ low: 5, high: 15 });
+  expect(preset(1, { low: 0, high: 8 })).toEqual({ low: 0, high: 4 });
+});
+
+const image = (pixels: number[], slope: number, series: string) => ({ pixels: Uint16Array.from(pixels), slope, series, window: { low: 0, high: slope } }) as Slice;
+
+test("the difference of two series is in steps of the second and speaks for the first", () => {
+  const d = difference(image([10, 0, 65535], 2, "AI"), image([5, 7, 0], 1, "reference"));
+  expect([...d.pixels]).toEqual([15, 7, 65535]); // the last would be 131070: it is cut at what 16 bits hold
+  expect(d).toMatchObject({ slope: 1, brightest: 65535, series: "AI", window: { low: 0, high: 1 } });
+  expect(() => difference(image([1], 1, ""), image([1, 2], 1, ""))).toThrow("differ in size");
+});
+
+test("pixels lie where orientation and spacing put them", () => {
+  const plane = { position: [1, 2, 3], orientation: [0, 1, 0, 0, 0, -1], spacing: [2, 0.5] as [number, number] };
+  expect(world(4, 3, plane)).toEqual([1, 4, -3]);
+  expect(affine([10, 20], [10, 22], [7, 20])).toEqual([0, 2, -3, 0, 10, 20]);
+});
+
+test("directions are named by the patient's sides, the nearest first", () => {
+  expect(letters([1, 0, 0])).toBe("L");
+  expect(letters([-1, 0, 0])).toBe("R");
+  expect(letters([0, -0.8, 0.6])).toBe("AH");
+  expect(letters([0.1, 0.1, -0.98])).toBe("F");
+});
+
+test("scale bars and ticks are round", () => {
+  expect([0.7, 1, 4, 49, 120].map(scaleBar)).toEqual([0.5, 1, 2, 20, 100]);
+  expect(ticks(23, 30)).toEqual([24, 26, 28, 30]);
+  expect(ticks(5, 5)).toEqual([5]);
+});
+
+test("heat grows lighter", () => {
+  const light = (f: number) => heat(f).reduce((a, b) => a + b);
+  for (let f = 0.05; f <= 1; f += 0.05) expect(light(f)).toBeGreaterThan(light(f - 0.05));
+});
+
+test("a mask's first column is its highest bit", () => {
+  expect(columns({ columns: btoa(String.fromCharCode(0b10100000, 0b01000000)), width: 10 })).toEqual([true, false, true, false, false, false, false, false, false, true]);
+});

@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { first, nearest, seriesOf } from "./series";
+
+const files = (...names: string[]) => names.map((name) => ({ name, sha256: "", size: 0, content_type: "" }));
+
+test("a job's files are its series, in the order in which they are read", () => {
+  const found = seriesOf(files(
+    "report.json", "dicom/reference/0002.dcm", "dicom/ccdf/0003.dcm", "dicom/ccdf/0002.dcm", "dicom/ccdf-uncertainty/0002.dcm",
+    "dicom/zero-filled/0002.dcm", "dicom/unet/0002.dcm", "dicom/unet/notes.txt", "reconstruction/unet.h5"));
+  expect(found.map((s) => s.id)).toEqual([
+    "zero-filled", "unet", "ccdf", "reference", "ccdf-uncertainty", "error/zero-filled", "error/unet", "error/ccdf", "difference/unet/ccdf"]);
+  expect(found[2]).toMatchObject({ title: "CCDF", kind: "method", numbers: [2, 3] });
+  expect(found[4]).toMatchObject({ title: "Uncertainty of CCDF", kind: "uncertainty" });
+  expect(first(found, 6).map((s) => s.id)).toEqual(["zero-filled", "unet", "ccdf", "reference", "error/ccdf", "ccdf-uncertainty"]);
+});
+
+test("nothing is computed from what is not there", () => {
+  expect(seriesOf(files("dicom/ccdf/0001.dcm")).map((s) => s.id)).toEqual(["ccdf"]);
+  expect(seriesOf([])).toEqual([]);
+});
+
+test("a series shows its slice that is nearest to a position", () => {
+  expect(nearest([4, 5, 9], 1)).toBe(0);
+  expect(nearest([4, 5, 9], 8)).toBe(2);
+  expect(nearest([4, 5, 9], 5)).toBe(1);
+  expect(nearest([4, 5, 9], Infinity)).toBe(0);
+});
