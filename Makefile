@@ -42,7 +42,7 @@ lint:
 	go vet ./...
 
 lint-deploy: .venv/.installed
-	.venv/bin/hadolint Dockerfile
+	.venv/bin/hadolint Dockerfile Dockerfile.gpu
 	npx --yes dclint@3.1.0 --quiet docker-compose.yml
 
 # The last line compares the sampler with PyTorch, where BENCH_PYTHON has it.
@@ -97,6 +97,11 @@ $(RUNTIME): internal/ort/runtime/package-lock.json
 	mkdir -p bin/lib
 	cp -L internal/ort/runtime/node_modules/onnxruntime-node/bin/napi-v6/linux/$(ARCH)/libonnxruntime.so.1 $@
 	touch $@
+
+# The same with the CUDA and TensorRT providers and NVIDIA's libraries, for a machine with a GPU: in place of the one above.
+.PHONY: gpu-runtime
+gpu-runtime: bin/.installed-build $(RUNTIME)
+	internal/ort/runtime/gpu bin/lib
 
 bin/.installed-build bin/.installed-test: bin/.installed-%: .ci/install
 	.ci/install $*

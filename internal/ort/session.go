@@ -115,11 +115,13 @@ func openOn(provider string, model []byte, in, out []string, opt Options) (*runt
 	return runtime.NewDynamicAdvancedSessionWithONNXData(model, in, out, settings)
 }
 
-// lastSentence drops the chain of locations in the runtime's source that precedes what went wrong.
+// lastSentence drops the locations in the runtime's source that surround what went wrong, and the name of the host.
 func lastSentence(s string) string {
-	s = strings.TrimSpace(s)
-	if i := strings.LastIndex(s, " : "); i >= 0 {
-		s = s[i+3:]
+	s, _, _ = strings.Cut(strings.TrimSpace(s), " ; GPU=")
+	for _, before := range []string{" : ", "CUDA failure "} {
+		if i := strings.LastIndex(s, before); i >= 0 {
+			s = strings.TrimPrefix(s[i:], " : ")
+		}
 	}
 	return s
 }
