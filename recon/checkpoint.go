@@ -18,6 +18,9 @@ type Checkpoint interface {
 	Save(ctx context.Context, method Method, index int, result SliceResult) error
 }
 
+// slicePieces begins the names of all pieces of JobCheckpoints.
+const slicePieces = "slices/"
+
 // JobCheckpoint keeps the slices of one job as pieces in a blob store, where a worker on any host finds them.
 type JobCheckpoint struct {
 	Blobs Blobs
@@ -56,7 +59,7 @@ func (c JobCheckpoint) Save(ctx context.Context, method Method, index int, resul
 }
 
 // Clear deletes the slices of the job.
-func (c JobCheckpoint) Clear(ctx context.Context) error { return c.Blobs.DeletePieces(ctx, c.Job+"/") }
+func (c JobCheckpoint) Clear(ctx context.Context) error { return c.Blobs.DeletePieces(ctx, slicePieces+c.Job+"/") }
 
 // piece names a slice. The networks are part of it: two workers may have been given different ones.
 func (c JobCheckpoint) piece(method Method, index int) string {
@@ -64,7 +67,7 @@ func (c JobCheckpoint) piece(method Method, index int) string {
 	if err != nil {
 		panic(err) // a Model always has a JSON form
 	}
-	return fmt.Sprintf("%s/%s/%s/%d", c.Job, method.Name, digest(models)[:16], index)
+	return fmt.Sprintf("%s%s/%s/%s/%d", slicePieces, c.Job, method.Name, digest(models)[:16], index)
 }
 
 func digest(data []byte) string {

@@ -57,3 +57,8 @@ func (j *Job) Delivery(series string) (Delivery, bool) {
 	}
 	return Delivery{}, false
 }
+
+// undelivered reports whether a series of the job is still on its way.
+func (j *Job) undelivered() bool {
+	return slices.ContainsFunc(j.Deliveries, func(d Delivery) bool { return d.State == DeliveryQueued || d.State == DeliverySending })
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 )
 
 // ErrLeaseLost means that an attempt is no longer the current one: its job was canceled, or was given to another worker because
@@ -14,6 +15,8 @@ var ErrLeaseLost = errors.New("the lease on the job was lost")
 // process. A record changes only by compare-and-set, so that two writers never overwrite each other. Errors are *Error where a
 // code below is named.
 type Queue interface {
+	// Identity names this queue among all that there ever were: the same in every process and after every restart.
+	Identity() string
 	// Submit stores a new record in state Queued and makes it claimable. If the ID exists it returns that record and false,
 	// unless its state is Failed or StateCanceled: then the job is queued again and created is true. The job is durable when
 	// Submit returns; a crash within it leaves either nothing or a job that will run. Unavailable when the queue is full.
@@ -61,7 +64,8 @@ type Lease interface {
 // Blobs keeps immutable content by its SHA-256, and small named pieces of unfinished jobs.
 type Blobs interface {
 	// Put stores everything r gives and returns its name and size. The content is durable when Put returns, and never half
-	// visible. Equal content is stored once. Put of content that r ends early with an error stores nothing.
+	// visible. Equal content is stored once, and is then as new as its last Put, to within half of OrphanAge. Put of content
+	// that r ends early with an error stores nothing.
 	Put(ctx context.Context, r io.Reader) (Blob, error)
 	// Open returns the content; NotFound.
 	Open(ctx context.Context, sha256 string) (io.ReadCloser, error)
@@ -74,6 +78,15 @@ type Blobs interface {
 	Piece(ctx context.Context, name string) ([]byte, error)
 	// DeletePieces removes every piece whose name begins with prefix.
 	DeletePieces(ctx context.Context, prefix string) error
+	// Sweep deletes the content and the pieces that were last put before a time, except what the functions say is kept, and
+	// counts them. It may be called while others put and read; content that is put again meanwhile stays.
+	Sweep(ctx context.Context, before time.Time, keepContent, keepPiece func(name string) bool) (Swept, error)
 	// Ready returns nil when content can be stored, else why not.
 	Ready(ctx context.Context) error
+}
+
+// Swept counts what Blobs.Sweep deleted.
+type Swept struct {
+	Contents, Pieces int
+	Bytes            int64 // of both
 }

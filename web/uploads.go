@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -25,8 +26,10 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// abandoned is when an unfinished upload, or the receipt of a finished one, is forgotten.
-const abandoned = 7 * 24 * time.Hour
+const (
+	uploadsDir    = "uploads" // in Config.DataDir
+	receiptSuffix = ".receipt"
+)
 
 // uploads is tus 1.0: an upload in pieces that goes on after either side died. The recipe is the metadatum "recipe" in the form of a
 // query, the digest the metadatum "digest" in the form of Content-Digest. When the last byte is durable the upload becomes a scan,
@@ -43,7 +46,6 @@ func newUploads(a *api, dir string) (*uploads, error) {
 		return nil, fmt.Errorf("make a directory for uploads: %w", err)
 	}
 	u := &uploads{api: a, dir: dir}
-	u.sweep()
 	composer := tus.NewStoreComposer()
 	store := durableStore{filestore.New(dir)}
 	composer.UseCore(store)
@@ -63,14 +65,32 @@ func newUploads(a *api, dir string) (*uploads, error) {
 	return u, nil
 }
 
-// sweep forgets what was abandoned.
-func (u *uploads) sweep() {
-	entries, _ := os.ReadDir(u.dir) // what cannot be listed is swept another time
+// SweepUploads forgets the uploads in a Config.DataDir that no byte came of for a time, and receipts of that age.
+func SweepUploads(dataDir string, idle time.Duration) error {
+	dir := filepath.Join(dataDir, uploadsDir)
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("sweep uploads: %w", err)
+	}
+	last := map[string]time.Time{} // by upload: its files are written at different times
+	files := map[string][]string{}
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > abandoned {
-			os.Remove(filepath.Join(u.dir, e.Name()))
+		id, _, _ := strings.Cut(e.Name(), ".")
+		if info, err := e.Info(); err == nil && info.ModTime().After(last[id]) {
+			last[id] = info.ModTime()
+		}
+		files[id] = append(files[id], e.Name())
+	}
+	for id, names := range files {
+		if time.Since(last[id]) > idle {
+			for _, name := range names {
+				os.Remove(filepath.Join(dir, name)) // what cannot be removed is swept another time
+			}
 		}
 	}
+	return nil
 }
 
 func (u *uploads) options(w http.ResponseWriter, r *http.Request)   { u.serve(nil)(w, r) }
@@ -172,7 +192,6 @@ func (u *uploads) opened(hook tus.HookEvent) (tus.HTTPResponse, tus.FileInfoChan
 	refused := func(err error) (tus.HTTPResponse, tus.FileInfoChanges, error) {
 		return tus.HTTPResponse{}, tus.FileInfoChanges{}, refuse(hook.Context, err)
 	}
-	u.sweep()
 	if hook.Upload.Size == 0 {
 		return refused(problemf(http.StatusBadRequest, "the upload is empty; expected the bytes of a scan"))
 	}
@@ -230,9 +249,8 @@ func (u *uploads) finish(ctx context.Context, id string) (Receipt, error) {
 }
 
 func (u *uploads) ingest(ctx context.Context, id string) (Receipt, error) {
-	if data, err := os.ReadFile(u.path(id, ".receipt")); err == nil {
-		var r Receipt
-		return r, json.Unmarshal(data, &r)
+	if receipt, err := u.kept(ctx, id); !errors.Is(err, fs.ErrNotExist) {
+		return receipt, err
 	}
 	info, err := u.info(ctx, id)
 	if err != nil {
@@ -261,13 +279,29 @@ func (u *uploads) ingest(ctx context.Context, id string) (Receipt, error) {
 	u.api.audit(ctx, "push")
 	data, err := json.Marshal(receipt)
 	if err == nil {
-		err = durable.Write(u.path(id, ".receipt"), data, 0o600)
+		err = durable.Write(u.path(id, receiptSuffix), data, 0o600)
 	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("keep the receipt: %w", err)
 	}
 	u.remove(id)
 	return receipt, nil
+}
+
+// kept returns the receipt of an upload that is finished, else an error that is fs.ErrNotExist. It goes with its job.
+func (u *uploads) kept(ctx context.Context, id string) (r Receipt, err error) {
+	data, err := os.ReadFile(u.path(id, receiptSuffix))
+	if err == nil {
+		err = json.Unmarshal(data, &r)
+	}
+	if err != nil {
+		return Receipt{}, err
+	}
+	if _, err := u.api.Queue.Job(ctx, r.Job); recon.CodeOf(err) == recon.NotFound {
+		os.Remove(u.path(id, receiptSuffix))
+		return Receipt{}, fs.ErrNotExist
+	}
+	return r, nil
 }
 
 func (u *uploads) path(id, suffix string) string { return filepath.Join(u.dir, id+suffix) }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/recon"
@@ -108,6 +109,57 @@ func TestUploadIsFinishedAfterACrash(t *testing.T) {
 	}
 	if jobs, _ := queue.Jobs(t.Context()); len(jobs) != 1 {
 		t.Errorf("%d jobs", len(jobs))
+	}
+}
+
+// An upload that brought nothing for long is forgotten with all its files; one that goes on stays, also when it began long ago. The
+// receipt of a finished upload is gone as soon as its job is.
+func TestUploadsAreForgotten(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, func(c *Config) { c.DataDir = dir })
+	scan := scanBytes("a")
+	silent, _ := s.create(len(scan), http.StatusCreated)
+	slow, _ := s.create(len(scan), http.StatusCreated)
+	done, _ := s.create(len(scan), http.StatusCreated)
+	s.patch(done, 0, scan)
+	receipt := get[Receipt](s, done+"/receipt")
+	files, _ := filepath.Glob(filepath.Join(dir, "uploads", "*"))
+	for _, file := range files {
+		if err := os.Chtimes(file, time.Time{}, time.Now().Add(-48*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.patch(slow, 0, scan[:5000])
+	sweep := func(idle time.Duration, want map[string]int) {
+		t.Helper()
+		if err := SweepUploads(dir, idle); err != nil {
+			t.Fatal(err)
+		}
+		for path, status := range want {
+			if response, data := s.do("HEAD", path, nil, "Tus-Resumable", "1.0.0"); response.StatusCode != status {
+				t.Errorf("%s %s, want %d", response.Status, data, status)
+			}
+		}
+	}
+	sweep(72*time.Hour, map[string]int{silent: 200, slow: 200, done: 200})
+	sweep(24*time.Hour, map[string]int{silent: 404, slow: 200, done: 404})
+	if left, _ := filepath.Glob(filepath.Join(dir, "uploads", "*")); len(left) != 2 {
+		t.Errorf("left are %v, want the two files of one upload", left)
+	}
+	s.patch(slow, 5000, scan[5000:])
+	if again := get[Receipt](s, slow+"/receipt"); again != receipt {
+		t.Errorf("receipt %+v, want %+v", again, receipt)
+	}
+	if _, err := s.queue.Cancel(t.Context(), receipt.Job); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.queue.Delete(t.Context(), receipt.Job); err != nil {
+		t.Fatal(err)
+	}
+	response, data := s.do("GET", slow+"/receipt", nil)
+	expectProblem(t, "receipt of a deleted job", response, data, http.StatusNotFound, "no upload")
+	if left, _ := filepath.Glob(filepath.Join(dir, "uploads", "*")); len(left) != 0 {
+		t.Errorf("left are %v", left)
 	}
 }
 

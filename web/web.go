@@ -54,7 +54,7 @@ type api struct {
 	uploads  *uploads
 }
 
-// New returns the handler of the whole API. It keeps unfinished uploads in DataDir and forgets those that were abandoned.
+// New returns the handler of the whole API. It keeps unfinished uploads in DataDir; SweepUploads forgets those that were abandoned.
 func New(c Config) (http.Handler, error) {
 	if c.MaxUpload == 0 {
 		c.MaxUpload = DefaultMaxUpload
@@ -93,7 +93,7 @@ func New(c Config) (http.Handler, error) {
 	}
 	a.metrics = newMetrics(c.Queue, c.Version)
 	var err error
-	if a.uploads, err = newUploads(a, filepath.Join(c.DataDir, "uploads")); err != nil {
+	if a.uploads, err = newUploads(a, filepath.Join(c.DataDir, uploadsDir)); err != nil {
 		return nil, err
 	}
 	return a.routes(), nil

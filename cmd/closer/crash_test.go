@@ -193,7 +193,7 @@ func (c *crash) check(t *testing.T) {
 			t.Errorf("scan %d has %d results, want %d", i, len(job.Results), want)
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(c.data, "blobs", "pieces", "*", "*", "*", "*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(c.data, "blobs", "pieces", "slices", "*", "*", "*", "*")); len(left) > 0 {
 		t.Logf("%d pieces remain: a worker was killed between the end of a job and its tidying", len(left))
 	}
 }

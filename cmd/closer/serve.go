@@ -41,6 +41,7 @@ type serveOptions struct {
 	lease             time.Duration
 	maxQueued         int
 	maxUpload         int64 // MiB
+	keep, keepUploads span
 	device            string
 	dicomOrigins      []string
 	dicomURL          string
@@ -49,7 +50,7 @@ type serveOptions struct {
 }
 
 func serveCommand() *cobra.Command {
-	var o serveOptions
+	o := serveOptions{keepUploads: span(7 * 24 * time.Hour)}
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Take scans over HTTP, reconstruct them, and give back images and reports",
@@ -75,11 +76,14 @@ What was acknowledged survives a crash of any of it.`,
 	f.DurationVar(&o.lease, "lease", 0, fmt.Sprintf("how long a worker may be silent before its job is given to another (default %v)", store.DefaultLease))
 	f.IntVar(&o.maxQueued, "max-queued", 1000, "jobs that may wait")
 	f.Int64Var(&o.maxUpload, "max-upload", web.DefaultMaxUpload>>20, "largest input, MiB")
+	f.Var(&o.keep, "keep", "how long a job stays after its end, with its scan and results, for example 30d (default for ever)")
+	f.Var(&o.keepUploads, "keep-uploads", "how long an upload may be silent before it is forgotten")
 	f.StringSliceVar(&o.dicomOrigins, "dicomweb-origin", nil, "origin of a viewer whose pages may use /dicom-web (repeatable)")
 	f.StringVar(&o.dicomURL, "dicomweb-url", "", "URL of /dicom-web as viewers see it, when it is not that of their requests")
 	f.StringVar(&o.pacs, "pacs", "", "URL of an archive's DICOMweb service, https://host/dicom-web, that is sent every series of jobs that are done")
 	f.StringVar(&o.pacsCredentials, "pacs-credentials", "", `file that holds "Basic USER:PASSWORD" or "Bearer TOKEN" for the archive`)
 	f.StringVar(&o.device, "device", "auto", "of the workers: "+ort.Devices)
+	f.Lookup("keep").DefValue = ""
 	f.Lookup("nats").DefValue = "" // the help must not print the environment
 	return c
 }
@@ -188,14 +192,18 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	}
 
 	ctx, stop := context.WithCancel(ctx)
-	var workers sync.WaitGroup
-	defer workers.Wait() // before the queue is closed: they give their jobs back
+	var background sync.WaitGroup
+	defer background.Wait() // before the queue is closed: workers give their jobs back
 	defer stop()
+	background.Go(func() {
+		retain(ctx, recon.Retention{Queue: queue, Blobs: blobs, Keep: time.Duration(o.keep)},
+			func() error { return web.SweepUploads(scratch, time.Duration(o.keepUploads)) }, log)
+	})
 	for range o.workers {
-		workers.Go(func() { supervise(ctx, o.worker, log) })
+		background.Go(func() { supervise(ctx, o.worker, log) })
 	}
 	if sender != nil {
-		workers.Go(func() { sender.Run(ctx) })
+		background.Go(func() { sender.Run(ctx) })
 	}
 	return listen(ctx, listener, handler, o, log)
 }

@@ -198,7 +198,7 @@ func (b *bench) sameAsRecon(t *testing.T, job recon.Job, scan string, args ...st
 // pieces counts the slices that the blob store keeps for unfinished jobs.
 func (b *bench) pieces(t *testing.T, job string, method string) int {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(b.dir, "pieces", job, method, "*", "*"))
+	found, err := filepath.Glob(filepath.Join(b.dir, "pieces", "slices", job, method, "*", "*"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func contentKey(sha256 string) string {
 	if !validSHA256.MatchString(sha256) {
 		return ""
 	}
-	return "sha256/" + sha256[:2] + "/" + sha256
+	return dirContent + "/" + sha256[:2] + "/" + sha256
 }
 
 func checkPiece(name string) error {

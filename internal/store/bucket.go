@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
+	"strings"
+	"time"
 
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/memblob" // mem://
@@ -52,8 +55,8 @@ func (b *bucket) Put(ctx context.Context, r io.Reader) (recon.Blob, error) {
 	}
 	key := contentKey(content.SHA256)
 	switch attributes, err := b.objects.Attributes(ctx, key); {
-	case err == nil && attributes.Size == content.Size:
-		return content, nil
+	case err == nil && attributes.Size == content.Size && time.Since(attributes.ModTime) < recon.OrphanAge/2:
+		return content, nil // older content is written again, so that a sweep does not take it for one that nobody wants
 	case err != nil && gcerrors.Code(err) != gcerrors.NotFound:
 		return recon.Blob{}, b.failed("look for content", err)
 	}
@@ -123,7 +126,7 @@ func (b *bucket) PutPiece(ctx context.Context, name string, data []byte) error {
 	if err := checkPiece(name); err != nil {
 		return err
 	}
-	key := "pieces/" + name
+	key := dirPieces + "/" + name
 	// Asked first, because not every storage knows conditional writes. Two writers at the same time write the same: a piece is a
 	// function of its name.
 	if exists, err := b.objects.Exists(ctx, key); err != nil {
@@ -145,7 +148,7 @@ func (b *bucket) Piece(ctx context.Context, name string) ([]byte, error) {
 	if checkPiece(name) != nil {
 		return nil, noPiece()
 	}
-	data, err := b.objects.ReadAll(ctx, "pieces/"+name)
+	data, err := b.objects.ReadAll(ctx, dirPieces+"/"+name)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil, noPiece()
 	}
@@ -156,17 +159,52 @@ func (b *bucket) DeletePieces(ctx context.Context, prefix string) error {
 	if err := checkPrefix(prefix); err != nil {
 		return err
 	}
-	pieces := b.objects.List(&blob.ListOptions{Prefix: "pieces/" + prefix})
+	_, err := b.remove(ctx, dirPieces+"/"+prefix, func(*blob.ListObject) bool { return true })
+	return b.failed("delete pieces", err)
+}
+
+func (b *bucket) Sweep(ctx context.Context, before time.Time, keepContent, keepPiece func(name string) bool) (recon.Swept, error) {
+	unwanted := func(o *blob.ListObject, kept bool) bool {
+		if kept || !o.ModTime.Before(before) {
+			return false
+		}
+		// The list may be old by now, and the content put again since.
+		attributes, err := b.objects.Attributes(ctx, o.Key)
+		return err == nil && attributes.ModTime.Before(before)
+	}
+	contents, err := b.remove(ctx, dirContent+"/", func(o *blob.ListObject) bool {
+		return unwanted(o, keepContent(path.Base(o.Key)))
+	})
+	if err != nil {
+		return recon.Swept{}, b.failed("sweep content", err)
+	}
+	pieces, err := b.remove(ctx, dirPieces+"/", func(o *blob.ListObject) bool {
+		return unwanted(o, keepPiece(strings.TrimPrefix(o.Key, dirPieces+"/")))
+	})
+	return recon.Swept{Contents: contents.files, Pieces: pieces.files, Bytes: contents.bytes + pieces.bytes}, b.failed("sweep pieces", err)
+}
+
+// remove removes the objects below a prefix that which selects.
+func (b *bucket) remove(ctx context.Context, prefix string, which func(*blob.ListObject) bool) (sum removed, err error) {
+	objects := b.objects.List(&blob.ListOptions{Prefix: prefix})
 	for {
-		object, err := pieces.Next(ctx)
+		object, err := objects.Next(ctx)
 		if err == io.EOF {
-			return nil
+			return sum, nil
 		}
-		if err == nil {
-			err = b.objects.Delete(ctx, object.Key)
+		if err != nil {
+			return sum, err
 		}
-		if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-			return b.failed("delete pieces", err)
+		if !which(object) {
+			continue
+		}
+		switch err := b.objects.Delete(ctx, object.Key); gcerrors.Code(err) {
+		case gcerrors.OK:
+			sum.files++
+			sum.bytes += object.Size
+		case gcerrors.NotFound:
+		default:
+			return sum, err
 		}
 	}
 }

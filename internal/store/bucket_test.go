@@ -3,8 +3,13 @@ package store_test
 import (
 	"bytes"
 	"io"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/internal/testkit"
@@ -65,4 +70,37 @@ func TestS3ThatIsGone(t *testing.T) {
 	if _, err := b.Open(t.Context(), strings.Repeat("0", 64)); recon.CodeOf(err) != recon.Unavailable {
 		t.Errorf("open: %v", err)
 	}
+}
+
+// Content that is put again is as new as that: a sweep for what was old before leaves it alone.
+func TestS3ContentIsRenewed(t *testing.T) {
+	clock := gofakes3.FixedTimeSource(time.Now().Add(-2 * recon.OrphanAge))
+	backend := s3mem.New(s3mem.WithTimeSource(clock))
+	server := httptest.NewServer(gofakes3.New(backend, gofakes3.WithTimeSource(clock), gofakes3.WithTimeSkewLimit(0)).Server())
+	t.Cleanup(server.Close)
+	if err := backend.CreateBucket("bucket"); err != nil {
+		t.Fatal(err)
+	}
+	b := openBlobs(t, "s3://bucket?region=us-east-1&use_path_style=true&endpoint="+server.URL, store.BlobOptions{Spool: t.TempDir()})
+	var renewed, left recon.Blob
+	put := func(content string, into *recon.Blob) {
+		blob, err := b.Put(t.Context(), strings.NewReader(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		*into = blob
+	}
+	put("renewed", &renewed)
+	put("left", &left)
+	clock.Advance(2 * recon.OrphanAge)
+	put("renewed", &renewed)
+	swept, err := b.Sweep(t.Context(), time.Now().Add(-recon.OrphanAge), func(string) bool { return false }, func(string) bool { return false })
+	if err != nil || swept.Contents != 1 {
+		t.Errorf("swept %+v, %v; want the one that was not put again", swept, err)
+	}
+	r, err := b.Open(t.Context(), renewed.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
 }

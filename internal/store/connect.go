@@ -95,6 +95,7 @@ func (q *Queue) open(ctx context.Context) (err error) {
 		return err
 	}
 	q.mirror = newMirror(recordStream)
+	q.identity = bucket + " of " + recordStream.CachedInfo().Created.UTC().Format(time.RFC3339Nano)
 	return q.openWorkers(ctx)
 }
 

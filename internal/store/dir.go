@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -26,8 +27,9 @@ type dir struct {
 }
 
 const (
-	dirPieces = "pieces"
-	dirTemp   = "tmp"
+	dirContent = "sha256"
+	dirPieces  = "pieces"
+	dirTemp    = "tmp"
 	// pieceSuffix is no character of a name, so that there can be a piece "a" beside a piece "a/b".
 	pieceSuffix = "="
 	// tempAge is when a temporary file is taken for one of a process that crashed.
@@ -39,16 +41,20 @@ func openDir(root string, opts BlobOptions) (*dir, error) {
 	if err := os.MkdirAll(d.path(dirTemp), 0o700); err != nil {
 		return nil, fmt.Errorf("open the blob store: %w", err)
 	}
+	return d, d.sweepTemp()
+}
+
+func (d *dir) sweepTemp() error {
 	entries, err := os.ReadDir(d.path(dirTemp))
 	if err != nil {
-		return nil, fmt.Errorf("open the blob store: %w", err)
+		return fmt.Errorf("look for temporary files: %w", err)
 	}
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > tempAge {
 			os.Remove(d.path(dirTemp, e.Name()))
 		}
 	}
-	return d, nil
+	return nil
 }
 
 func (d *dir) path(elem ...string) string { return filepath.Join(d.root, filepath.Join(elem...)) }
@@ -181,40 +187,75 @@ func (d *dir) DeletePieces(ctx context.Context, prefix string) error {
 	if err := checkPrefix(prefix); err != nil {
 		return err
 	}
-	pieces := d.path(dirPieces)
-	var dirs []string
-	err := filepath.WalkDir(filepath.Join(pieces, prefix[:strings.LastIndex(prefix, "/")+1]), func(p string, e fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // removed meanwhile, or never there
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(pieces, p)
-		if err != nil {
-			return err
-		}
-		if e.IsDir() {
-			dirs = append(dirs, p)
-		} else if strings.HasPrefix(filepath.ToSlash(name), prefix) {
-			if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-		}
-		return nil
+	_, err := d.remove(ctx, path.Join(dirPieces, prefix[:strings.LastIndex(prefix, "/")+1]), func(name string, _ fs.FileInfo) bool {
+		return strings.HasPrefix(name, dirPieces+"/"+prefix)
 	})
 	if err != nil {
 		return fmt.Errorf("delete pieces: %w", err)
 	}
-	for i := len(dirs) - 1; i >= 0; i-- {
-		if dirs[i] != pieces {
-			os.Remove(dirs[i]) // only if it is empty
+	return nil
+}
+
+func (d *dir) Sweep(ctx context.Context, before time.Time, keepContent, keepPiece func(name string) bool) (recon.Swept, error) {
+	old := func(info fs.FileInfo) bool { return info.ModTime().Before(before) } // remove asks just before it removes
+	contents, err := d.remove(ctx, dirContent, func(name string, info fs.FileInfo) bool {
+		return old(info) && !keepContent(path.Base(name))
+	})
+	if err != nil {
+		return recon.Swept{}, fmt.Errorf("sweep content: %w", err)
+	}
+	pieces, err := d.remove(ctx, dirPieces, func(name string, info fs.FileInfo) bool {
+		return old(info) && !keepPiece(strings.TrimSuffix(strings.TrimPrefix(name, dirPieces+"/"), pieceSuffix))
+	})
+	if err != nil {
+		return recon.Swept{}, fmt.Errorf("sweep pieces: %w", err)
+	}
+	return recon.Swept{Contents: contents.files, Pieces: pieces.files, Bytes: contents.bytes + pieces.bytes}, d.sweepTemp()
+}
+
+// removed counts files.
+type removed struct {
+	files int
+	bytes int64
+}
+
+// remove removes the files below a directory that which selects, by their path in the store, and the directories that are empty then.
+func (d *dir) remove(ctx context.Context, below string, which func(name string, info fs.FileInfo) bool) (sum removed, err error) {
+	var dirs []string
+	err = filepath.WalkDir(d.path(below), func(p string, e fs.DirEntry, err error) error {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil && e.IsDir() {
+			dirs = append(dirs, p)
+			return nil
+		}
+		var info fs.FileInfo
+		if err == nil {
+			info, err = e.Info()
+		}
+		if err == nil {
+			name, _ := filepath.Rel(d.root, p) // p is below the root
+			if !which(filepath.ToSlash(name), info) {
+				return nil
+			}
+			err = os.Remove(p)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed meanwhile, or never there
+		}
+		if err == nil {
+			sum.files++
+			sum.bytes += info.Size()
+		}
+		return err
+	})
+	for _, p := range slices.Backward(dirs) {
+		if p != d.path(dirPieces) && p != d.path(dirContent) {
+			os.Remove(p) // only if it is empty
 		}
 	}
-	return nil
+	return sum, err
 }
 
 // Ready finds out by writing.

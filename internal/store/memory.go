@@ -7,13 +7,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nuid"
+
 	"github.com/closer-mri/closer/recon"
 )
 
 // Memory is a queue that lives as long as the process: for tests and single runs.
 type Memory struct {
-	opts Options
-	feed *feed
+	opts     Options
+	feed     *feed
+	identity string
 
 	mu      sync.Mutex
 	records map[string]*record
@@ -33,10 +36,13 @@ func NewMemory(opts Options) *Memory {
 		opts.Lease = DefaultLease
 	}
 	return &Memory{
-		opts: opts, feed: newFeed(), records: map[string]*record{}, expiry: map[string]time.Time{},
+		opts: opts, feed: newFeed(), identity: nuid.Next(), records: map[string]*record{}, expiry: map[string]time.Time{},
 		leases: map[string]*memoryLease{}, changed: make(chan struct{}),
 	}
 }
+
+// Identity implements recon.Queue.
+func (q *Memory) Identity() string { return q.identity }
 
 // LeaseTime is how long a worker may be silent.
 func (q *Memory) LeaseTime() time.Duration { return q.opts.Lease }

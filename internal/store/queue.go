@@ -22,6 +22,7 @@ type Queue struct {
 	runs     jetstream.Stream   // one message for each job that somebody must run
 	workers  jetstream.Consumer // hands the messages out
 	lease    time.Duration
+	identity string
 	mirror   *mirror
 	restored *signal         // fires when the connection is back
 	trouble  trouble         // when the servers last did not answer
@@ -33,6 +34,9 @@ var _ recon.Queue = (*Queue)(nil)
 
 // LeaseTime is how long a worker may be silent.
 func (q *Queue) LeaseTime() time.Duration { return q.lease }
+
+// Identity implements recon.Queue.
+func (q *Queue) Identity() string { return q.identity }
 
 // Close ends the connection. Leases that are held are lost when their time is over.
 func (q *Queue) Close() {

@@ -113,6 +113,11 @@ func TestQueueOutlastsItsServer(t *testing.T) {
 	case <-ctx.Done():
 		t.Error("the holder was not told of the cancel")
 	}
+	again := connect(t, server.URL(), store.Options{}).Identity()
+	other := connect(t, startServer(t, t.TempDir(), store.ServerOptions{}).URL(), store.Options{}).Identity()
+	if q.Identity() != again || other == again {
+		t.Errorf("the queue is %q, after a restart %q, and a new one %q", q.Identity(), again, other)
+	}
 	if err := server.Close(); err != nil {
 		t.Fatal(err)
 	}

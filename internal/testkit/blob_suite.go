@@ -32,6 +32,8 @@ func BlobSuite(t *testing.T, newBlobs func(t *testing.T) (open func() recon.Blob
 		"PieceFromManyIsOneOfThem":  pieceFromMany,
 		"PiecesAreDeletedByPrefix":  piecesByPrefix,
 		"PiecesComeAndGoAtTheSame":  piecesComeAndGo,
+		"SweepKeepsWhatIsNeeded":    sweepKeeps,
+		"SweepWhilePutting":         sweepWhilePutting,
 		"ReadyAndContextsRespected": readyAndContexts,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -282,6 +284,64 @@ func piecesComeAndGo(t *testing.T, c blobCase) {
 	for i := range n {
 		c.piece(fmt.Sprintf("job/kept%d/a", i), "x")
 	}
+}
+
+func none(string) bool { return false }
+
+func sweepKeeps(t *testing.T, c blobCase) {
+	wanted, unwanted := c.put(content(1000, 1)), c.put(content(3000, 2))
+	for _, name := range []string{"job1/a/1", "job2/a/1", "job2"} {
+		c.must(c.b.PutPiece(c.ctx, name, []byte("12345")))
+	}
+	swept, err := c.b.Sweep(c.ctx, time.Now().Add(-time.Minute), none, none)
+	if err != nil || swept != (recon.Swept{}) {
+		t.Errorf("what is new was swept: %+v, %v", swept, err)
+	}
+	swept, err = c.open().Sweep(c.ctx, time.Now().Add(time.Minute),
+		func(sha256 string) bool { return sha256 == wanted.SHA256 },
+		func(name string) bool { return name == "job1/a/1" || name == "job2" })
+	if want := (recon.Swept{Contents: 1, Pieces: 1, Bytes: 3005}); err != nil || swept != want {
+		t.Errorf("swept %+v, %v; want %+v", swept, err, want)
+	}
+	c.get(c.b, wanted.SHA256)
+	_, err = c.b.Open(c.ctx, unwanted.SHA256)
+	c.code(recon.NotFound, err)
+	c.piece("job1/a/1", "12345")
+	c.piece("job2", "12345")
+	_, err = c.b.Piece(c.ctx, "job2/a/1")
+	c.code(recon.NotFound, err)
+}
+
+// sweepWhilePutting sweeps everything while content is put and read: what is there may go at any time, but never partly, and the
+// store goes on taking content.
+func sweepWhilePutting(t *testing.T, c blobCase) {
+	ctx, stop := context.WithCancel(c.ctx)
+	var wg sync.WaitGroup
+	for range 2 {
+		b := c.open()
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := b.Sweep(c.ctx, time.Now().Add(time.Minute), none, none); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for i := range 40 {
+		blob := c.put(content(10_000, uint64(i)))
+		c.must(c.b.PutPiece(c.ctx, fmt.Sprintf("job/%d", i), nil))
+		r, err := c.b.Open(c.ctx, blob.SHA256)
+		if err != nil {
+			c.code(recon.NotFound, err)
+			continue
+		}
+		if data, err := io.ReadAll(r); err != nil || len(data) != 10_000 {
+			t.Errorf("read %d bytes, %v", len(data), err)
+		}
+		r.Close()
+	}
+	stop()
+	wg.Wait()
 }
 
 func readyAndContexts(t *testing.T, c blobCase) {
