@@ -46,7 +46,7 @@ func (in *Intake) lock(scan string) *sync.Mutex {
 }
 
 // Hold implements recon.Intake.
-func (in *Intake) Hold(_ context.Context, path string) (recon.Held, error) {
+func (in *Intake) Hold(ctx context.Context, path string) (recon.Held, error) {
 	in.opening.Lock()
 	o, err := dicomio.Identify(path)
 	in.opening.Unlock()
@@ -56,19 +56,20 @@ func (in *Intake) Hold(_ context.Context, path string) (recon.Held, error) {
 	case !o.Complete():
 		return recon.Held{}, recon.Errorf(recon.Invalid, "the DICOM file lacks the UID of its class, study, series or instance")
 	}
-	return in.hold(o)
+	return in.hold(ctx, o)
 }
 
-func (in *Intake) hold(o dicomio.Object) (recon.Held, error) {
+func (in *Intake) hold(ctx context.Context, o dicomio.Object) (recon.Held, error) {
 	scan := Name(o.Study, o.Series)
 	mu := in.lock(scan)
 	mu.Lock()
 	defer mu.Unlock()
-	held, err := in.held(scan)
+	held, err := in.held(ctx, scan)
 	switch {
 	case recon.CodeOf(err) == recon.NotFound:
 		in.sweep()
-		err = os.Mkdir(in.path(scan), 0o700)
+		err = os.RemoveAll(in.path(scan)) // the record of what is not stored any more
+		err = cmp.Or(err, os.Mkdir(in.path(scan), 0o700))
 		err = cmp.Or(err, durable.Sync(in.Dir))
 	case err == nil && held.Committed():
 		return held, recon.Errorf(recon.Conflict, "the series was committed with %d instances and takes no more", held.Instances)
@@ -102,16 +103,30 @@ func keep(path, from string) (int64, error) {
 }
 
 // Held implements recon.Intake.
-func (in *Intake) Held(_ context.Context, scan string) (recon.Held, error) { return in.held(scan) }
+func (in *Intake) Held(ctx context.Context, scan string) (recon.Held, error) {
+	return in.held(ctx, scan)
+}
 
-func (in *Intake) held(scan string) (recon.Held, error) {
+// held finds nothing of a scan that was committed when its input is not stored any more: its jobs have expired.
+func (in *Intake) held(ctx context.Context, scan string) (recon.Held, error) {
 	held := recon.Held{Scan: scan}
 	if data, err := os.ReadFile(in.path(scan, record)); err == nil {
-		return held, json.Unmarshal(data, &held)
+		if err := json.Unmarshal(data, &held); err != nil {
+			return held, err
+		}
+		input, err := in.Blobs.Open(ctx, held.Input.SHA256)
+		switch recon.CodeOf(err) {
+		case "":
+			return held, input.Close()
+		case recon.NotFound:
+			return recon.Held{Scan: scan}, noScan()
+		default:
+			return held, err
+		}
 	}
 	entries, err := os.ReadDir(in.path(scan))
 	if errors.Is(err, fs.ErrNotExist) {
-		return held, recon.Errorf(recon.NotFound, "there is no scan of this name")
+		return held, noScan()
 	}
 	for _, e := range entries {
 		info, err := e.Info()
@@ -127,12 +142,14 @@ func (in *Intake) held(scan string) (recon.Held, error) {
 	return held, err
 }
 
+func noScan() error { return recon.Errorf(recon.NotFound, "there is no scan of this name") }
+
 // Commit implements recon.Intake.
 func (in *Intake) Commit(ctx context.Context, scan string, instances int) (recon.Held, error) {
 	mu := in.lock(scan)
 	mu.Lock()
 	defer mu.Unlock()
-	held, err := in.held(scan)
+	held, err := in.held(ctx, scan)
 	switch {
 	case err != nil:
 		return held, err
@@ -165,11 +182,11 @@ func (in *Intake) Commit(ctx context.Context, scan string, instances int) (recon
 }
 
 // Discard implements recon.Intake.
-func (in *Intake) Discard(_ context.Context, scan string) error {
+func (in *Intake) Discard(ctx context.Context, scan string) error {
 	mu := in.lock(scan)
 	mu.Lock()
 	defer mu.Unlock()
-	held, err := in.held(scan)
+	held, err := in.held(ctx, scan)
 	switch {
 	case err != nil:
 		return err

@@ -105,10 +105,10 @@ func (in *Intake) inspect(ctx context.Context, path string) error {
 }
 
 // HoldAll holds objects that came in one request. It returns for each the name of its scan, or why it was refused.
-func (in *Intake) HoldAll(_ context.Context, objects []dicomio.Object) (scans []string, errs []error) {
+func (in *Intake) HoldAll(ctx context.Context, objects []dicomio.Object) (scans []string, errs []error) {
 	scans, errs = make([]string, len(objects)), make([]error, len(objects))
 	for i, o := range objects {
-		held, err := in.hold(o)
+		held, err := in.hold(ctx, o)
 		scans[i], errs[i] = held.Scan, err
 	}
 	return scans, errs

@@ -180,6 +180,22 @@ func TestCommitGoesOnAfterACrash(t *testing.T) {
 	}
 }
 
+// A committed scan is forgotten with its input; its sender may then send it again.
+func TestCommittedScanExpires(t *testing.T) {
+	b := newBench(t)
+	path := instance(t, "1.2.3", "1.2.3.1", "")
+	scan := b.hold(t, path, "", 1)
+	held := b.commit(t, scan, 1, "")
+	if err := b.config.Blobs.Delete(t.Context(), held.Input.SHA256); err != nil {
+		t.Fatal(err)
+	}
+	b.commit(t, scan, 1, recon.NotFound)
+	b.hold(t, path, "", 1)
+	if again := b.commit(t, scan, 1, ""); again.Input != held.Input {
+		t.Errorf("committed again: %+v, not %+v", again, held)
+	}
+}
+
 func TestDiscard(t *testing.T) {
 	b := newBench(t)
 	scan := b.hold(t, instance(t, "1.2.3", "1.2.3.1", ""), "", 1)
