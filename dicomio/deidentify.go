@@ -8,7 +8,7 @@ import (
 
 // Deidentified returns an origin whose series do not tell whom they show, by the Basic Application Level Confidentiality Profile
 // (PS3.15 table E.1-1) without options: as nothing travels but what an Origin holds, it suffices to empty or drop the patient
-// and study elements, to leave out dates and to replace the UIDs. Equal UIDs become equal ones, so that series of one study stay
+// and study elements, to leave out dates or put dummies in their place, and to replace the UIDs. Equal UIDs become equal ones, so that series of one study stay
 // together; who knows a UID can tell its replacement. Position, orientation, body part and side remain. The pixels may show a
 // face or burned-in text; they are left as they are.
 func (o *Origin) Deidentified() *Origin {
@@ -24,9 +24,15 @@ func (o *Origin) Deidentified() *Origin {
 		{tag.PatientIdentityRemoved, []string{"YES"}},
 		{tag.DeidentificationMethod, []string{"PS3.15 Basic Application Level Confidentiality Profile"}},
 	}
-	c.Study = nil
-	for _, t := range studyTags {
-		c.Study = append(c.Study, carriedElement{t, nil})
+	// Media (DICOMDIR) need a date, a time and an identifier of a study: these dates are dummies, as the profile allows and as
+	// LongitudinalTemporalInformationModified says.
+	c.Study = []carriedElement{
+		{tag.StudyDate, []string{"19000101"}},
+		{tag.StudyTime, []string{"000000"}},
+		{tag.ReferringPhysicianName, nil},
+		{tag.StudyID, []string{lastDigits(c.StudyUID)}},
+		{tag.AccessionNumber, nil},
+		{tag.LongitudinalTemporalInformationModified, []string{"REMOVED"}},
 	}
 	out.images = slices.Clone(o.images)
 	for i := range out.images {
