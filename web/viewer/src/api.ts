@@ -1,4 +1,5 @@
-// The HTTP API as /openapi.yaml describes it: every call of the page goes through request, which sends the key.
+// The HTTP API as /openapi.yaml describes it: every call of the page goes through request, which asks for a key where one is needed.
+import { login } from "./login";
 
 export type State = "queued" | "running" | "done" | "failed" | "canceled";
 
@@ -99,25 +100,20 @@ export class Problem extends Error {
   }
 }
 
-// The key lives as long as the tab: it is kept where only pages of this server and this tab read it.
-const stored = "closer-key";
-export const key = {
-  get: () => sessionStorage.getItem(stored) ?? "",
-  set: (value: string) => (value ? sessionStorage.setItem(stored, value) : sessionStorage.removeItem(stored)),
-};
-
 // request fetches a path and throws a Problem unless the answer is a success.
 export async function request(path: string, options: RequestInit = {}): Promise<Response> {
-  const headers = new Headers(options.headers);
-  if (key.get()) headers.set("Authorization", "Bearer " + key.get());
   let response: Response;
   try {
-    response = await fetch(path, { ...options, headers });
+    response = await fetch(path, options);
   } catch (cause) {
     if (options.signal?.aborted) throw cause;
     throw new Problem(0, "The server does not answer.");
   }
   if (response.ok) return response;
+  if (response.status === 401) {
+    await login();
+    return request(path, options);
+  }
   const problem = await response.json().catch(() => ({}));
   throw new Problem(response.status, problem.detail || response.statusText);
 }
@@ -135,8 +131,58 @@ export const cancelJob = (id: string) => json<Job>(jobPath(id), { method: "DELET
 // artifact is the path of one file that a job made.
 export const artifact = (job: string, name: string) => `${jobPath(job)}/artifacts/${name.split("/").map(encodeURIComponent).join("/")}`;
 
-// pushScan sends a file as one scan with the default recipe.
-export const pushScan = (file: File) =>
-  json<Receipt>(`${api}/scans`, {
-    method: "POST", body: file, headers: { "Content-Type": /\.h5$/i.test(file.name) ? "application/x-hdf5" : "application/dicom" },
-  });
+const post = <T>(path: string, body: unknown) =>
+  json<T>(path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+
+export type Role = "read" | "push" | "review" | "admin";
+
+export interface Session {
+  user: string; // "anonymous" where the server has no keys
+  roles: Role[];
+}
+
+export const getSession = () => json<Session>(`${api}/session`);
+export const logout = () => request(`${api}/session`, { method: "DELETE" });
+
+export type Verdict = "accepted" | "rejected";
+
+// Comparison shows two methods to a reader who is not told which is which; Preference is the answer.
+export interface Comparison {
+  left: string;
+  right: string;
+  trial: number; // how many of these the user has answered before
+}
+
+export interface Preference extends Comparison {
+  preferred: string; // left's or right's method, or "neither"
+}
+
+export interface Review {
+  id: string;
+  job: string;
+  user: string;
+  time: string;
+  reason?: string;
+  decision?: { method: string; verdict: Verdict };
+  preference?: Preference;
+}
+
+export const reviewsCSV = `${api}/reviews.csv`;
+export const listReviews = async (job?: string) =>
+  (await json<{ reviews: Review[] }>(job ? `${jobPath(job)}/reviews` : `${api}/reviews`)).reviews;
+export const decide = (job: string, method: string, verdict: Verdict, reason: string) =>
+  post<Review>(`${jobPath(job)}/decisions`, { method, verdict, reason });
+export const nextComparison = (job: string, methods: [string, string]) =>
+  json<Comparison>(`${jobPath(job)}/comparison?${new URLSearchParams(methods.map((m) => ["method", m]))}`);
+export const prefer = (job: string, answer: Preference, reason: string) => post<Review>(`${jobPath(job)}/preferences`, { ...answer, reason });
+
+// decisions are the verdicts that no later one superseded, by job and method.
+export function decisions(reviews: Review[]): Map<string, Map<string, Review>> {
+  const jobs = new Map<string, Map<string, Review>>();
+  for (const r of reviews) {
+    if (!r.decision) continue;
+    if (!jobs.has(r.job)) jobs.set(r.job, new Map());
+    jobs.get(r.job)!.set(r.decision.method, r);
+  }
+  return jobs;
+}

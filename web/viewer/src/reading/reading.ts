@@ -1,6 +1,6 @@
 // The reading page: all series of one scan side by side.
 import "./reading.css";
-import { getJob, getReport, getScan, key, Problem, type Job, type Report } from "../api";
+import { getJob, getReport, getScan, Problem, type Job, type Report } from "../api";
 import { element } from "../element";
 
 // find reads the job that an address names: a job, or a scan, which stands for its newest job that has results.
@@ -30,12 +30,5 @@ export async function show(body: HTMLElement, id: string): Promise<void> {
     await (await room).open(body, job, report);
   } catch (problem) {
     message.textContent = problem instanceof Error ? problem.message : String(problem);
-    if (problem instanceof Problem && problem.status === 401) body.querySelector("main")?.append(askKey(() => show(body, id)));
   }
-}
-
-function askKey(given: () => void): HTMLElement {
-  const input = element("input", { type: "password", autocomplete: "off" });
-  input.addEventListener("change", () => (key.set(input.value), given()));
-  return element("p", {}, element("label", {}, "Key ", input));
 }

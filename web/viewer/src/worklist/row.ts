@@ -1,69 +1,114 @@
-// One job of the worklist as a row of its table.
-import { cancelJob, getReport, jobPath, key, request, type Job } from "../api";
+// One job of the worklist as a row of its table, which is drawn once and then kept up to date in place.
+import { cancelJob, jobPath, type Job, type Review, type State } from "../api";
 import { element } from "../element";
+import { acceleration, fraction, progressOf, type Figures } from "./jobs";
 
-const figures = new Map<string, string>(); // job → text of its PSNR, read once from its report
+export const signs: Record<State, string> = { queued: "◷", running: "▶", done: "✓", failed: "✕", canceled: "⊘" };
 
-type Failed = (problem: unknown) => void;
+export interface Known {
+  figures?: Figures;
+  decisions?: Map<string, Review>; // by method
+  mayCancel: boolean;
+}
 
-// link is a link that sends the key: a browser alone would not.
-function link(text: string, path: string, failed: Failed): HTMLAnchorElement {
-  const a = element("a", { href: path }, text);
-  a.addEventListener("click", async (event) => {
-    if (!key.get()) return;
-    event.preventDefault();
-    try {
-      const url = URL.createObjectURL(await (await request(path)).blob());
-      element("a", { href: url, download: path.split("/").pop() ?? "" }).click();
-      URL.revokeObjectURL(url);
-    } catch (problem) {
-      failed(problem);
+const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+export class Row {
+  readonly element = element("tr");
+  private readonly title: HTMLElement;
+  private readonly about = element("span", { className: "about" });
+  private readonly state = element("td", { className: "state" });
+  private readonly bar = element("progress", { max: 1 });
+  private readonly word = element("span");
+  private readonly detail = element("span", { className: "about" });
+  private readonly psnr = element("td", { className: "psnr" });
+  private readonly review = element("td", { className: "review" });
+  private readonly actions = element("td", { className: "actions" });
+  private drawn = ""; // what the actions were last made for
+
+  constructor(private job: Job, private readonly failed: (problem: unknown) => void) {
+    const short = job.scan.slice(0, 8);
+    this.bar.ariaLabel = `progress of scan ${short}`;
+    this.title = element("a", { href: `/study/${job.id}`, className: "scan" }, short);
+    const created = element("time", { dateTime: job.created }, when.format(new Date(job.created)));
+    const { mask, acs } = job.recipe;
+    const how = mask === "none" ? "" : `${mask}, ${Math.round(Number(acs) * 1000) / 10} % centre`;
+    this.state.append(this.word, this.bar, this.detail);
+    this.element.dataset.job = job.id;
+    this.element.append(
+      element("th", { scope: "row" }, this.title, this.about), element("td", { className: "pushed" }, created), this.state,
+      element("td", { className: "acceleration" }, acceleration(job), element("span", { className: "about" }, how)), this.psnr, this.review, this.actions,
+    );
+  }
+
+  // update draws what changed, and leaves the focus where it is.
+  update(job: Job, known: Known): void {
+    this.job = job;
+    this.element.dataset.state = job.state;
+    set(this.word, `${signs[job.state]} ${job.state}`);
+    this.bar.hidden = job.state !== "running";
+    this.bar.value = fraction(job);
+    set(this.detail, job.state === "running" ? progressOf(job) : (job.error ?? ""));
+    set(this.about, aboutScan(known.figures) || (job.recipe.methods ?? []).join(", "));
+    const psnr = [...(known.figures?.psnr ?? [])];
+    set(this.psnr, psnr.some(([, v]) => v !== undefined) ? psnr.map(([m, v]) => `${m} ${v?.toFixed(2) ?? "–"}`).join("\n") : psnr.length ? "no reference" : "");
+    const decisions = [...(known.decisions ?? [])];
+    set(this.review, decisions.map(([m, r]) => `${r.decision!.verdict === "accepted" ? "✓" : "✕"} ${m} ${r.decision!.verdict}`).join("\n"));
+    this.act(known.mayCancel);
+  }
+
+  private act(mayCancel: boolean): void {
+    const { id, state } = this.job;
+    const ended = state === "done" || state === "failed" || state === "canceled";
+    const key = `${state} ${mayCancel}`;
+    if (key === this.drawn) return;
+    this.drawn = key;
+    const focused = this.actions.contains(document.activeElement);
+    const path = jobPath(id);
+    const all: HTMLElement[] = [];
+    if (state === "running" || state === "done") all.push(element("a", { href: `/study/${id}`, className: "button" }, "Read"));
+    if (state === "done") {
+      all.push(
+        element("a", { href: `${path}/report.html` }, "Report"), element("a", { href: `${path}/dicom.zip`, download: "" }, "DICOM"),
+        element("a", { href: `${path}/reconstruction.h5`, download: "" }, "HDF5"),
+      );
     }
-  });
-  return a;
-}
+    if (!ended && mayCancel) all.push(this.cancel());
+    this.actions.replaceChildren(...all);
+    if (focused) this.title.focus(); // its button is gone
+  }
 
-function progress(job: Job): (Node | string)[] {
-  const { slices_done: done, slices, method, eta_seconds: eta } = job.progress;
-  if (job.state !== "running") return [job.error ?? ""];
-  return [
-    element("progress", { max: slices || 1, value: done, ariaLabel: "slices finished" }),
-    ` ${method || "opening"} ${done}/${slices}` + (eta ? `, ${Math.ceil(eta)} s left` : ""),
-  ];
-}
-
-async function readFigures(job: string) {
-  figures.set(job, "");
-  try {
-    const report = await getReport(job);
-    figures.set(job, report.methods.map((m) => `${m.name} ${m.volume ? m.volume.psnr.toFixed(2) : "no reference"}`).join(", "));
-  } catch {
-    figures.delete(job);
+  // cancel asks again before it does it: hours of work can go.
+  private cancel(): HTMLButtonElement {
+    const button = element("button", { className: "cancel" }, "Cancel");
+    const reset = () => {
+      button.textContent = "Cancel";
+      button.classList.remove("sure");
+    };
+    button.addEventListener("blur", reset);
+    button.addEventListener("keydown", (event) => event.key === "Escape" && reset());
+    button.addEventListener("click", () => {
+      if (!button.classList.contains("sure")) {
+        button.textContent = "Really cancel?";
+        button.classList.add("sure");
+        return;
+      }
+      button.disabled = true;
+      cancelJob(this.job.id).catch((problem) => {
+        button.disabled = false;
+        this.failed(problem);
+      });
+    });
+    return button;
   }
 }
 
-function results(job: Job, failed: Failed, changed: () => void): (Node | string)[] {
-  const path = jobPath(job.id);
-  if (job.state === "queued" || job.state === "running") {
-    const cancel = element("button", {}, "Cancel");
-    cancel.addEventListener("click", () => cancelJob(job.id).catch(failed).then(changed));
-    return [cancel];
-  }
-  if (job.state !== "done") return [];
-  return [
-    element("a", { href: "/study/" + job.id }, "read"), " ", link("report", path + "/report.html", failed), " ",
-    link("DICOM", path + "/dicom.zip", failed), " ", link("HDF5", path + "/reconstruction.h5", failed),
-  ];
+function aboutScan(figures?: Figures): string {
+  if (!figures) return "";
+  const { acquisition, slices, coils, matrix, simulated } = figures.input;
+  return [acquisition, `${matrix[0]}×${matrix[1]}`, `${slices} slices`, coils > 1 ? `${coils} coils` : "", simulated ? "simulated" : ""].filter(Boolean).join(" · ");
 }
 
-// row draws a job. failed is told of problems, changed that the list is another one.
-export function row(job: Job, failed: Failed, changed: () => void): HTMLTableRowElement {
-  if (job.state === "done" && !figures.has(job.id)) void readFigures(job.id);
-  const cells: (Node | string)[][] = [
-    [job.scan.slice(0, 8)], [new Date(job.created).toLocaleString()], [job.state], progress(job),
-    [job.recipe.mask === "none" ? "as acquired" : "×" + job.recipe.accel], [figures.get(job.id) ?? ""], results(job, failed, changed),
-  ];
-  const row = element("tr", {}, ...cells.map((content) => element("td", {}, ...content)));
-  row.cells[2]?.classList.add(job.state);
-  return row;
+function set(node: HTMLElement, text: string): void {
+  if (node.textContent !== text) node.textContent = text;
 }

@@ -1,54 +1,110 @@
-// The worklist: asks the API once a second while the page is seen, and draws what it says.
+// The worklist: every scan that was pushed, live.
 import "./worklist.css";
-import { key, listScans, Problem, pushScan, type Scan } from "../api";
+import { decisions, getReport, getSession, listReviews, logout, reviewsCSV, type Job, type Review, type Role } from "../api";
 import { element } from "../element";
-import { row } from "./row";
+import { follow } from "./feed";
+import { figuresOf, select, type Figures } from "./jobs";
+import { pushing } from "./push";
+import { Row } from "./row";
+import { Table } from "./table";
+import { Toolbar } from "./toolbar";
 
-const columns = ["Scan", "Pushed", "State", "Progress", "Acceleration", "PSNR, dB", "Results"];
+export async function show(body: HTMLElement): Promise<void> {
+  document.title = "Worklist – closer";
+  const message = element("p", { className: "message", role: "alert" });
+  const session = await getSession().catch((problem): undefined => void (body.textContent = text(problem)));
+  if (!session) return;
+  new Worklist(body, session.user, session.roles, message);
+}
 
-export function show(body: HTMLElement): void {
-  document.title = "closer: worklist";
-  const secret = element("input", { type: "password", autocomplete: "off", value: key.get() });
-  const ask = element("label", { className: "key", hidden: !key.get() }, "Key ", secret);
-  const file = element("input", { type: "file" });
-  const drop = element("p", { className: "drop" }, element("label", {}, "Push a scan: drop a fastMRI .h5 or DICOM file here, or ", file));
-  const message = element("p", { role: "status" });
-  const jobs = element("tbody");
-  const titles = columns.map((title) => element("th", { scope: "col" }, title));
+const text = (problem: unknown) => (problem instanceof Error ? problem.message : String(problem));
 
-  const failed = (problem: unknown) => {
-    if (problem instanceof Problem && problem.status === 401) ask.hidden = false;
-    message.textContent = problem instanceof Error ? problem.message : String(problem);
-  };
-  const draw = (scans: Scan[]) => {
-    const list = scans.flatMap((scan) => scan.jobs).sort((a, b) => b.created.localeCompare(a.created));
-    const focused = document.activeElement?.closest("tbody");
-    if (!focused) jobs.replaceChildren(...list.map((job) => row(job, failed, refresh))); // not under the keyboard's focus
-  };
-  const refresh = () => listScans().then(draw, failed);
-  const push = async (chosen: File | undefined) => {
-    if (!chosen) return;
-    message.textContent = `Pushing ${chosen.size} bytes …`;
-    try {
-      message.textContent = "Taken: SHA-256 " + (await pushScan(chosen)).sha256;
-    } catch (problem) {
-      failed(problem);
-    }
-    await refresh();
-  };
+class Worklist {
+  private readonly jobs = new Map<string, Job>();
+  private readonly rows = new Map<string, Row>();
+  private readonly figures = new Map<string, Figures>();
+  private readonly asked = new Set<string>(); // jobs whose report was asked for
+  private decided = new Map<string, Map<string, Review>>();
+  private readonly news = element("p", { className: "news", role: "status" });
+  private readonly connection = element("p", { className: "connection", role: "status" });
+  private readonly table: Table;
+  private readonly toolbar: Toolbar;
+  private drawing = 0;
+  private reading = 0; // reports that are being fetched
 
-  secret.addEventListener("change", () => (key.set(secret.value), refresh()));
-  file.addEventListener("change", () => push(file.files?.[0]));
-  for (const name of ["dragover", "dragleave", "drop"] as const) {
-    drop.addEventListener(name, (event) => {
-      event.preventDefault();
-      drop.classList.toggle("over", name === "dragover");
-      if (name === "drop") void push(event.dataTransfer?.files[0]);
+  constructor(body: HTMLElement, user: string, private readonly roles: Role[], private readonly message: HTMLElement) {
+    this.toolbar = new Toolbar(() => this.later());
+    this.table = new Table(this.toolbar, () => this.later());
+    const out = element("button", { hidden: user === "anonymous" }, "Log out");
+    out.addEventListener("click", () => logout().then(() => location.reload(), (problem) => this.fail(problem)));
+    const who = element("p", { className: "who" }, user === "anonymous" ? "" : user, out);
+    const csv = element("a", { href: reviewsCSV, download: "reviews.csv" }, "Reviews as CSV");
+    body.replaceChildren(element(
+      "div", { className: "worklist" },
+      element("header", {}, element("h1", {}, "closer"), element("p", { className: "research" }, "For research. Not for diagnostic use."), csv, who),
+      element(
+        "main", {}, roles.includes("push") ? pushing((scan) => (this.news.textContent = `Scan ${scan.slice(0, 8)} is taken.`)) : "",
+        this.message, this.toolbar.element, this.connection, this.table.element, this.news,
+      ),
+    ));
+    follow((job) => this.take(job), (yes) => this.connected(yes));
+    const reviews = () => document.hidden || listReviews().then((list) => { this.decided = decisions(list); this.later(); }, (problem) => this.fail(problem));
+    document.addEventListener("visibilitychange", reviews);
+    reviews();
+  }
+
+  private fail(problem: unknown) {
+    this.message.textContent = text(problem);
+  }
+
+  private connected(yes: boolean) {
+    this.connection.textContent = yes ? "" : "Not connected: what follows may be old. Trying again …";
+    this.later();
+  }
+
+  private take(job: Job) {
+    const before = this.jobs.get(job.id);
+    this.jobs.set(job.id, job);
+    if (before && before.state !== job.state) this.news.textContent = `Scan ${job.scan.slice(0, 8)} is ${job.state}.`;
+    if (job.state !== "done") this.asked.delete(job.id); // it runs again
+    this.later();
+  }
+
+  // later draws once before the next frame, however much happens until then.
+  private later() {
+    this.drawing ||= requestAnimationFrame(() => {
+      this.drawing = 0;
+      this.draw();
     });
   }
-  const head = element("header", {}, element("h1", {}, "closer"), element("p", { className: "research" }, "Research. Not for diagnostic use."), ask);
-  const table = element("table", {}, element("caption", {}, "Jobs, newest first"), element("thead", {}, element("tr", {}, ...titles)), jobs);
-  body.replaceChildren(element("div", { className: "worklist" }, head, element("main", {}, drop, message, table)));
-  setInterval(() => document.hidden || refresh(), 1000);
-  void refresh();
+
+  private draw() {
+    const found = select(this.jobs.values(), this.toolbar.view, this.figures);
+    this.toolbar.counted(this.jobs.values());
+    const shown = this.table.draw(found, this.jobs.size, (job) => this.row(job));
+    this.readReports(shown);
+  }
+
+  private row(job: Job): HTMLTableRowElement {
+    let row = this.rows.get(job.id);
+    if (!row) this.rows.set(job.id, (row = new Row(job, (problem) => this.fail(problem))));
+    row.update(job, { figures: this.figures.get(job.id), decisions: this.decided.get(job.id), mayCancel: this.roles.includes("admin") });
+    return row.element;
+  }
+
+  // readReports fetches what the shown jobs measured, two at a time, so that other requests find a connection.
+  private readReports(shown: Job[]) {
+    for (const job of shown) {
+      if (this.reading >= 2) return;
+      if (job.state !== "done" || this.asked.has(job.id)) continue;
+      this.asked.add(job.id);
+      this.reading++;
+      getReport(job.id)
+        .then((report) => this.figures.set(job.id, figuresOf(report)), () => {}) // without it the row has no figures
+        .finally(() => {
+          this.reading--;
+          this.later();
+        });
+    }
+  }
 }
