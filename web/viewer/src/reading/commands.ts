@@ -26,6 +26,8 @@ const series = (by: number) => (room: Room) => {
   void room.show(room.active, room.series[(at + by + room.series.length) % room.series.length]);
 };
 
+const stride = 4; // pixels that a key moves the cursor by
+
 let film: ReturnType<typeof setInterval> | undefined;
 function cine(room: Room): void {
   if (film) clearInterval(film);
@@ -44,6 +46,9 @@ export const commands: Command[] = [
   { group: "Pane", title: "Series before", keys: ["PageUp"], run: series(-1) },
   { group: "Pane", title: "Next series", keys: ["PageDown"], run: series(1) },
   ...tools.map((t): Command => ({ group: "Tool", title: t.title, keys: t.keys, button: t.title, run: (r) => (choose(t.id), r.changed()), pressed: () => chosenTool() === t.id })),
+  ...([["Left", -1, 0], ["Right", 1, 0], ["Up", 0, -1], ["Down", 0, 1]] as const).map(([name, columns, rows]): Command => (
+    { group: "Tool", title: `Point further ${name.toLowerCase()}`, keys: [`shift+Arrow${name}`], run: (r) => r.move(columns * stride, rows * stride) })),
+  { group: "Tool", title: "Set a point of the measurement", keys: ["Enter"], run: (r) => r.mark() },
   { group: "Tool", title: "Remove the selected or newest measurement", keys: ["Delete", "ctrl+z"], button: "Undo", run: takeBack },
   ...presets.map((p, i): Command => ({ group: "Window", title: `Window: ${p.name.toLowerCase()}`, keys: [`${i + 1}`], run: (r) => r.setLook({ window: preset(i, r.normal) }) })),
   { group: "Window", title: "Invert", keys: ["i"], button: "Invert", run: (r) => r.setLook({ invert: !r.active.look.invert }), pressed: (r) => !!r.active?.look?.invert },
@@ -74,12 +79,12 @@ export const commands: Command[] = [
 
 // named is how the table of commands names a press.
 export const named = (e: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey">) =>
-  (e.ctrlKey || e.metaKey ? "ctrl+" : e.shiftKey && /^[A-Z]$/.test(e.key) ? "shift+" : "") + e.key;
+  (e.ctrlKey || e.metaKey ? "ctrl+" : e.shiftKey && /^[A-Z]/.test(e.key) ? "shift+" : "") + e.key;
 
 export function bind(room: Room): void {
   addEventListener("keydown", (event) => {
     const target = event.target as HTMLElement;
-    if (target.closest("dialog, select, input:not([type=range])") || (event.key === " " && target.closest("button"))) return;
+    if (target.closest("dialog, select, input:not([type=range])") || ([" ", "Enter"].includes(event.key) && target.closest("button, a"))) return;
     const command = commands.find((c) => c.keys.includes(named(event)));
     if (!command) return;
     event.preventDefault();
@@ -115,9 +120,14 @@ export function toolbar(room: Room): HTMLElement {
   const buttons = commands.flatMap((command) => (command.button ? [{ command, button: button(room, command) }] : []));
   const part = (name: string, ...more: Node[]) =>
     element("div", { className: "part", role: "group", ariaLabel: name }, ...more, ...buttons.filter(({ command }) => command.group === name).map(({ button }) => button));
-  bar.append(layout, part("Slice"), part("Tool"), part("Window"), part("View"), part("Linked", element("span", { className: "quiet" }, "link")), part("Compare", other), part("Trust"), ...ranges.map((r) => r.box));
+  const slices = element("input", { type: "range", step: "1", ariaLabel: "Slice" });
+  slices.addEventListener("input", () => room.to(room.active.series.numbers[Number(slices.value)] ?? room.position));
+  bar.append(layout, part("Slice", slices), part("Tool"), part("Window"), part("View"), part("Linked", element("span", { className: "quiet" }, "link")), part("Compare", other), part("Trust"), ...ranges.map((r) => r.box), room.status);
   room.changed = () => {
     layout.value = room.layout;
+    const numbers = room.active?.series?.numbers ?? [];
+    slices.max = String(numbers.length - 1);
+    slices.value = String(numbers.indexOf(room.position));
     if (room.layers.with) other.value = room.layers.with.id;
     for (const r of ranges) r.look();
     for (const { command, button } of buttons) if (command.pressed) button.ariaPressed = String(command.pressed(room));

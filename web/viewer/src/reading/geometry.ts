@@ -14,6 +14,13 @@ export function world(column: number, row: number, s: { position: number[]; orie
   return [along(0), along(1), along(2)];
 }
 
+// pixel is the pixel at a place in millimetres; undefined outside of the image.
+export function pixel(at: Vector, s: { rows: number; columns: number; position: number[]; orientation: number[]; spacing: [number, number] }): { column: number; row: number } | undefined {
+  const along = (axis: number) => at.reduce((sum, v, i) => sum + (s.orientation[axis + i] ?? 0) * (v - (s.position[i] ?? 0)), 0);
+  const [column, row] = [Math.floor(along(0) / s.spacing[1]), Math.floor(along(3) / s.spacing[0])];
+  return column >= 0 && row >= 0 && column < s.columns && row < s.rows ? { column, row } : undefined;
+}
+
 // scaleBar is the longest of 1, 2, 5, 10, … mm that is at most a length.
 export function scaleBar(atMost: number): number {
   const power = 10 ** Math.floor(Math.log10(atMost));

@@ -3,7 +3,7 @@ import type { Slice } from "./dicom";
 import { affine, letters, millimetres, scaleBar, world, type Affine, type Point } from "./geometry";
 import { slice } from "./images";
 import { greys, hatch, heatMap, share } from "./paint";
-import type { Pane } from "./pane";
+import { marking, type Pane } from "./pane";
 import type { Room } from "./room";
 import type { Series } from "./series";
 import { scaled } from "./window";
@@ -76,7 +76,7 @@ export class Layers {
       put(this.made(other, `grey ${window.low} ${window.high} ${pane.look.invert}`, () => greys(other, window, pane.look.invert)), 1, pane.look.smooth);
       context.restore();
       if (from) line(context, [from, 0], [from, pane.layer.height]);
-      write(context, this.with.title, [from + 8, pane.layer.height / 2]);
+      write(context, `${this.with.title} · ${marking(this.with, other)}`, [from + 8, pane.layer.height / 2]);
     }
     if (uncertain) {
       const [least, most] = [this.threshold * white, 0.1 * white].map((v) => v / uncertain.slope) as [number, number];
@@ -92,6 +92,7 @@ export class Layers {
     }
     pane.say(statement);
     this.bar(context, pane, to, shown);
+    if (this.room.cursor) cross(context, pane.viewport.worldToCanvas(this.room.cursor) as Point);
   }
 
   // made keeps the last picture of a slice: zooming and panning draw it again and do not make it again.
@@ -149,6 +150,11 @@ function line(context: CanvasRenderingContext2D, from: Point, to: Point): void {
     context.lineTo(...to);
     context.stroke();
   }
+}
+
+// cross leaves its middle open, where the reader looks.
+function cross(context: CanvasRenderingContext2D, [x, y]: Point): void {
+  for (const [u, v] of [[1, 0], [-1, 0], [0, 1], [0, -1]] as const) line(context, [x + 4 * u, y + 4 * v], [x + 10 * u, y + 10 * v]);
 }
 
 function write(context: CanvasRenderingContext2D, text: string, at: Point, align: CanvasTextAlign = "left"): void {

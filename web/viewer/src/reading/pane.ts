@@ -2,7 +2,8 @@
 import { Enums, type RenderingEngine, type Types } from "@cornerstonejs/core";
 import type { Job } from "../api";
 import { element } from "../element";
-import { grey, type Slice, type Window } from "./dicom";
+import type { Slice, Window } from "./dicom";
+import { pixel, type Vector } from "./geometry";
 import { imageId, slice } from "./images";
 import { nearest, type Series } from "./series";
 import { slot } from "./review/slot";
@@ -21,6 +22,7 @@ export interface PaneEvents {
   moved(pane: Pane): void; // zoom, pan, rotation or flip
   windowed(pane: Pane, window: Window): void;
   drawn(pane: Pane): void;
+  pointed(at: Vector | undefined): void; // in millimetres
 }
 
 export class Pane {
@@ -32,29 +34,43 @@ export class Pane {
   slice?: Slice; // what is drawn
   look!: Look;
   gain = 1;
+  private pointed: Vector | undefined;
   private readonly select: HTMLSelectElement;
   private readonly slot = element("span", { className: "slot" });
   private readonly label = element("p", { className: "research pane-label" });
   private readonly corner = element("p", { className: "corner" });
   private readonly statement = element("p", { className: "statement" });
+  private readonly trouble = element("p", { className: "trouble", role: "alert" });
 
-  constructor(engine: RenderingEngine, readonly index: number, private readonly job: Job, readonly choices: Series[], private readonly events: PaneEvents, grid: HTMLElement) {
-    this.select = element("select", { ariaLabel: `Series of pane ${index + 1}` }, ...choices.map((s) => element("option", { value: s.id }, s.title)));
+  constructor(engine: RenderingEngine, readonly index: number, private readonly job: Job, choices: Series[], private readonly events: PaneEvents, grid: HTMLElement) {
+    this.select = element("select", { ariaLabel: `Series of pane ${index + 1}` });
     this.select.addEventListener("change", () => events.choose(this, this.select.value));
-    this.stage.append(this.label, this.statement, this.corner);
+    this.stage.append(this.label, this.statement, this.corner, this.trouble);
+    this.offer(choices);
     this.element = element("section", { className: "pane", tabIndex: 0, ariaLabel: `Pane ${index + 1}` }, element("header", {}, this.select, this.slot), this.stage);
     for (const name of ["pointerdown", "focusin"] as const) this.element.addEventListener(name, () => events.activate(this));
+    this.stage.addEventListener("pointermove", (e) => {
+      const { left, top } = this.stage.getBoundingClientRect();
+      if (this.slice) events.pointed(this.viewport.canvasToWorld([e.clientX - left, e.clientY - top]) as Vector);
+    });
+    this.stage.addEventListener("pointerleave", () => events.pointed(undefined));
     this.stage.addEventListener("contextmenu", (event) => event.preventDefault());
     grid.append(this.element); // cornerstone measures what it draws in
     const id = `pane-${index}`;
     engine.enableElement({ viewportId: id, type: Enums.ViewportType.STACK, element: this.stage });
     this.viewport = engine.getViewport(id) as Types.IStackViewport;
-    this.stage.querySelector(".viewport-element")?.append(this.layer);
+    this.stage.querySelector("canvas")?.after(this.layer); // below the measurements
     const on = (name: string, f: (event: CustomEvent) => void) => this.stage.addEventListener(name, f as EventListener);
     on(Enums.Events.CAMERA_MODIFIED, () => events.moved(this));
     on(Enums.Events.VOI_MODIFIED, (event) => this.onWindow(event.detail.range));
     on(Enums.Events.STACK_NEW_IMAGE, (event) => void this.onImage(event.detail.imageId));
     on(Enums.Events.IMAGE_RENDERED, () => events.drawn(this));
+  }
+
+  // offer lists the series to choose from.
+  offer(choices: Series[]): void {
+    this.select.replaceChildren(...choices.map((s) => element("option", { value: s.id }, s.title)));
+    if (this.series) this.select.value = this.series.id;
   }
 
   // show replaces the series; position is the number of the slice to begin with.
@@ -63,9 +79,18 @@ export class Pane {
     this.select.value = series.id;
     this.slot.replaceChildren(...slot(this.job, series));
     const ids = series.numbers.map((n) => imageId(this.job.id, series, n));
-    await this.viewport.setStack(ids, nearest(series.numbers, position));
-    this.slice = await slice(this.job.id, series, position);
-    this.apply(look, gain);
+    try {
+      await this.viewport.setStack(ids, nearest(series.numbers, position));
+      this.slice = await slice(this.job.id, series, position);
+      this.trouble.textContent = "";
+      this.apply(look, gain);
+    } catch (problem) {
+      this.fail(problem);
+    }
+  }
+
+  private fail(problem: unknown): void {
+    this.trouble.textContent = `This slice cannot be shown: ${problem instanceof Error ? problem.message : problem}`;
   }
 
   apply(look: Look, gain = this.gain): void {
@@ -81,7 +106,7 @@ export class Pane {
 
   // scrollTo shows the slice nearest to a position.
   scrollTo(position: number): void {
-    void this.viewport.setImageIdIndex(nearest(this.series.numbers, position)).catch(() => undefined); // the error is written on the page
+    this.viewport.setImageIdIndex(nearest(this.series.numbers, position)).then(() => (this.trouble.textContent = ""), (problem) => this.fail(problem));
   }
 
   // follow takes the zoom, pan, rotation and flips of another pane. Both lie in one frame of reference.
@@ -94,17 +119,10 @@ export class Pane {
     this.viewport.render();
   }
 
-  // value is the stored value at a point of the stage, in CSS pixels, and what is drawn for it.
-  valueAt(x: number, y: number): { column: number; row: number; stored: number; grey: number } | undefined {
-    const s = this.slice;
-    if (!s) return undefined;
-    const world = this.viewport.canvasToWorld([x, y]);
-    const along = (axis: number) => s.orientation.slice(axis, axis + 3).reduce((sum, o, i) => sum + o * ((world[i] ?? 0) - (s.position[i] ?? 0)), 0);
-    const [column, row] = [Math.floor(along(0) / s.spacing[1]), Math.floor(along(3) / s.spacing[0])];
-    if (column < 0 || row < 0 || column >= s.columns || row >= s.rows) return undefined;
-    const stored = s.pixels[row * s.columns + column] ?? 0;
-    const drawn = grey(stored, scaled(this.look.window, s.slope, this.gain));
-    return { column, row, stored, grey: this.look.invert ? 255 - drawn : drawn };
+  // point shows the value at the place that the reader points at, in any pane.
+  point(at: Vector | undefined): void {
+    this.pointed = at;
+    this.write();
   }
 
   say(statement: string): void {
@@ -131,9 +149,16 @@ export class Pane {
     if (!s) return;
     const window = scaled(this.look.window, s.slope, this.gain);
     const { id, kind, numbers } = this.series;
-    const gain = this.gain === 1 ? "" : `${kind} ×${this.gain}  `;
-    this.label.textContent = kind === "reference" ? "RESEARCH · reference" : `RESEARCH · ${/AI/.test(s.series) || kind === "difference" ? "AI" : "no AI"}`;
-    this.corner.textContent = `${gain}slice ${s.number} (${numbers.indexOf(s.number) + 1}/${numbers.length})  ${spoken(window)}${this.look.invert ? "  inverted" : ""}`;
+    this.label.textContent = marking(this.series, s);
+    const at = this.pointed && pixel(this.pointed, s);
+    this.corner.textContent = [
+      at ? `column ${at.column} row ${at.row} value ${s.pixels[at.row * s.columns + at.column]}` : "",
+      `${this.gain === 1 ? "" : `${kind} ×${this.gain}, `}slice ${s.number} (${numbers.indexOf(s.number) + 1}/${numbers.length}), ${spoken(window)}${this.look.invert ? ", inverted" : ""}`,
+    ].filter(Boolean).join("\n");
     Object.assign(this.element.dataset, { series: id, slice: s.number, low: window.low, high: window.high });
   }
 }
+
+// marking says of a series what nobody should overlook.
+export const marking = ({ kind }: Series, s: Slice) =>
+  kind === "reference" ? "RESEARCH · reference" : `RESEARCH · ${/AI/.test(s.series) || kind === "difference" ? "AI" : "no AI"}`;

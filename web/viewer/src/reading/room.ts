@@ -4,8 +4,10 @@ import type { Job, Report } from "../api";
 import { element } from "../element";
 import { banner } from "./banner";
 import { bind, toolbar } from "./commands";
-import { initTools, joinTools } from "./measure";
+import { pixel, world, type Vector } from "./geometry";
+import { initTools, joinTools, setPoint } from "./measure";
 import { registerImages, slice } from "./images";
+import { mirrorMeasurements } from "./mirror";
 import { Pane, type Look } from "./pane";
 import { first, seriesOf, type Series } from "./series";
 import { Layers } from "./layers";
@@ -16,6 +18,7 @@ export const layouts = ["1×1", "1×2", "1×3", "2×2", "2×3"];
 export class Room {
   readonly series: Series[];
   readonly grid = element("div", { className: "grid" });
+  readonly status = element("p", { className: "status", role: "status" });
   panes: Pane[] = [];
   active!: Pane;
   look!: Look;
@@ -25,6 +28,7 @@ export class Room {
   readonly linked = { scroll: true, view: true, window: true };
   readonly layers = new Layers(this);
   errorGain = 5;
+  cursor: Vector | undefined; // where the reader points at, in millimetres
   changed: () => void = () => undefined; // the toolbar looks again
   private readonly engine: RenderingEngine;
   private copying = false;
@@ -33,6 +37,10 @@ export class Room {
   constructor(readonly job: Job, readonly report: Report | undefined) {
     this.series = seriesOf(job.results ?? []);
     this.engine = new RenderingEngine("room");
+    mirrorMeasurements((image) => {
+      const from = this.panes.find((p) => p.viewport.getCurrentImageId() === image);
+      return this.linked.view ? this.panes.filter((p) => p !== from && p.slice?.number === from?.slice?.number).map((p) => p.viewport.id) : [];
+    });
     new ResizeObserver(() => this.resize()).observe(this.grid);
   }
 
@@ -75,6 +83,7 @@ export class Room {
         moved: (p) => this.moved(p),
         windowed: (p, window) => this.windowed(p, window),
         drawn: (p) => this.layers.draw(p),
+        pointed: (at) => this.point(at),
       }, this.grid);
       this.panes.push(pane);
       joinTools(pane.viewport.id, this.engine.id);
@@ -106,6 +115,42 @@ export class Room {
     this.position = Math.min(numbers.at(-1) ?? 1, Math.max(numbers[0] ?? 1, position));
     for (const pane of this.linked.scroll ? this.panes : [this.active]) pane.scrollTo(this.position);
     this.prefetch();
+    this.changed();
+  }
+
+  // point marks a place in every pane and shows the values there.
+  point(at: Vector | undefined): void {
+    this.cursor = at;
+    cancelAnimationFrame(this.frame);
+    this.frame = requestAnimationFrame(() => {
+      for (const pane of this.panes) {
+        pane.point(at);
+        this.layers.draw(pane);
+      }
+    });
+  }
+  private frame = 0;
+
+  // move points some pixels further, from the middle of the image to begin with.
+  move(columns: number, rows: number): void {
+    const s = this.active.slice;
+    if (!s) return;
+    const at = (this.cursor && pixel(this.cursor, s)) ?? { column: s.columns >> 1, row: s.rows >> 1 };
+    const clamp = (v: number, below: number) => Math.min(below - 1, Math.max(0, v)) + 0.5;
+    this.point(world(clamp(at.column + columns, s.columns), clamp(at.row + rows, s.rows), s));
+  }
+
+  // mark sets a point of a measurement where the reader points at.
+  mark(): void {
+    const s = this.active.slice;
+    if (!s || !this.cursor) return;
+    const [row, column] = [s.orientation.slice(0, 3) as Vector, s.orientation.slice(3) as Vector];
+    this.tell(setPoint(this.active.viewport.id, this.cursor, { row, column }));
+  }
+
+  // tell says something to the reader, also to one who listens.
+  tell(text: string): void {
+    this.status.textContent = text;
   }
 
   // step goes some slices on within the active series.
