@@ -1,6 +1,9 @@
 package dicomio
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // streamSize returns the image size that the head of a JPEG, JPEG-LS or JPEG 2000 code stream declares, so that no decoder sees
 // one that is not the file's. ok is false when there is no head.
@@ -27,4 +30,44 @@ func streamSize(stream []byte) (rows, cols int64, ok bool) {
 		stream = stream[length+2:]
 	}
 	return 0, 0, false
+}
+
+// withoutComments returns compressed pixels whose code streams have their comments and application data blanked: some encoders write
+// there what they know of the image. Every length stays.
+func withoutComments(encapsulated []byte) []byte {
+	if encapsulated == nil {
+		return nil
+	}
+	out := slices.Clone(encapsulated)
+	for rest := out; len(rest) >= 8; {
+		n := min(int64(binary.LittleEndian.Uint32(rest[4:])), int64(len(rest)-8)) // the walker has checked it
+		blankComments(rest[8 : 8+n])
+		rest = rest[8+n:]
+	}
+	return out
+}
+
+// blankComments blanks COM and APPn segments in the head of a JPEG or JPEG-LS stream, COM of a JPEG 2000 one.
+func blankComments(stream []byte) {
+	be := binary.BigEndian
+	if len(stream) < 2 || be.Uint16(stream) != 0xFFD8 && be.Uint16(stream) != 0xFF4F {
+		return
+	}
+	isJPEG := stream[1] == 0xD8
+	for stream = stream[2:]; len(stream) >= 4 && stream[0] == 0xFF; {
+		marker, length := stream[1], int(be.Uint16(stream[2:]))
+		switch {
+		case marker == 0xFF:
+			stream = stream[1:]
+			continue
+		case marker == 0xDA && isJPEG, marker == 0x90 && !isJPEG, length < 2, length+2 > len(stream): // SOS, SOT
+			return
+		// APP8 of a JPEG-LS stream may say how its colors are coded.
+		case isJPEG && (marker == 0xFE || marker >= 0xE0 && marker <= 0xEF && marker != 0xE8):
+			clear(stream[4 : 2+length])
+		case !isJPEG && marker == 0x64:
+			clear(stream[min(6, 2+length) : 2+length]) // behind the kind of text
+		}
+		stream = stream[2+length:]
+	}
 }

@@ -22,6 +22,8 @@ type Element struct {
 	Length int    // of the value in the file, in bytes
 	Value  []byte // as encoded; nil when it is empty, left out for its length, or a sequence
 	Items  []DataSet
+
+	encapsulated []byte // compressed pixels with their items, where whole asks for them
 }
 
 // ReadDataSet reads one Part 10 file. Values of more than maxValue bytes and compressed pixels are left out: what stays shares no
@@ -35,7 +37,7 @@ func ReadDataSet(file []byte, maxValue int) (DataSet, error) {
 	if err != nil {
 		return DataSet{}, err
 	}
-	r := setReader{walker{data: data, syntax: s}, maxValue}
+	r := setReader{walker: walker{data: data, syntax: s}, maxValue: maxValue}
 	set, _, err := r.set(0, len(data), 0, false)
 	set.TransferSyntax = s.name
 	return set, err
@@ -45,6 +47,7 @@ func ReadDataSet(file []byte, maxValue int) (DataSet, error) {
 type setReader struct {
 	walker
 	maxValue int
+	whole    bool // compressed pixels too, and values are parts of the file
 }
 
 // set reads the elements of data[pos:end] and returns where they ended: at end, or behind the delimiter when delimited.
@@ -70,9 +73,13 @@ func (r *setReader) set(pos, end, depth int, delimited bool) (DataSet, int, erro
 			if e.end, err = r.encapsulated(e.value, end); err != nil {
 				return DataSet{}, 0, err
 			}
-			out.Length = e.end - e.value
+			if out.Length = e.end - e.value; r.whole {
+				out.encapsulated = r.data[e.value:e.end]
+			}
 		case e.undefined:
 			return DataSet{}, 0, refuse("the DICOM file is damaged: element %v has no length", e.tag)
+		case r.whole:
+			out.Value = r.data[e.value:e.end]
 		case out.Length <= r.maxValue:
 			out.Value = bytes.Clone(r.data[e.value:e.end])
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -16,11 +17,15 @@ import (
 )
 
 // durableStore is tusd's directory with fsync: an offset that was acknowledged is on the disk.
-type durableStore struct{ filestore.FileStore }
+type durableStore struct {
+	filestore.FileStore
+	onlyHDF5 bool // nothing else is written
+}
 
 type durableUpload struct {
 	tus.Upload
-	path string
+	path     string
+	onlyHDF5 bool
 }
 
 func (s durableStore) NewUpload(ctx context.Context, info tus.FileInfo) (tus.Upload, error) {
@@ -51,7 +56,7 @@ func (s durableStore) durable(ctx context.Context, u tus.Upload, then func(path 
 	if err != nil {
 		return nil, err
 	}
-	d := durableUpload{u, filepath.Join(s.Path, info.ID)}
+	d := durableUpload{u, filepath.Join(s.Path, info.ID), s.onlyHDF5}
 	return d, then(d.path)
 }
 
@@ -62,12 +67,35 @@ func (s durableStore) AsTerminatableUpload(u tus.Upload) tus.TerminatableUpload 
 
 // WriteChunk writes all that src gives and makes it durable, also when src ends early.
 func (u durableUpload) WriteChunk(ctx context.Context, offset int64, src io.Reader) (int64, error) {
+	if u.onlyHDF5 && offset < int64(len(hdf5Signature)) {
+		src = &signed{src, hdf5Signature[offset:]}
+	}
 	n, err := u.Upload.WriteChunk(ctx, offset, src)
 	if syncErr := durable.Sync(u.path); err == nil {
 		err = syncErr
 	}
 	return n, err
 }
+
+// signed is a reader that must begin with a signature; it gives nothing of what does not.
+type signed struct {
+	io.Reader
+	left string
+}
+
+func (s *signed) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if begin := min(n, len(s.left)); string(p[:begin]) != s.left[:begin] {
+		clear(p[:n])
+		return 0, tus.NewError("ERR_REFUSED", notResumable, http.StatusUnsupportedMediaType)
+	} else {
+		s.left = s.left[begin:]
+	}
+	return n, err
+}
+
+// notResumable is why an upload in pieces is refused.
+const notResumable = "this server takes the patient out of DICOM files before it writes them, so only HDF5 files come in pieces: send DICOM in one request"
 
 func hashFile(path string) (string, error) {
 	f, err := os.Open(path)

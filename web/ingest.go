@@ -1,6 +1,9 @@
 package web
 
 import (
+	"bufio"
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -28,12 +31,13 @@ type Receipt struct {
 
 // arrival is an upload that is complete on the local disk.
 type arrival struct {
-	path   string
-	recipe recon.Recipe
-	sha256 string // of the bytes, as they arrived
-	size   int64
-	media  string // declared media type; "" when none was
-	digest string // declared SHA-256; "" when none was
+	path    string
+	recipe  recon.Recipe
+	sha256  string // of the file
+	arrived string // SHA-256 of the bytes as they arrived, "" when they are the file
+	size    int64
+	media   string // declared media type; "" when none was
+	digest  string // declared SHA-256; "" when none was
 }
 
 func (up arrival) remove() {
@@ -44,8 +48,8 @@ func (up arrival) remove() {
 
 // intact compares the bytes with the declared digest.
 func (up arrival) intact() error {
-	if up.digest != "" && up.digest != up.sha256 {
-		return problemf(http.StatusBadRequest, "the bytes that arrived have SHA-256 %s, not the declared %s", up.sha256, up.digest)
+	if arrived := cmp.Or(up.arrived, up.sha256); up.digest != "" && up.digest != arrived {
+		return problemf(http.StatusBadRequest, "the bytes that arrived have SHA-256 %s, not the declared %s", arrived, up.digest)
 	}
 	return nil
 }
@@ -142,36 +146,69 @@ func (a *api) room(size int64) error {
 	return nil
 }
 
-// receive writes a body to the spool while hashing it. The caller removes the file.
+// receive writes a body to the spool while hashing it, de-identified if the server does that. The caller removes the file.
 func (a *api) receive(w http.ResponseWriter, r *http.Request) (up arrival, err error) {
+	body := newPaced(w, http.MaxBytesReader(w, r.Body, a.MaxUpload), a.grace)
+	defer func() { a.metrics.received.Add(float64(body.n)) }()
+	content, arrived := io.Reader(body), ""
+	if a.Deidentify != nil {
+		if content, arrived, err = a.deidentified(body); err != nil {
+			return up, a.explain(body, err)
+		}
+	}
 	f, err := os.CreateTemp(a.spool(), "scan-")
 	if err != nil {
 		return up, fmt.Errorf("write the spool: %w", err)
 	}
 	defer f.Close()
-	up.path = f.Name()
+	up.path, up.arrived = f.Name(), arrived
 	hash := sha256.New()
-	body := newPaced(w, http.MaxBytesReader(w, r.Body, a.MaxUpload), a.grace)
-	up.size, err = io.Copy(io.MultiWriter(f, hash), body)
-	a.metrics.received.Add(float64(up.size))
+	if up.size, err = io.Copy(io.MultiWriter(f, hash), content); err != nil {
+		return up, a.explain(body, err)
+	}
+	if body.n == 0 {
+		return up, problemf(http.StatusBadRequest, "the body is empty; expected the bytes of a scan")
+	}
+	up.sha256 = hex.EncodeToString(hash.Sum(nil))
+	return up, nil
+}
+
+// deidentified returns what is to be written of a body: a DICOM file without its patient, and the digest of what arrived; or the body,
+// if it is an HDF5 file. Other content is refused before it is written.
+func (a *api) deidentified(body io.Reader) (io.Reader, string, error) {
+	begin := bufio.NewReader(body)
+	head, _ := begin.Peek(132) // an error comes again
+	switch media, name := sniff(head); media {
+	case mediaDICOM:
+		hash := sha256.New()
+		clean, err := a.Deidentify(io.TeeReader(begin, hash))
+		return bytes.NewReader(clean), hex.EncodeToString(hash.Sum(nil)), unprocessable(err)
+	case mediaHDF5:
+		return begin, "", nil
+	default:
+		if _, err := begin.Peek(1); err != nil {
+			return begin, "", nil
+		}
+		return nil, "", problemf(http.StatusUnsupportedMediaType, "the body is %s; expected an HDF5 or a DICOM file", name)
+	}
+}
+
+// explain makes an error of receiving one for the client.
+func (a *api) explain(body *paced, err error) error {
 	var tooLarge *http.MaxBytesError
 	switch {
-	case err == nil && up.size == 0:
-		return up, problemf(http.StatusBadRequest, "the body is empty; expected the bytes of a scan")
-	case err == nil:
-		up.sha256 = hex.EncodeToString(hash.Sum(nil))
-		return up, nil
-	case errors.As(err, &tooLarge):
-		return up, problemf(http.StatusRequestEntityTooLarge, "the body has more than the %d bytes that are taken", a.MaxUpload)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return up, problemf(http.StatusRequestTimeout, "the body came too slowly and was given up after %d bytes", up.size)
+	case errors.As(body.err, &tooLarge):
+		return problemf(http.StatusRequestEntityTooLarge, "the body has more than the %d bytes that are taken", a.MaxUpload)
+	case errors.Is(body.err, os.ErrDeadlineExceeded):
+		return problemf(http.StatusRequestTimeout, "the body came too slowly and was given up after %d bytes", body.n)
 	case errors.Is(err, syscall.ENOSPC):
-		return up, recon.Errorf(recon.Unavailable, "the server's disk is full")
+		return recon.Errorf(recon.Unavailable, "the server's disk is full")
 	case body.err != nil:
-		return up, problemf(http.StatusBadRequest, "the body ended after %d bytes, before its declared end", up.size)
-	default:
-		return up, fmt.Errorf("write the spool: %w", err)
+		return problemf(http.StatusBadRequest, "the body ended after %d bytes, before its declared end", body.n)
+	case recon.CodeOf(err) != recon.Internal, errors.As(err, new(*problem)):
+		return err
 	}
+	return fmt.Errorf("write the spool: %w", err)
 }
 
 var digestForm = regexp.MustCompile(`(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):\s*(?:$|,)`)

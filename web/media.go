@@ -55,10 +55,12 @@ func checkMedia(path, declared string) error {
 	return nil
 }
 
+const hdf5Signature = "\x89HDF\r\n\x1a\n"
+
 // sniff tells a scan by its first bytes, up to 132 of them: HDF5's signature or the DICM of PS3.10, section 7.1.
 func sniff(head []byte) (media, name string) {
 	switch {
-	case bytes.HasPrefix(head, []byte("\x89HDF\r\n\x1a\n")):
+	case bytes.HasPrefix(head, []byte(hdf5Signature)):
 		return mediaHDF5, "an HDF5 file"
 	case len(head) >= 132 && string(head[128:132]) == "DICM":
 		return mediaDICOM, "a DICOM file"

@@ -16,6 +16,7 @@ type paced struct {
 	conn  *http.ResponseController
 	grace time.Duration
 	until time.Time // at most grace from now
+	n     int64     // bytes so far
 	err   error     // of the reader, so that it is not taken for one of the writer
 }
 
@@ -27,6 +28,7 @@ func newPaced(w http.ResponseWriter, body io.Reader, grace time.Duration) *paced
 
 func (p *paced) Read(b []byte) (int, error) {
 	n, err := p.Reader.Read(b)
+	p.n += int64(n)
 	if err != nil && err != io.EOF {
 		p.err = err
 		return n, err

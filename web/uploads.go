@@ -47,7 +47,7 @@ func newUploads(a *api, dir string) (*uploads, error) {
 	}
 	u := &uploads{api: a, dir: dir}
 	composer := tus.NewStoreComposer()
-	store := durableStore{filestore.New(dir)}
+	store := durableStore{filestore.New(dir), a.Deidentify != nil}
 	composer.UseCore(store)
 	composer.UseTerminater(store)
 	memorylocker.New().UseIn(composer)
@@ -195,8 +195,11 @@ func (u *uploads) opened(hook tus.HookEvent) (tus.HTTPResponse, tus.FileInfoChan
 	if hook.Upload.Size == 0 {
 		return refused(problemf(http.StatusBadRequest, "the upload is empty; expected the bytes of a scan"))
 	}
-	if _, err := u.arrival(hook.Upload); err != nil {
+	switch up, err := u.arrival(hook.Upload); {
+	case err != nil:
 		return refused(err)
+	case up.media == mediaDICOM && u.api.Deidentify != nil:
+		return refused(problemf(http.StatusUnsupportedMediaType, notResumable))
 	}
 	if err := u.api.open(hook.Context, hook.Upload.Size); err != nil {
 		return refused(err)

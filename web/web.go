@@ -5,6 +5,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -32,6 +33,10 @@ type Config struct {
 	CheckRecipe func(recon.Recipe) error
 	// Inspect opens an upload in the sandboxed child; its error says why the file is unreadable. nil accepts all.
 	Inspect func(ctx context.Context, path string) error
+	// Deidentify returns a DICOM file, which it reads to its end, without what identifies a patient; its error says why it is not to
+	// be taken. It is called before anything is written, so DICOM is then taken whole and not by resumable uploads. nil takes files
+	// as they are.
+	Deidentify func(r io.Reader) ([]byte, error)
 	// Intake holds the instances of scans that come in several requests; nil holds none.
 	Intake recon.Intake
 	// DICOMweb answers below /dicom-web; nil is none.

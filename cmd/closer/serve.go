@@ -45,6 +45,7 @@ type serveOptions struct {
 	device            string
 	dicomOrigins      []string
 	dicomURL          string
+	deidentify        string // file of the secret
 	pacs              string
 	pacsCredentials   string
 }
@@ -84,6 +85,7 @@ What was acknowledged survives a crash of any of it.`,
 	f.StringVar(&o.pacsCredentials, "pacs-credentials", "", `file that holds "Basic USER:PASSWORD" or "Bearer TOKEN" for the archive`)
 	f.StringVar(&o.device, "device", "auto", "of the workers: "+ort.Devices)
 	f.Lookup("keep").DefValue = ""
+	f.StringVar(&o.deidentify, "deidentify-ingest", "", "take the patient out of DICOM before it is written, with the secret in this file, which is made when it does not exist")
 	f.Lookup("nats").DefValue = "" // the help must not print the environment
 	return c
 }
@@ -165,6 +167,10 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 		return err
 	}
 	networks := models()
+	deidentify, err := o.deidentifier()
+	if err != nil {
+		return err
+	}
 	scratch := filepath.Join(o.data, "web")
 	taken, err := intake.New(intake.Config{
 		Queue: queue, Blobs: blobs, Models: networks, Dir: filepath.Join(scratch, "series"), Inspect: inspect, Log: log,
@@ -174,10 +180,10 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	}
 	handler, err := web.New(web.Config{
 		Queue: queue, Blobs: blobs, Reviews: reviews, Intake: taken, Models: networks, Version: version, MaxUpload: o.maxUpload << 20,
-		DataDir: scratch, Keys: o.keys, Log: log, CheckRecipe: checkRecipe, Inspect: inspect,
+		DataDir: scratch, Keys: o.keys, Log: log, CheckRecipe: checkRecipe, Inspect: inspect, Deidentify: deidentify,
 		DICOMweb: dicomweb.New(dicomweb.Config{
 			Library: dicomweb.Results(queue, blobs), Log: log, CORS: o.dicomOrigins, URL: o.dicomURL, MaxRequest: o.maxUpload << 20,
-			Spool: filepath.Join(scratch, "spool"), Store: taken.Store, Hold: taken.HoldAll,
+			Spool: filepath.Join(scratch, "spool"), Store: taken.Store, Hold: taken.HoldAll, Deidentify: deidentify,
 		}),
 	})
 	if err != nil {

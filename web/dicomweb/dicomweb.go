@@ -8,6 +8,7 @@ package dicomweb
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -30,7 +31,10 @@ type Config struct {
 	Store func(ctx context.Context, objects []dicomio.Object) (scans []string, errs []error)
 	// Hold is Store for objects of series that come in several requests and are committed afterwards. It takes what is stored
 	// below /open instead.
-	Hold       func(ctx context.Context, objects []dicomio.Object) (scans []string, errs []error)
+	Hold func(ctx context.Context, objects []dicomio.Object) (scans []string, errs []error)
+	// Deidentify returns a DICOM file, which it reads to its end, without what identifies a patient; Invalid when it is not to be
+	// taken. It is called before anything is written anywhere. nil takes files as they are.
+	Deidentify func(r io.Reader) ([]byte, error)
 	Spool      string       // directory for objects while they come in; "" is the system's for temporary files
 	MaxRequest int64        // bytes of one request to store; 0 is 4 GiB
 	Log        *slog.Logger // nil is slog.Default

@@ -1,6 +1,7 @@
 package dicomweb
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -89,15 +90,26 @@ func (s *server) receive(r *http.Request, dir string) ([]*received, error) {
 	}
 	var parts []*received
 	err := request.Parts(r.Header.Get("Content-Type"), r.Body, limit, func(content io.Reader) error {
-		part, err := spool(filepath.Join(dir, fmt.Sprintf("%05d.dcm", len(parts)+1)), content)
+		part, err := s.spool(filepath.Join(dir, fmt.Sprintf("%05d.dcm", len(parts)+1)), content)
 		parts = append(parts, part)
 		return err
 	})
 	return parts, err
 }
 
-// spool writes what r gives to a new file.
-func spool(path string, r io.Reader) (*received, error) {
+// spool writes what r gives to a new file, de-identified if the server does that.
+func (s *server) spool(path string, r io.Reader) (*received, error) {
+	part := &received{Object: dicomio.Object{Path: path}, same: -1}
+	if s.Deidentify != nil {
+		clean, err := s.Deidentify(r)
+		if recon.CodeOf(err) == recon.Invalid {
+			part.reason = notUnderstood
+			return part, nil
+		} else if err != nil {
+			return nil, err
+		}
+		r = bytes.NewReader(clean)
+	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -107,7 +119,6 @@ func spool(path string, r io.Reader) (*received, error) {
 	if _, err := io.Copy(io.MultiWriter(file, hash), r); err != nil {
 		return nil, err
 	}
-	part := &received{Object: dicomio.Object{Path: path}, same: -1}
 	hash.Sum(part.digest[:0])
 	return part, file.Close()
 }
@@ -124,6 +135,9 @@ func (s *server) check(ctx context.Context, parts []*received, study string) err
 	}
 	first := map[string]int{}
 	for i, p := range parts {
+		if p.reason != 0 {
+			continue
+		}
 		if err := s.identify(ctx, p); err != nil {
 			return err
 		}
