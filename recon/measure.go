@@ -10,21 +10,23 @@ import (
 // prepared is one slice ready for every method: the normalised inverse problem, and the factor back to the units of the input.
 type prepared struct {
 	measurement kspace.Measurement
+	heldOut     kspace.Measurement // of the columns that methods do not see; A is nil when there are none
 	scale       float32
 	reference   []float32
 }
 
-// measurer turns stored slices into inverse problems. Nothing it does to a measurement looks at the reference or at samples
-// outside the mask.
+// measurer turns stored slices into inverse problems. Nothing it does to a measurement looks at the reference, at samples
+// outside the mask or at those held out.
 type measurer struct {
 	header   Header
-	mask     kspace.Mask
+	mask     kspace.Mask // without the columns held out
+	heldOut  kspace.Mask // nil for none
 	protocol Protocol
 	fft      *kspace.FFT2
 }
 
-func newMeasurer(h Header, mask kspace.Mask, protocol Protocol) *measurer {
-	return &measurer{h, mask, protocol, kspace.NewFFT2(rows(h), len(mask))}
+func newMeasurer(h Header, mask, heldOut kspace.Mask, protocol Protocol) *measurer {
+	return &measurer{h, mask, heldOut, protocol, kspace.NewFFT2(rows(h), len(mask))}
 }
 
 // rows is the height of the images that methods see: the readout oversampling is removed first, since the readout is fully
@@ -37,13 +39,18 @@ func (p *measurer) prepare(i int, s *Slice) prepared {
 	if p.protocol == ScoreMRI320 {
 		y = p.imageGrid(y)
 	}
-	p.mask.Apply(y)
-	var a kspace.Operator
-	if y.Nc == 1 {
-		a = kspace.NewCartesian(y.Ny, p.mask)
-	} else {
-		a = kspace.NewSense(kspace.EstimateMaps(y, p.mask), p.mask)
+	held := kspace.Data{Nc: y.Nc, Ny: y.Ny, Nx: y.Nx}
+	if p.heldOut != nil {
+		held.Val = slices.Clone(y.Val)
+		p.heldOut.Apply(held)
 	}
+	p.mask.Apply(y)
+	sampled := func(m kspace.Mask) kspace.Operator { return kspace.NewCartesian(y.Ny, m) }
+	if y.Nc > 1 {
+		maps := kspace.EstimateMaps(y, p.mask)
+		sampled = func(m kspace.Mask) kspace.Operator { return kspace.NewSense(maps, m) }
+	}
+	a := sampled(p.mask)
 	x := kspace.NewImage(y.Ny, y.Nx)
 	a.Adjoint(x, y)
 	scale := float32(percentile(x.Magnitude(nil), 99.5))
@@ -51,7 +58,12 @@ func (p *measurer) prepare(i int, s *Slice) prepared {
 		scale = 1
 	}
 	kspace.Scale(y.Val, 1/scale)
-	return prepared{kspace.Measurement{Slice: i, Y: y, A: a}, scale, slices.Clone(s.Reference)}
+	out := prepared{measurement: kspace.Measurement{Slice: i, Y: y, A: a}, scale: scale, reference: slices.Clone(s.Reference)}
+	if p.heldOut != nil {
+		kspace.Scale(held.Val, 1/scale)
+		out.heldOut = kspace.Measurement{Slice: i, Y: held, A: sampled(p.heldOut)}
+	}
+	return out
 }
 
 // cropReadout removes readout oversampling without loss: inverse transform along the readout, keep the central ny rows,

@@ -14,6 +14,7 @@ type Pipeline struct {
 	Scan          Scan
 	Methods       []Method
 	Undersampling *kspace.Undersampling // nil, or ignored when the scan has a mask of its own: nothing is removed
+	HoldOut       kspace.HoldOut        // acquired columns that methods do not see and have to predict
 	Protocol      Protocol              // "" is ScannerGrid
 	Slices        []int                 // indices of the scan's slices; nil is all of them
 	Progress      func(Progress)        // nil is allowed
@@ -106,7 +107,14 @@ func (p *Pipeline) begin() (*Reconstruction, *measurer, error) {
 			mask[i] = true
 		}
 	}
-	return rec, newMeasurer(h, mask, rec.Protocol), nil
+	kept, held, err := p.HoldOut.Split(mask)
+	if err != nil {
+		return nil, nil, Errorf(Invalid, "%w", err)
+	}
+	if held != nil {
+		rec.Sampling.Columns, rec.Sampling.HeldOut = kept, held
+	}
+	return rec, newMeasurer(h, kept, held, rec.Protocol), nil
 }
 
 // run applies one method to every slice that is not finished yet.
@@ -171,6 +179,9 @@ func (p *Pipeline) slice(ctx context.Context, method Method, source *source, i i
 	result := SliceResult{
 		Magnitude: source.deliver(x, s.scale), Residual: Residual{rms, worst}, NFE: nfe,
 		Elapsed: elapsed, Network: networkTime(method) - network,
+	}
+	if s.heldOut.A != nil {
+		result.HeldOut, _ = s.heldOut.Relative(x)
 	}
 	if spread != nil {
 		for j, v := range spread {
@@ -237,7 +248,7 @@ func (s *source) slice(ctx context.Context, i int) (prepared, error) {
 		return prepared{}, fmt.Errorf("read slice %d: %w", s.indices[i], err)
 	}
 	p := s.prepare(s.indices[i], &s.buffer)
-	if size := 3 * 8 * len(p.measurement.Y.Val); s.bytes+size <= cacheBytes { // k-space, maps, work space
+	if size := 8 * (3*len(p.measurement.Y.Val) + 2*len(p.heldOut.Y.Val)); s.bytes+size <= cacheBytes { // k-space, maps, work space
 		s.kept[i] = p
 		s.bytes += size
 	}

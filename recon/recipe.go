@@ -16,7 +16,8 @@ type Recipe struct {
 	ACS        float64  `json:"acs"`
 	MaskSeed   uint32   `json:"mask_seed"`
 	Protocol   Protocol `json:"protocol"`
-	Slices     []int    `json:"slices,omitempty"` // [from, to) of the scan's slices; nil is all
+	HeldOut    float64  `json:"held_out,omitempty"` // fraction of the acquired columns to predict instead of using them; MaskSeed draws them
+	Slices     []int    `json:"slices,omitempty"`   // [from, to) of the scan's slices; nil is all
 	Sampler    string   `json:"sampler"`
 	T0         float64  `json:"t0,omitempty"` // with NumScales, instead of SigmaStart and Steps
 	NumScales  int      `json:"num_scales,omitempty"`
@@ -60,6 +61,9 @@ func (r Recipe) Validate() error {
 	if r.Samples < 0 || r.Samples > 1000 {
 		return Errorf(Invalid, "%d samples are not between 1 and 1000", r.Samples)
 	}
+	if err := r.HoldOut().Validate(); err != nil {
+		return Errorf(Invalid, "%w", err)
+	}
 	if r.Mask != NoMask {
 		if _, err := r.Undersampling().Mask(1 << 12); err != nil { // wider than any scan; a mask of nearly all columns takes long to draw when wider
 			return Errorf(Invalid, "mask: %w", err)
@@ -78,6 +82,11 @@ func (r Recipe) Undersampling() *kspace.Undersampling {
 		u.Mode = r.MaskMode
 	}
 	return u
+}
+
+// HoldOut returns what is kept from the reconstruction and predicted.
+func (r Recipe) HoldOut() kspace.HoldOut {
+	return kspace.HoldOut{Fraction: r.HeldOut, Seed: uint64(r.MaskSeed)}
 }
 
 // Indices returns the wanted slices of a scan with n, nil for all of them.

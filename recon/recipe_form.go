@@ -41,6 +41,7 @@ func (r Recipe) Form() url.Values {
 	put("acs", number(r.ACS), false)
 	put("mask-seed", strconv.FormatUint(uint64(r.MaskSeed), 10), r.MaskSeed == 0)
 	put("protocol", string(r.Protocol), false)
+	put("held-out", number(r.HeldOut), r.HeldOut == 0)
 	put("sampler", r.Sampler, false)
 	put("t0", number(r.T0), r.T0 == 0)
 	put("num-scales", strconv.Itoa(r.NumScales), r.NumScales == 0)
@@ -71,6 +72,8 @@ func (r *Recipe) set(name, value string) (err error) {
 		r.MaskSeed = uint32(seed)
 	case "protocol":
 		r.Protocol = Protocol(value)
+	case "held-out":
+		r.HeldOut, err = finite(value)
 	case "slices":
 		r.Slices, err = ParseSlices(value)
 	case "sampler":

@@ -161,17 +161,22 @@ type ReportMask struct {
 	Lines         int    `json:"lines"` // acquired columns
 	Width         int    `json:"width"` // all columns
 	Seed          uint64 `json:"seed"`
-	Columns       []byte `json:"columns"` // bit map, first column in the highest bit; base64 in JSON
+	Columns       []byte `json:"columns"`            // bit map, first column in the highest bit; base64 in JSON
+	HeldOut       []byte `json:"held_out,omitempty"` // of the acquired columns that methods had to predict; absent for none
 }
 
 func reportMask(s *Sampling) *ReportMask {
 	if s == nil {
 		return nil
 	}
-	return &ReportMask{
+	r := &ReportMask{
 		Kind: s.Kind, Mode: s.Mode, AccelNominal: Number(s.AccelNominal), AccelMeasured: Number(s.Columns.Acceleration()),
 		ACSFraction: Number(s.ACSFraction), Lines: s.Columns.Lines(), Width: len(s.Columns), Seed: s.Seed, Columns: packMask(s.Columns),
 	}
+	if s.HeldOut != nil {
+		r.HeldOut = packMask(s.HeldOut)
+	}
+	return r
 }
 
 // packMask packs m into bits as numpy.packbits does: column i is bit 7 − i%8 of byte i/8, the rest of the last byte 0.

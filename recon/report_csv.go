@@ -12,7 +12,7 @@ import (
 // joined and filtered; psnr is in dB with the range of the volume, psnr_slice with that of the slice (its mean in volume rows).
 var csvHeader = []string{
 	"sha256", "acquisition", "simulated", "protocol", "mask", "accel_nominal", "accel_measured", "reference",
-	"method", "scope", "slice", "psnr", "ssim", "nmse", "psnr_slice", "dc_residual_rms", "dc_residual_max", "nfe", "seconds",
+	"method", "scope", "slice", "psnr", "ssim", "nmse", "psnr_slice", "dc_residual_rms", "dc_residual_max", "nfe", "seconds", "held_out_error",
 }
 
 // WriteCSV writes report.csv (RFC 4180, one header row): for each method one row with scope "volume" and one with scope "slice" for
@@ -30,23 +30,23 @@ func (r *Report) csvRows() [][]string {
 	if m := r.Mask; m != nil {
 		run[4], run[5], run[6] = csvText(m.Kind), csvNumber(m.AccelNominal), csvNumber(m.AccelMeasured)
 	}
-	row := func(method, scope, slice string, quality []string, dc ReportResidual, nfe int, seconds Number) {
+	row := func(method, scope, slice string, quality []string, dc ReportResidual, heldOut *Number, nfe int, seconds Number) {
 		cells := append(append([]string{}, run...), csvText(method), scope, slice)
 		cells = append(cells, quality...)
-		rows = append(rows, append(cells, csvNumber(dc.RMS), csvNumber(dc.Max), strconv.Itoa(nfe), csvNumber(seconds)))
+		rows = append(rows, append(cells, csvNumber(dc.RMS), csvNumber(dc.Max), strconv.Itoa(nfe), csvNumber(seconds), csvOptional(heldOut)))
 	}
 	for _, m := range r.Methods {
 		quality := make([]string, 4)
 		if m.Volume != nil {
 			quality = csvQuality(*m.Volume, m.SlicePSNRMean)
 		}
-		row(m.Name, "volume", "", quality, m.DCResidual, m.NFETotal, m.Seconds)
+		row(m.Name, "volume", "", quality, m.DCResidual, m.HeldOutError, m.NFETotal, m.Seconds)
 		for _, s := range m.Slices {
 			quality := make([]string, 4)
 			if s.ReportSliceQuality != nil {
 				quality = csvQuality(s.ReportQuality, &s.PSNRSlice)
 			}
-			row(m.Name, "slice", strconv.Itoa(s.Index), quality, s.DCResidual, s.NFE, s.Seconds)
+			row(m.Name, "slice", strconv.Itoa(s.Index), quality, s.DCResidual, s.HeldOutError, s.NFE, s.Seconds)
 		}
 	}
 	return rows
@@ -54,11 +54,14 @@ func (r *Report) csvRows() [][]string {
 
 // csvQuality returns the cells psnr, ssim, nmse, psnr_slice.
 func csvQuality(q ReportQuality, psnrSlice *Number) []string {
-	slice := ""
-	if psnrSlice != nil {
-		slice = csvNumber(*psnrSlice)
+	return []string{csvNumber(q.PSNR), csvNumber(q.SSIM), csvNumber(q.NMSE), csvOptional(psnrSlice)}
+}
+
+func csvOptional(n *Number) string {
+	if n == nil {
+		return ""
 	}
-	return []string{csvNumber(q.PSNR), csvNumber(q.SSIM), csvNumber(q.NMSE), slice}
+	return csvNumber(*n)
 }
 
 func csvNumber(n Number) string {

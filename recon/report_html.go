@@ -25,6 +25,7 @@ type page struct {
 	*Report
 	Style    template.CSS
 	Measured bool   // there is a reference
+	HeldOut  bool   // some acquired columns were kept from the methods
 	Indices  string // reconstructed slices
 	About    string // the protocol, in a sentence
 	MaskRuns []run
@@ -54,7 +55,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 		Rows: r.methodRows(), Networks: r.networks(), Plot: r.plot(), Gallery: g,
 	}
 	if r.Mask != nil {
-		p.MaskRuns = runs(r.Mask.mask())
+		p.MaskRuns, p.HeldOut = runs(r.Mask.mask()), r.Mask.HeldOut != nil
 	}
 	if len(r.Methods) > 0 {
 		var indices []int

@@ -22,6 +22,8 @@ type MethodReport struct {
 	SlicePSNRMean *Number        `json:"slice_psnr_mean,omitempty"` // VolumeQuality.SlicePSNRMean
 	// DCResidual has the root mean square over slices of their RMS and the largest of their Max.
 	DCResidual ReportResidual `json:"dc_residual"`
+	// HeldOutError is the root mean square over slices of theirs; nil when nothing was held out.
+	HeldOutError *Number `json:"held_out_error,omitempty"`
 
 	Seconds         Number        `json:"seconds"` // all slices
 	SecondsPerSlice Number        `json:"seconds_per_slice"`
@@ -61,6 +63,7 @@ type SliceReport struct {
 	Index               int            `json:"index"` // in the scan, 0-based
 	*ReportSliceQuality                // psnr, ssim, nmse, psnr_slice
 	DCResidual          ReportResidual `json:"dc_residual"`
+	HeldOutError        *Number        `json:"held_out_error,omitempty"` // SliceResult.HeldOut
 	NFE                 int            `json:"nfe"`
 	Seconds             Number         `json:"seconds"`
 }
@@ -72,7 +75,8 @@ func methodReport(rec *Reconstruction, res *Result) MethodReport {
 		Seed: m.Seed, Samples: m.Samples, Device: m.Device, Models: append([]Model{}, m.Models...), Theory: m.Theory,
 		NetworkSeconds: seconds(res.Network), Slices: make([]SliceReport, len(res.Slices)),
 	}
-	var squares float64
+	heldOut := rec.Sampling != nil && rec.Sampling.HeldOut != nil
+	var squares, heldOutSquares float64
 	for i, s := range res.Slices {
 		r.Slices[i] = SliceReport{
 			Index:      rec.Indices[i],
@@ -85,10 +89,19 @@ func methodReport(rec *Reconstruction, res *Result) MethodReport {
 		r.Seconds += seconds(s.Elapsed)
 		r.DCResidual.Max = max(r.DCResidual.Max, Number(s.Residual.Max))
 		squares += s.Residual.RMS * s.Residual.RMS
+		heldOutSquares += s.HeldOut * s.HeldOut
+		if heldOut {
+			e := Number(s.HeldOut)
+			r.Slices[i].HeldOutError = &e
+		}
 	}
 	if n := float64(len(res.Slices)); n > 0 {
 		r.SecondsPerSlice = r.Seconds / Number(n)
 		r.DCResidual.RMS = Number(math.Sqrt(squares / n))
+		if heldOut {
+			e := Number(math.Sqrt(heldOutSquares / n))
+			r.HeldOutError = &e
+		}
 	}
 	if rec.References != nil {
 		r.addQuality(rec, res)

@@ -111,7 +111,11 @@ func TestReportKeepsToSchema(t *testing.T) {
 		"NaN in the file":  func(r *Reconstruction) { r.Header.Field = math.NaN() },
 		"NaN residual":     func(r *Reconstruction) { r.Results[0].Slices[0].Residual = Residual{math.NaN(), math.NaN()} },
 		"wild acquisition": func(r *Reconstruction) { r.Header.Acquisition = "</script>\xff\x00\"" },
-		"large seed":       func(r *Reconstruction) { r.Results[2].Method.Seed = math.MaxUint64 },
+		"held out":         func(r *Reconstruction) { r.Sampling.HeldOut = make(kspace.Mask, 60) },
+		"NaN predicted": func(r *Reconstruction) {
+			r.Sampling.HeldOut, r.Results[0].Slices[0].HeldOut = make(kspace.Mask, 60), math.NaN()
+		},
+		"large seed": func(r *Reconstruction) { r.Results[2].Method.Seed = math.MaxUint64 },
 	} {
 		rec := sample()
 		change(rec)

@@ -23,7 +23,8 @@ type Sampling struct {
 	AccelNominal float64
 	ACSFraction  float64
 	Seed         uint64
-	Columns      kspace.Mask
+	Columns      kspace.Mask // that methods were given
+	HeldOut      kspace.Mask // acquired too, but kept from the methods, which had to predict them; nil for none
 }
 
 // Residual is the data-consistency residual of a complex result on the acquired samples: RMS is ‖MFSx − y‖/‖y‖, Max is
@@ -39,6 +40,7 @@ type SliceResult struct {
 	// Spread is the standard deviation of the samples that were averaged, (Ny, Nx) in the units of the input; nil for one sample.
 	Spread   []float32
 	Residual Residual
+	HeldOut  float64 // ‖M′FSx − y′‖/‖y′‖ on the columns M′ held out; 0 when there are none
 	NFE      int
 	Elapsed  time.Duration
 	Network  time.Duration // share of it spent inside networks

@@ -72,6 +72,18 @@ func readReport(t *testing.T, dir string) *recon.Report {
 	return &r
 }
 
+// Samples kept from every method rank them as the reference does, though they need none.
+func TestHeldOutErrorRanksAsTheReferenceDoes(t *testing.T) {
+	needRuntime(t)
+	scan, out := phantom(t), t.TempDir()
+	closer(t, "recon", scan, "-o", out, "--accel", "4", "--acs", "0.08", "--held-out", "0.1",
+		"--method", "zero-filled", "--method", "ccdf", "--sampler", "noise-free", "--steps", "3")
+	m := readReport(t, out).Methods
+	if *m[0].HeldOutError < 0.999 || !(*m[1].HeldOutError < 0.9**m[0].HeldOutError) || !(m[1].Volume.PSNR > m[0].Volume.PSNR) {
+		t.Errorf("held-out error %g and %g, PSNR %g and %g dB", *m[0].HeldOutError, *m[1].HeldOutError, m[0].Volume.PSNR, m[1].Volume.PSNR)
+	}
+}
+
 func phantom(t *testing.T, args ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "scan.h5")

@@ -22,6 +22,7 @@ func recipeFlags(f *pflag.FlagSet, r *recon.Recipe) {
 	f.Float64Var(&r.ACS, "acs", r.ACS, "fully sampled central fraction of the columns")
 	f.Uint32Var(&r.MaskSeed, "mask-seed", r.MaskSeed, "seed of the mask")
 	f.StringVar((*string)(&r.Protocol), "protocol", string(r.Protocol), "scanner-grid, or score-mri-320 to mask the cropped image's transform as score-MRI does")
+	f.Float64Var(&r.HeldOut, "held-out", 0, "fraction of the acquired columns that methods do not see and must predict: a score without a reference")
 	f.Var((*sliceRange)(&r.Slices), "slices", "half-open range of slices, for example 4:8 (default all)")
 	f.StringVar(&r.Sampler, "sampler", r.Sampler, "of ccdf: "+strings.Join(score.Names(), ", "))
 	f.Float64Var(&r.T0, "t0", 0, "of ccdf: starting time, a fraction of --num-scales levels (the paper's 0.02 of 1000); instead of --sigma-start")

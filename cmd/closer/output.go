@@ -55,7 +55,7 @@ func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p 
 			o.dicom.Origin = source.origin.Deidentified()
 		}
 	}
-	p.Scan, p.Undersampling, p.Protocol = scan, recipe.Undersampling(), recipe.Protocol
+	p.Scan, p.Undersampling, p.HoldOut, p.Protocol = scan, recipe.Undersampling(), recipe.HoldOut(), recipe.Protocol
 	p.Done = func(rec *recon.Reconstruction, result *recon.Result) error { return o.series(ctx, rec, result) }
 	rec, err := p.Run(ctx)
 	if err != nil {
@@ -152,14 +152,23 @@ func writeFile(path string, write func(io.Writer) error) error {
 
 // printTable prints what the report says of each method.
 func printTable(w io.Writer, r *recon.Report) {
+	heldOut := r.Mask != nil && r.Mask.HeldOut != nil
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "method\tPSNR dB\tSSIM\tNMSE\tNFE\ts/slice\tDC residual\t")
+	fmt.Fprint(t, "method\tPSNR dB\tSSIM\tNMSE\tNFE\ts/slice\tDC residual\t")
+	if heldOut {
+		fmt.Fprint(t, "held-out error\t")
+	}
+	fmt.Fprintln(t)
 	for _, m := range r.Methods {
 		psnr, ssim, nmse := "–", "–", "–"
 		if v := m.Volume; v != nil {
 			psnr, ssim, nmse = fmt.Sprintf("%.2f", v.PSNR), fmt.Sprintf("%.4f", v.SSIM), fmt.Sprintf("%.5f", v.NMSE)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%.2f\t%.1e\t\n", m.Name, psnr, ssim, nmse, m.NFE, m.SecondsPerSlice, m.DCResidual.RMS)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%.2f\t%.1e\t", m.Name, psnr, ssim, nmse, m.NFE, m.SecondsPerSlice, m.DCResidual.RMS)
+		if m.HeldOutError != nil {
+			fmt.Fprintf(t, "%.4f\t", *m.HeldOutError)
+		}
+		fmt.Fprintln(t)
 	}
 	t.Flush()
 	if r.Mask != nil {

@@ -177,7 +177,7 @@ func (w *sweepWorker) reconstruct(ctx context.Context, path string, r recon.Reci
 	if h.Mask != nil {
 		accel = 0
 	}
-	pipeline := recon.Pipeline{Scan: scan, Methods: w.methods, Undersampling: under, Protocol: r.Protocol, Slices: indices}
+	pipeline := recon.Pipeline{Scan: scan, Methods: w.methods, Undersampling: under, HoldOut: r.HoldOut(), Protocol: r.Protocol, Slices: indices}
 	pipeline.Done = func(rec *recon.Reconstruction, result *recon.Result) error {
 		dir := filepath.Join(w.run.out, string(r.Protocol), accelDir(accel), result.Method.Name, "reconstructions")
 		if err := os.MkdirAll(dir, 0o755); err != nil {
