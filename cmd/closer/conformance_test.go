@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,7 +73,9 @@ func TestEveryObjectConforms(t *testing.T) {
 			t.Skipf("%s is not installed (Debian package dicom3tools)", name)
 		}
 	}
-	for name, made := range everyPath(t) {
+	paths := everyPath(t)
+	t.Run("dicom-validator", func(t *testing.T) { checkModules(t, paths) })
+	for name, made := range paths {
 		var inherited []string
 		if made.source != "" {
 			inherited = complaints(t, "dciodvfy", made.source)
@@ -89,5 +92,22 @@ func TestEveryObjectConforms(t *testing.T) {
 		for _, line := range complaints(t, "dcentvfy", made.files...) {
 			t.Errorf("%s as a study: %s", name, line)
 		}
+	}
+}
+
+// checkModules has pydicom's dicom-validator compare the objects with the tables of PS3.3.
+func checkModules(t *testing.T, paths map[string]produced) {
+	t.Helper()
+	python := os.Getenv("CLOSER_PYTHON")
+	if python == "" || exec.Command(python, "-c", "import dicom_validator, dicom_standard").Run() != nil {
+		t.Skip("CLOSER_PYTHON names no Python with dicom-validator; make test sets it")
+	}
+	args := []string{"testdata/validate_iods.py"}
+	for _, made := range paths {
+		args = append(args, made.files...)
+	}
+	out, err := exec.Command(python, args...).Output()
+	if want := fmt.Sprintf("%d files, 0 errors", len(args)-1); err != nil || !strings.HasSuffix(strings.TrimSpace(string(out)), want) {
+		t.Errorf("dicom-validator: %v\n%s", err, out)
 	}
 }
