@@ -97,7 +97,13 @@ func (a *attempt) state() (progress recon.JobProgress, results []recon.Artifact,
 		progress = a.tracker.progress(time.Now())
 	}
 	changed, a.unstored = a.unstored, false
-	return progress, a.list(), changed
+	results = a.list()
+	for _, r := range a.job.Results { // what an earlier attempt showed does not vanish while this one makes it again
+		if _, again := a.files[r.Name]; !again {
+			results = append(results, r)
+		}
+	}
+	return progress, results, changed
 }
 
 func (a *attempt) artifacts() []recon.Artifact {
@@ -183,9 +189,10 @@ func (a *attempt) fetch(ctx context.Context, path string) error {
 	return nil
 }
 
-// publish stores the files in dir that are new or were written again.
+// publish stores the files in dir that are new or were written again. They are listed together, so that nobody sees half a series.
 func (a *attempt) publish(ctx context.Context, dir string) error {
-	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	fresh := map[string]stored{}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -216,15 +223,17 @@ func (a *attempt) publish(ctx context.Context, dir string) error {
 		}); err != nil {
 			return fmt.Errorf("store a result: %w", err)
 		}
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		if a.files == nil {
-			a.files = map[string]stored{}
-		}
-		a.files[name] = stored{recon.Artifact{Name: name, Blob: blob, ContentType: contentType(name)}, info.Size(), info.ModTime()}
-		a.unstored = true
+		fresh[name] = stored{recon.Artifact{Name: name, Blob: blob, ContentType: contentType(name)}, info.Size(), info.ModTime()}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.Copy(a.files, fresh)
+	a.unstored = true
+	return nil
 }
 
 // contentType is that of a result, by the ending of its name.

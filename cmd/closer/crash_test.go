@@ -22,8 +22,9 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// TestCrash kills the server, its worker or a pusher at random points, CLOSER_CRASH times, while scans flow. Every acknowledged
-// scan must end done, once, with the bytes of an unbroken run, and every push must succeed in the end. make crash runs it.
+// TestCrash kills the server, its worker or a pusher at random points, CLOSER_CRASH times, while scans flow over a slow network. Every
+// acknowledged scan must end done, once, with the bytes of an unbroken run, every push must succeed in the end, and what can be seen
+// meanwhile must be whole. make crash runs it.
 func TestCrash(t *testing.T) {
 	rounds, _ := strconv.Atoi(os.Getenv("CLOSER_CRASH"))
 	if rounds == 0 {
@@ -32,6 +33,8 @@ func TestCrash(t *testing.T) {
 	needRuntime(t)
 	c := &crash{data: t.TempDir(), scan: phantom(t), address: freeAddress(t)}
 	c.startServer(t)
+	c.slow = slowly(t, c.address)
+	seen := &onlooker{address: c.address, objects: map[string]bool{}}
 
 	const pushers = 3
 	flow, stop := context.WithCancel(t.Context())
@@ -43,6 +46,14 @@ func TestCrash(t *testing.T) {
 			}
 		})
 	}
+	public, close := context.WithCancel(t.Context())
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		for public.Err() == nil && !t.Failed() {
+			seen.look(t)
+		}
+	})
+	defer func() { close(); looking.Wait() }()
 	killed := map[string]int{}
 	for killed["server"]+killed["worker"]+killed["pusher"] < rounds && !t.Failed() {
 		time.Sleep(rand.N(2 * time.Second))
@@ -55,16 +66,27 @@ func TestCrash(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	c.check(t)
-	t.Logf("killed: %d × server, %d × worker, %d × pusher; %d scans acknowledged, all done once with the right bytes",
-		killed["server"], killed["worker"], killed["pusher"], c.scans.Load())
+	made := c.check(t)
+	close()
+	looking.Wait()
+	for sum := range seen.objects {
+		if !made[sum] {
+			t.Errorf("an object with SHA-256 %s was seen that no scan has", sum)
+		}
+	}
+	t.Logf("killed: %d × server, %d × worker, %d × pusher; %d scans acknowledged, all done once with the right bytes; %d attempts; %d uploads went on "+
+		"where they were; meanwhile %d results and %d series were read, all whole",
+		killed["server"], killed["worker"], killed["pusher"], c.scans.Load(), c.attempts, c.resumed.Load(), seen.results, seen.series)
 }
 
 // crash is a server that is killed, and those who push to it.
 type crash struct {
-	data, scan, address string
-	server              *process
-	scans               atomic.Int64
+	data, scan    string
+	address, slow string // of the server, and of the network that pushers see it through
+	server        *process
+	scans         atomic.Int64
+	resumed       atomic.Int64 // uploads
+	attempts      int          // at all jobs
 
 	mu      sync.Mutex
 	pushers []*exec.Cmd // running
@@ -94,7 +116,7 @@ func (c *crash) recipe(i int) []string {
 // push pushes the i-th scan until it is acknowledged, again whenever the pusher was killed.
 func (c *crash) push(t *testing.T, i int) {
 	for {
-		cmd := exec.Command(binary, append([]string{"push", c.scan, "--to", "http://" + c.address, "--no-wait"}, c.recipe(i)...)...)
+		cmd := exec.Command(binary, append([]string{"push", c.scan, "--to", "http://" + c.slow, "--no-wait"}, c.recipe(i)...)...)
 		var said bytes.Buffer
 		cmd.Stderr = &said
 		c.mu.Lock()
@@ -114,6 +136,9 @@ func (c *crash) push(t *testing.T, i int) {
 			}
 		}
 		c.mu.Unlock()
+		if strings.Contains(said.String(), "going on after") {
+			c.resumed.Add(1)
+		}
 		switch {
 		case err == nil:
 			return
@@ -147,9 +172,10 @@ func (c *crash) kill(t *testing.T) string {
 	}
 }
 
-// check waits for all jobs and compares their results.
-func (c *crash) check(t *testing.T) {
+// check waits for all jobs, compares their results and returns the digests of them.
+func (c *crash) check(t *testing.T) (made map[string]bool) {
 	t.Helper()
+	made = map[string]bool{}
 	var list struct {
 		Scans []struct{ Jobs []recon.Job }
 	}
@@ -176,6 +202,7 @@ func (c *crash) check(t *testing.T) {
 		t.Fatalf("%d scans were acknowledged, %d are there", c.scans.Load(), len(seen))
 	}
 	for i, job := range seen {
+		c.attempts += job.Attempt
 		out := t.TempDir()
 		closer(t, append([]string{"recon", c.scan, "-o", out, "--device", "cpu"}, c.recipe(int(i))...)...)
 		for _, name := range []string{"reconstruction.h5", "reconstruction/zero-filled.h5"} {
@@ -185,9 +212,10 @@ func (c *crash) check(t *testing.T) {
 		}
 		getJSON(t, "http://"+c.address+"/api/v1/jobs/"+job.ID, &job)
 		for _, a := range job.Results {
-			if got := artifact(t, c.address, job.ID, a.Name); int64(len(got)) != a.Size {
-				t.Errorf("scan %d: %s has %d bytes of %d", i, a.Name, len(got), a.Size)
+			if got := artifact(t, c.address, job.ID, a.Name); digestOf(got) != a.SHA256 {
+				t.Errorf("scan %d: %s has %d bytes of %d, or others", i, a.Name, len(got), a.Size)
 			}
+			made[a.SHA256] = true
 		}
 		if want := 1 + 2 + 3*2 + 3; len(job.Results) != want { // HDF5, of each method; series of two slices; reports
 			t.Errorf("scan %d has %d results, want %d", i, len(job.Results), want)
@@ -196,6 +224,7 @@ func (c *crash) check(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(c.data, "blobs", "pieces", "slices", "*", "*", "*", "*")); len(left) > 0 {
 		t.Logf("%d pieces remain: a worker was killed between the end of a job and its tidying", len(left))
 	}
+	return made
 }
 
 // artifact returns one result of a job, from the server at that address.

@@ -132,7 +132,7 @@ func (w *worker) attempt(stopped context.Context, lease recon.Lease) {
 	log := w.log.With("job", job.ID, "attempt", job.Attempt)
 	log.Info("job started")
 	ctx, cancel := context.WithCancelCause(stopped)
-	a := &attempt{worker: w, lease: lease, job: job, log: log, begin: time.Now(),
+	a := &attempt{worker: w, lease: lease, job: job, log: log, begin: time.Now(), files: map[string]stored{},
 		slices: patientSlices{recon.JobCheckpoint{Blobs: w.blobs, Job: job.ID}, log}}
 	kept := make(chan struct{})
 	go func() {

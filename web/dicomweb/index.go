@@ -51,9 +51,9 @@ func (x *index) instances(ctx context.Context) ([]*instance, error) {
 			continue
 		}
 		live[file.SHA256] = true
-		in := x.header(ctx, file)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+		in, err := x.header(ctx, file)
+		if err != nil {
+			return nil, err
 		}
 		if in != nil && !seen[in.uid] {
 			seen[in.uid] = true
@@ -73,18 +73,22 @@ func (x *index) instances(ctx context.Context) ([]*instance, error) {
 	return all, nil
 }
 
-// header returns the header of a file; nil, with a line in the log, when there is none to be had.
-func (x *index) header(ctx context.Context, file recon.Blob) *instance {
+// header returns the header of a file; nil, with a line in the log, when it has none. An error is for now: half a series must not
+// pass for a whole one.
+func (x *index) header(ctx context.Context, file recon.Blob) (*instance, error) {
 	x.mu.Lock()
 	in, known := x.headers[file.SHA256]
 	x.mu.Unlock()
 	if known {
-		return in
+		return in, nil
 	}
 	data, err := x.read(ctx, file)
-	if err != nil { // for now: deleted since it was listed, say
+	if recon.CodeOf(err) == recon.Unavailable || ctx.Err() != nil {
+		return nil, err
+	}
+	if err != nil { // deleted since it was listed, say
 		x.log.WarnContext(ctx, "a DICOM file cannot be read", "sha256", file.SHA256, "error", err)
-		return nil
+		return nil, nil
 	}
 	if in, err = newInstance(file, data); err != nil {
 		x.log.WarnContext(ctx, "a DICOM file cannot be served", "sha256", file.SHA256, "error", err)
@@ -98,7 +102,7 @@ func (x *index) header(ctx context.Context, file recon.Blob) *instance {
 		delete(x.headers, other)
 	}
 	x.headers[file.SHA256] = in
-	return in
+	return in, nil
 }
 
 // read returns the bytes of a file.
