@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -75,12 +74,8 @@ func (a *api) commit(r *http.Request) (receipt Receipt, created bool, err error)
 	if err != nil {
 		return receipt, false, err
 	}
-	held, err := a.Intake.Commit(r.Context(), chi.URLParam(r, "id"), instances)
-	if err != nil {
-		return receipt, false, unprocessable(err)
-	}
-	job, created, err := a.Queue.Submit(r.Context(), recon.NewJob(held.Input, recipe, a.Models, time.Now()))
-	return receiptOf(job), created, err
+	job, created, err := a.Intake.Commit(r.Context(), chi.URLParam(r, "id"), instances, recipe)
+	return receiptOf(job), created, unprocessable(err)
 }
 
 // discardScan forgets the instances of a scan that is not committed.

@@ -78,7 +78,7 @@ What was acknowledged survives a crash of any of it.`,
 	f.IntVar(&o.maxQueued, "max-queued", 1000, "jobs that may wait")
 	f.Int64Var(&o.maxUpload, "max-upload", web.DefaultMaxUpload>>20, "largest input, MiB")
 	f.Var(&o.keep, "keep", "how long a job stays after its end, with its scan and results, for example 30d (default for ever)")
-	f.Var(&o.keepUploads, "keep-uploads", "how long an upload may be silent before it is forgotten")
+	f.Var(&o.keepUploads, "keep-uploads", "how long an upload, or a DICOM series that is not committed, may be silent before it is forgotten")
 	f.StringSliceVar(&o.dicomOrigins, "dicomweb-origin", nil, "origin of a viewer whose pages may use /dicom-web (repeatable)")
 	f.StringVar(&o.dicomURL, "dicomweb-url", "", "URL of /dicom-web as viewers see it, when it is not that of their requests")
 	f.StringVar(&o.pacs, "pacs", "", "URL of an archive's DICOMweb service, https://host/dicom-web, that is sent every series of jobs that are done")
@@ -203,7 +203,10 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	defer stop()
 	background.Go(func() {
 		retain(ctx, recon.Retention{Queue: queue, Blobs: blobs, Keep: time.Duration(o.keep)},
-			func() error { return web.SweepUploads(scratch, time.Duration(o.keepUploads)) }, log)
+			func() error {
+				idle := time.Duration(o.keepUploads)
+				return errors.Join(web.SweepUploads(scratch, idle), taken.Sweep(idle))
+			}, log)
 	})
 	for range o.workers {
 		background.Go(func() { supervise(ctx, o.worker, log) })

@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -21,9 +20,6 @@ import (
 	"github.com/closer-mri/closer/internal/durable"
 	"github.com/closer-mri/closer/recon"
 )
-
-// abandoned is when a series that nobody committed, or the record of one that somebody did, is forgotten.
-const abandoned = 7 * 24 * time.Hour
 
 // The instances of a series are files in a directory of its own, named by the digest of their UID. Once the series is committed,
 // there is a record in their place.
@@ -67,7 +63,6 @@ func (in *Intake) hold(ctx context.Context, o dicomio.Object) (recon.Held, error
 	held, err := in.held(ctx, scan)
 	switch {
 	case recon.CodeOf(err) == recon.NotFound:
-		in.sweep()
 		err = os.RemoveAll(in.path(scan)) // the record of what is not stored any more
 		err = cmp.Or(err, os.Mkdir(in.path(scan), 0o700))
 		err = cmp.Or(err, durable.Sync(in.Dir))
@@ -107,7 +102,8 @@ func (in *Intake) Held(ctx context.Context, scan string) (recon.Held, error) {
 	return in.held(ctx, scan)
 }
 
-// held finds nothing of a scan that was committed when its input is not stored any more: its jobs have expired.
+// held finds nothing of a scan that was committed when its input is not stored any more: its jobs have expired. If its instances are
+// there the input was swept before it had a job, and the scan is open.
 func (in *Intake) held(ctx context.Context, scan string) (recon.Held, error) {
 	held := recon.Held{Scan: scan}
 	if data, err := os.ReadFile(in.path(scan, record)); err == nil {
@@ -119,7 +115,10 @@ func (in *Intake) held(ctx context.Context, scan string) (recon.Held, error) {
 		case "":
 			return held, input.Close()
 		case recon.NotFound:
-			return recon.Held{Scan: scan}, noScan()
+			held = recon.Held{Scan: scan}
+			if files, err := in.files(scan); err != nil || len(files) == 0 {
+				return held, cmp.Or(err, noScan())
+			}
 		default:
 			return held, err
 		}
@@ -142,43 +141,54 @@ func (in *Intake) held(ctx context.Context, scan string) (recon.Held, error) {
 	return held, err
 }
 
+// files are the paths of the instances of a scan.
+func (in *Intake) files(scan string) ([]string, error) {
+	return filepath.Glob(in.path(scan, "*"+ending))
+}
+
 func noScan() error { return recon.Errorf(recon.NotFound, "there is no scan of this name") }
 
-// Commit implements recon.Intake.
-func (in *Intake) Commit(ctx context.Context, scan string, instances int) (recon.Held, error) {
+// Commit implements recon.Intake. The instances stay until the job is there: content that no job names is swept from the blob store.
+func (in *Intake) Commit(ctx context.Context, scan string, instances int, recipe recon.Recipe) (recon.Job, bool, error) {
 	mu := in.lock(scan)
 	mu.Lock()
 	defer mu.Unlock()
 	held, err := in.held(ctx, scan)
 	switch {
 	case err != nil:
-		return held, err
+		return recon.Job{}, false, err
 	case instances != 0 && instances != held.Instances:
-		return held, recon.Errorf(recon.Conflict, "%d instances of the series have arrived, not %d", held.Instances, instances)
-	case held.Committed():
-		return held, nil
+		return recon.Job{}, false, recon.Errorf(recon.Conflict, "%d instances of the series have arrived, not %d", held.Instances, instances)
 	case held.Instances == 0:
-		return held, recon.Errorf(recon.Conflict, "no instance of the series has arrived")
+		return recon.Job{}, false, recon.Errorf(recon.Conflict, "no instance of the series has arrived")
 	}
-	files, err := filepath.Glob(in.path(scan, "*"+ending))
+	files, err := in.files(scan)
+	if err == nil && !held.Committed() {
+		err = in.freeze(ctx, &held, files)
+	}
 	if err != nil {
-		return held, err
+		return recon.Job{}, false, err
 	}
-	slices.Sort(files)
-	if held.Input, err = in.input(ctx, files, in.path(scan, "series.tmp")); err != nil {
-		return held, err
-	}
-	data, err := json.Marshal(held)
+	job, created, err := in.Queue.Submit(ctx, recon.NewJob(held.Input, recipe, in.Models, time.Now()))
 	if err != nil {
-		return held, err
-	}
-	if err := durable.Write(in.path(scan, record), data, 0o600); err != nil {
-		return held, err
+		return job, created, err
 	}
 	for _, file := range files {
 		os.Remove(file) // what is left is swept
 	}
-	return held, nil
+	return job, created, nil
+}
+
+// freeze makes the input of a series that has files, and its record.
+func (in *Intake) freeze(ctx context.Context, held *recon.Held, files []string) (err error) {
+	if held.Input, err = in.input(ctx, files, in.path(held.Scan, "series.tmp")); err != nil {
+		return err
+	}
+	data, err := json.Marshal(held)
+	if err != nil {
+		return err
+	}
+	return durable.Write(in.path(held.Scan, record), data, 0o600)
 }
 
 // Discard implements recon.Intake.
@@ -196,12 +206,13 @@ func (in *Intake) Discard(ctx context.Context, scan string) error {
 	return os.RemoveAll(in.path(scan))
 }
 
-// sweep forgets what was abandoned.
-func (in *Intake) sweep() {
-	entries, _ := os.ReadDir(in.Dir) // what cannot be listed is swept another time
+// Sweep forgets the series that nothing came of for a time, and the records of those that were committed before.
+func (in *Intake) Sweep(idle time.Duration) error {
+	entries, err := os.ReadDir(in.Dir)
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > abandoned {
-			os.RemoveAll(in.path(e.Name()))
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > idle {
+			os.RemoveAll(in.path(e.Name())) // what cannot be removed is swept another time
 		}
 	}
+	return err
 }

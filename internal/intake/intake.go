@@ -33,14 +33,12 @@ type Intake struct {
 
 var _ recon.Intake = (*Intake)(nil)
 
-// New returns an Intake. It forgets what was abandoned.
+// New returns an Intake.
 func New(c Config) (*Intake, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make a directory for DICOM series: %w", err)
 	}
-	in := &Intake{Config: c}
-	in.sweep()
-	return in, nil
+	return &Intake{Config: c}, nil
 }
 
 // Store takes objects that came in one request, as one whole: each series is reconstructed with the default recipe. It returns

@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/internal/intake"
@@ -77,13 +79,13 @@ func (b *bench) hold(t *testing.T, path string, want recon.Code, instances int) 
 	return held.Scan
 }
 
-func (b *bench) commit(t *testing.T, scan string, instances int, want recon.Code) recon.Held {
+func (b *bench) commit(t *testing.T, scan string, instances int, want recon.Code) recon.Job {
 	t.Helper()
-	held, err := b.Commit(t.Context(), scan, instances)
+	job, _, err := b.Commit(t.Context(), scan, instances, recon.DefaultRecipe())
 	if recon.CodeOf(err) != want {
 		t.Fatalf("%v, want %q", err, want)
 	}
-	return held
+	return job
 }
 
 // A series may come in any order, twice, and over restarts; it is one input when it is committed, and takes nothing afterwards.
@@ -101,13 +103,16 @@ func TestSeriesIsHeldUntilItIsCommitted(t *testing.T) {
 	b.restart(t)
 	b.commit(t, scan, 3, recon.Conflict)
 	b.hold(t, third, "", 3)
-	held := b.commit(t, scan, 3, "")
-	if held.Instances != 3 || !held.Committed() {
-		t.Fatalf("%+v", held)
+	job := b.commit(t, scan, 3, "")
+	if held, err := b.Held(t.Context(), scan); err != nil || held.Instances != 3 || held.Input != job.Input {
+		t.Fatalf("%+v, %v", held, err)
 	}
 	b.restart(t)
-	if again := b.commit(t, scan, 0, ""); again != held {
-		t.Errorf("committed again: %+v, not %+v", again, held)
+	if again := b.commit(t, scan, 0, ""); again.ID != job.ID {
+		t.Errorf("committed again: %+v, not %+v", again, job)
+	}
+	if other, created, err := b.Commit(t.Context(), scan, 3, recon.Recipe{Accel: 2}); err != nil || !created || other.Input != job.Input {
+		t.Errorf("committed with another recipe: %+v, %v, %v", other, created, err)
 	}
 	b.hold(t, first, recon.Conflict, 3)
 	b.hold(t, instance(t, "1.2.3", "1.2.3.4", ""), recon.Conflict, 3)
@@ -126,7 +131,7 @@ func TestSeriesIsHeldUntilItIsCommitted(t *testing.T) {
 		objects = append(objects, o)
 	}
 	scans, errs := b.Store(t.Context(), objects)
-	if err := errors.Join(errs...); err != nil || scans[0] != recon.ScanID(held.Input.SHA256) {
+	if err := errors.Join(errs...); err != nil || scans[0] != job.Scan {
 		t.Errorf("in one request it is scan %v, %v", scans, err)
 	}
 	if left, err := filepath.Glob(filepath.Join(b.config.Dir, scan, "*")); err != nil || len(left) != 1 {
@@ -148,7 +153,7 @@ func TestCommitOfWhatIsNoVolume(t *testing.T) {
 	b.commit(t, scan, 2, "")
 }
 
-// An input that is one file is that file, and a crash before its record is written loses nothing.
+// An input that is one file is that file, and a failure on the way to its job loses nothing.
 func TestCommitGoesOnAfterACrash(t *testing.T) {
 	b := newBench(t)
 	path := instance(t, "1.2.3", "1.2.3.1", "")
@@ -157,6 +162,7 @@ func TestCommitGoesOnAfterACrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sum := sha256.Sum256(content)
 	record := filepath.Join(b.config.Dir, scan, "committed.json")
 	if err := os.Mkdir(record, 0o700); err != nil { // stands in its way, as a full disk would
 		t.Fatal(err)
@@ -166,11 +172,24 @@ func TestCommitGoesOnAfterACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.restart(t)
-	held := b.commit(t, scan, 0, "")
-	if sum := sha256.Sum256(content); held.Input.SHA256 != hex.EncodeToString(sum[:]) {
-		t.Errorf("the input is %+v", held.Input)
+	// The queue is full after the record is there; meanwhile the content that no job names may be swept from the blob store.
+	queue := b.config.Queue
+	b.config.Queue = store.NewMemory(store.Options{MaxQueued: 1})
+	b.restart(t)
+	if _, _, err := b.config.Queue.Submit(t.Context(), recon.NewJob(recon.Blob{SHA256: strings.Repeat("a", 64)}, recon.DefaultRecipe(), nil, time.Now())); err != nil {
+		t.Fatal(err)
 	}
-	r, err := b.config.Blobs.Open(t.Context(), held.Input.SHA256)
+	b.commit(t, scan, 0, recon.Unavailable)
+	if err := b.config.Blobs.Delete(t.Context(), hex.EncodeToString(sum[:])); err != nil {
+		t.Fatal(err)
+	}
+	b.config.Queue = queue
+	b.restart(t)
+	job := b.commit(t, scan, 0, "")
+	if job.Input.SHA256 != hex.EncodeToString(sum[:]) {
+		t.Errorf("the input is %+v", job.Input)
+	}
+	r, err := b.config.Blobs.Open(t.Context(), job.Input.SHA256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,6 +213,24 @@ func TestCommittedScanExpires(t *testing.T) {
 	if again := b.commit(t, scan, 1, ""); again.Input != held.Input {
 		t.Errorf("committed again: %+v, not %+v", again, held)
 	}
+}
+
+// A series is forgotten when nothing came of it for long, and not when its input was deleted with its job.
+func TestSweepAndDeletedInput(t *testing.T) {
+	b := newBench(t)
+	scan := b.hold(t, instance(t, "1.2.3", "1.2.3.1", ""), "", 1)
+	if err := b.Sweep(time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	job := b.commit(t, scan, 1, "")
+	if err := b.config.Blobs.Delete(t.Context(), job.Input.SHA256); err != nil {
+		t.Fatal(err)
+	}
+	b.commit(t, scan, 1, recon.NotFound)
+	if err := b.Sweep(0); err != nil {
+		t.Fatal(err)
+	}
+	b.hold(t, instance(t, "1.2.3", "1.2.3.2", ""), "", 1)
 }
 
 func TestDiscard(t *testing.T) {
