@@ -20,6 +20,8 @@ var wanted = append(carriedTags(),
 	tag.SamplesPerPixel, tag.PhotometricInterpretation, tag.NumberOfFrames, tag.Rows, tag.Columns,
 	tag.BitsAllocated, tag.BitsStored, tag.HighBit, tag.PixelRepresentation, tag.RescaleSlope, tag.RescaleIntercept,
 	tag.SharedFunctionalGroupsSequence, tag.PerFrameFunctionalGroupsSequence,
+	tag.MRTimingAndRelatedParametersSequence, tag.RFEchoTrainLength, tag.GradientEchoTrainLength, tag.MREchoSequence, tag.EffectiveEchoTime,
+	tag.MRModifierSequence, tag.InversionTimes, tag.FrameAnatomySequence, tag.FrameLaterality,
 	tag.PixelMeasuresSequence, tag.PlanePositionSequence, tag.PlaneOrientationSequence, tag.PixelValueTransformationSequence,
 )
 

@@ -128,8 +128,55 @@ func describe(a attributes) (Instance, error) {
 		}
 		*field.dst = max(0, v)
 	}
+	if err := describeFrames(a, &out, &train); err != nil {
+		return Instance{}, err
+	}
 	out.Sequence.EchoTrainLength = int(min(train, math.MaxUint16))
 	number, err := a.number(tag.InstanceNumber, 0)
 	out.Number = int(max(math.MinInt32, min(number, math.MaxInt32)))
 	return out, err
+}
+
+// describeFrames adds what an enhanced object says of its contrast in functional groups (PS3.3 C.8.13.5): those shared by all frames,
+// or else those of the first frame. An echo train is one of gradient or of spin echoes.
+func describeFrames(a attributes, out *Instance, train *float64) error {
+	var groups []attributes
+	for _, t := range []tag.Tag{tag.SharedFunctionalGroupsSequence, tag.PerFrameFunctionalGroupsSequence} {
+		if items := a.items(t); len(items) > 0 {
+			groups = append(groups, items[0])
+		}
+	}
+	for _, field := range []struct {
+		dst   *float64
+		group tag.Tag
+		tags  []tag.Tag
+	}{
+		{&out.Sequence.TR, tag.MRTimingAndRelatedParametersSequence, []tag.Tag{tag.RepetitionTime}},
+		{&out.Sequence.FlipAngle, tag.MRTimingAndRelatedParametersSequence, []tag.Tag{tag.FlipAngle}},
+		{train, tag.MRTimingAndRelatedParametersSequence, []tag.Tag{tag.EchoTrainLength, tag.RFEchoTrainLength, tag.GradientEchoTrainLength}},
+		{&out.Sequence.TE, tag.MREchoSequence, []tag.Tag{tag.EffectiveEchoTime}},
+		{&out.Sequence.TI, tag.MRModifierSequence, []tag.Tag{tag.InversionTimes}},
+	} {
+		for _, group := range groups {
+			for _, item := range group.items(field.group) {
+				for _, t := range field.tags {
+					v, err := item.number(t, 0)
+					if err != nil {
+						return err
+					}
+					if *field.dst == 0 {
+						*field.dst = max(0, v)
+					}
+				}
+			}
+		}
+	}
+	for _, group := range groups {
+		for _, anatomy := range group.items(tag.FrameAnatomySequence) {
+			if side := anatomy.text(tag.FrameLaterality); out.Carried.Laterality == "" && (side == "L" || side == "R") {
+				out.Carried.Laterality = side
+			}
+		}
+	}
+	return nil
 }

@@ -48,6 +48,36 @@ func TestParseEnhanced(t *testing.T) {
 	}
 }
 
+// TestContrastOfEnhanced reads what a classic object says at the top from the functional groups, shared or of the first frame, in every
+// syntax.
+func TestContrastOfEnhanced(t *testing.T) {
+	group := func(sequence tag.Tag, elements dataset) dataset {
+		var outer dataset
+		outer.set(sequence, []dataset{elements})
+		return outer
+	}
+	var timing, echo, modifier, anatomy dataset
+	timing.str(tag.RepetitionTime, "2500")
+	timing.str(tag.FlipAngle, "8")
+	timing.str(tag.EchoTrainLength, "0")
+	timing.set(tag.RFEchoTrainLength, []int{17})
+	echo.set(tag.EffectiveEchoTime, []float64{3.5})
+	modifier.set(tag.InversionTimes, []float64{900})
+	anatomy.str(tag.FrameLaterality, "L")
+	want := recon.Sequence{TR: 2500, TE: 3.5, TI: 900, FlipAngle: 8, EchoTrainLength: 17}
+	for _, s := range plainSyntaxes {
+		c := smallEnhanced()
+		shared := slices.Concat(group(tag.MRTimingAndRelatedParametersSequence, timing), group(tag.MRModifierSequence, modifier), group(tag.FrameAnatomySequence, anatomy))
+		frame := group(tag.MREchoSequence, echo)
+		c.replace(tag.SharedFunctionalGroupsSequence, []dataset{shared})
+		c.replace(tag.PerFrameFunctionalGroupsSequence, []dataset{frame, frame})
+		in, err := Parse(c.bytes(t, s))
+		if err != nil || in.Sequence != want || in.Carried.Laterality != "L" {
+			t.Errorf("%s: %+v, side %q, %v", s, in.Sequence, in.Carried.Laterality, err)
+		}
+	}
+}
+
 func TestParseEightBit(t *testing.T) {
 	c := smallMR()
 	c.replace(tag.BitsAllocated, []int{8})

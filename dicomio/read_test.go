@@ -133,6 +133,9 @@ func TestEnhancedMR(t *testing.T) {
 	if len(v.Slices) != 6 || v.Rows != 64 || v.Cols != 64 || v.Spacing[0] == 0 || v.Thickness == 0 {
 		t.Errorf("%d frames of %d by %d, spacing %v, thickness %g", len(v.Slices), v.Rows, v.Cols, v.Spacing, v.Thickness)
 	}
+	if want := (recon.Sequence{TR: 500, TE: 30, FlipAngle: 52, EchoTrainLength: 56}); v.Sequence != want || v.Field != 3 {
+		t.Errorf("%+v at %g T, not %+v", v.Sequence, v.Field, want)
+	}
 	in := parseFile(t, path)
 	for i, f := range in.Frames {
 		if !f.Placed {
