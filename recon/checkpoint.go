@@ -59,7 +59,9 @@ func (c JobCheckpoint) Save(ctx context.Context, method Method, index int, resul
 }
 
 // Clear deletes the slices of the job.
-func (c JobCheckpoint) Clear(ctx context.Context) error { return c.Blobs.DeletePieces(ctx, slicePieces+c.Job+"/") }
+func (c JobCheckpoint) Clear(ctx context.Context) error {
+	return c.Blobs.DeletePieces(ctx, slicePieces+c.Job+"/")
+}
 
 // piece names a slice. The networks are part of it: two workers may have been given different ones.
 func (c JobCheckpoint) piece(method Method, index int) string {

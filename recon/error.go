@@ -15,6 +15,7 @@ const (
 	Conflict    Code = "conflict"    // the state does not allow it
 	Canceled    Code = "canceled"    // somebody asked for it to stop
 	Unavailable Code = "unavailable" // a resource is missing for now
+	Busy        Code = "busy"        // as much is waiting as may wait
 	Internal    Code = "internal"    // a defect of ours
 )
 

@@ -19,7 +19,7 @@ type Queue interface {
 	Identity() string
 	// Submit stores a new record in state Queued and makes it claimable. If the ID exists it returns that record and false,
 	// unless its state is Failed or StateCanceled: then the job is queued again and created is true. The job is durable when
-	// Submit returns; a crash within it leaves either nothing or a job that will run. Unavailable when the queue is full.
+	// Submit returns; a crash within it leaves either nothing or a job that will run. Busy when the queue is full.
 	Submit(ctx context.Context, job Job) (stored Job, created bool, err error)
 	// Job returns a record; NotFound.
 	Job(ctx context.Context, id string) (Job, error)
@@ -40,7 +40,7 @@ type Queue interface {
 	// Claim waits for a job that is queued or whose worker was lost, raises its Attempt and returns the lease. A job that has
 	// used up its attempts is moved to Failed instead, with a sentence that says so, and the next one is tried.
 	Claim(ctx context.Context, worker string) (Lease, error)
-	// Ready returns nil when the queue can take jobs, else why not.
+	// Ready returns nil when the queue can take jobs, else why not: Busy when it is full, Unavailable.
 	Ready(ctx context.Context) error
 }
 

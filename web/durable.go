@@ -14,18 +14,21 @@ import (
 	tus "github.com/tus/tusd/v2/pkg/handler"
 
 	"github.com/closer-mri/closer/internal/durable"
+	"github.com/closer-mri/closer/recon"
 )
 
 // durableStore is tusd's directory with fsync: an offset that was acknowledged is on the disk.
 type durableStore struct {
 	filestore.FileStore
-	onlyHDF5 bool // nothing else is written
+	onlyHDF5 bool              // nothing else is written
+	room     func(int64) error // as of api
 }
 
 type durableUpload struct {
 	tus.Upload
 	path     string
 	onlyHDF5 bool
+	room     func(int64) error
 }
 
 func (s durableStore) NewUpload(ctx context.Context, info tus.FileInfo) (tus.Upload, error) {
@@ -56,7 +59,7 @@ func (s durableStore) durable(ctx context.Context, u tus.Upload, then func(path 
 	if err != nil {
 		return nil, err
 	}
-	d := durableUpload{u, filepath.Join(s.Path, info.ID), s.onlyHDF5}
+	d := durableUpload{u, filepath.Join(s.Path, info.ID), s.onlyHDF5, s.room}
 	return d, then(d.path)
 }
 
@@ -65,14 +68,17 @@ func (s durableStore) AsTerminatableUpload(u tus.Upload) tus.TerminatableUpload 
 	return s.FileStore.AsTerminatableUpload(u.(durableUpload).Upload)
 }
 
-// WriteChunk writes all that src gives and makes it durable, also when src ends early.
+// WriteChunk writes all that src gives, as long as there is room, and makes it durable, also when src ends early.
 func (u durableUpload) WriteChunk(ctx context.Context, offset int64, src io.Reader) (int64, error) {
 	if u.onlyHDF5 && offset < int64(len(hdf5Signature)) {
 		src = &signed{src, hdf5Signature[offset:]}
 	}
-	n, err := u.Upload.WriteChunk(ctx, offset, src)
+	n, err := u.Upload.WriteChunk(ctx, offset, &roomy{Reader: src, room: u.room})
 	if syncErr := durable.Sync(u.path); err == nil {
 		err = syncErr
+	}
+	if err = fullDisk(err); recon.CodeOf(err) == recon.Unavailable {
+		err = refuse(ctx, err)
 	}
 	return n, err
 }

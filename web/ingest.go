@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"os"
 	"regexp"
-	"syscall"
 	"time"
 
 	"github.com/closer-mri/closer/recon"
@@ -66,6 +65,9 @@ func (a *api) ingest(ctx context.Context, up arrival) (r Receipt, created bool, 
 		return r, false, err
 	}
 	if !known {
+		if err := unavailable(a.Queue.Ready(ctx)); err != nil { // it may have become full while the bytes came
+			return r, false, err
+		}
 		if err := a.admit(ctx, up); err != nil {
 			return r, false, err
 		}
@@ -119,33 +121,6 @@ func (a *api) submit(ctx context.Context, up arrival) (recon.Job, bool, error) {
 	return a.Queue.Submit(ctx, recon.NewJob(blob, up.recipe, a.Models, time.Now()))
 }
 
-// open refuses an upload of the given size (-1 when unknown) before its bytes are read: too large, no room, no queue.
-func (a *api) open(ctx context.Context, size int64) error {
-	if size > a.MaxUpload {
-		return problemf(http.StatusRequestEntityTooLarge, "the body has %d bytes; at most %d are taken", size, a.MaxUpload)
-	}
-	if err := a.room(max(size, 0)); err != nil {
-		return err
-	}
-	if err := a.Queue.Ready(ctx); err != nil {
-		return &problem{Type: "about:blank", Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable,
-			Detail: "the queue takes no jobs now", retry: retryAfter, cause: err}
-	}
-	return nil
-}
-
-// room is Unavailable when size more bytes would leave less than the watermark free.
-func (a *api) room(size int64) error {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(a.DataDir, &s); err != nil {
-		return fmt.Errorf("look at the disk: %w", err)
-	}
-	if int64(s.Bavail)*s.Bsize-size < a.minFree {
-		return recon.Errorf(recon.Unavailable, "the server's disk is full")
-	}
-	return nil
-}
-
 // receive writes a body to the spool while hashing it, de-identified if the server does that. The caller removes the file.
 func (a *api) receive(w http.ResponseWriter, r *http.Request) (up arrival, err error) {
 	body := newPaced(w, http.MaxBytesReader(w, r.Body, a.MaxUpload), a.grace)
@@ -163,7 +138,7 @@ func (a *api) receive(w http.ResponseWriter, r *http.Request) (up arrival, err e
 	defer f.Close()
 	up.path, up.arrived = f.Name(), arrived
 	hash := sha256.New()
-	if up.size, err = io.Copy(io.MultiWriter(f, hash), content); err != nil {
+	if up.size, err = io.Copy(io.MultiWriter(f, hash), &roomy{Reader: content, room: a.room}); err != nil {
 		return up, a.explain(body, err)
 	}
 	if body.n == 0 {
@@ -195,14 +170,13 @@ func (a *api) deidentified(body io.Reader) (io.Reader, string, error) {
 
 // explain makes an error of receiving one for the client.
 func (a *api) explain(body *paced, err error) error {
+	err = fullDisk(err)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(body.err, &tooLarge):
 		return problemf(http.StatusRequestEntityTooLarge, "the body has more than the %d bytes that are taken", a.MaxUpload)
 	case errors.Is(body.err, os.ErrDeadlineExceeded):
 		return problemf(http.StatusRequestTimeout, "the body came too slowly and was given up after %d bytes", body.n)
-	case errors.Is(err, syscall.ENOSPC):
-		return recon.Errorf(recon.Unavailable, "the server's disk is full")
 	case body.err != nil:
 		return problemf(http.StatusBadRequest, "the body ended after %d bytes, before its declared end", body.n)
 	case recon.CodeOf(err) != recon.Internal, errors.As(err, new(*problem)):

@@ -42,6 +42,7 @@ func problemOf(err error) *problem {
 	status := map[recon.Code]int{
 		recon.Invalid: http.StatusBadRequest, recon.NotFound: http.StatusNotFound, recon.Conflict: http.StatusConflict,
 		recon.Canceled: http.StatusConflict, recon.Unavailable: http.StatusServiceUnavailable,
+		recon.Busy: http.StatusTooManyRequests,
 	}[recon.CodeOf(err)]
 	if status == 0 {
 		p = problemf(http.StatusInternalServerError, "the server made a mistake; its log says more under this request's identifier")
@@ -50,7 +51,7 @@ func problemOf(err error) *problem {
 		errors.As(err, &e)
 		p = problemf(status, "%s", e.Message)
 	}
-	if status == http.StatusServiceUnavailable {
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		p.retry = retryAfter
 	}
 	p.cause = err

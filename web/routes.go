@@ -33,7 +33,7 @@ func (a *api) routes() chi.Router {
 	own.Delete("/api/v1/session", a.logout)
 	read.Get("/api/v1/session", a.session)
 
-	push.Post("/api/v1/scans", a.postScan)
+	push.With(a.taking).Post("/api/v1/scans", a.postScan)
 	read.Get("/api/v1/scans", a.listScans)
 
 	const scan = "/api/v1/scans/{id:[0-9a-f]{32}}"
@@ -67,15 +67,15 @@ func (a *api) routes() chi.Router {
 	push.Post("/api/v1/uploads", a.uploads.create)
 	push.Options("/api/v1/uploads", a.uploads.options)
 	push.Head(upload, a.uploads.head)
-	push.Patch(upload, a.uploads.patch)
+	push.With(a.taking).Patch(upload, a.uploads.patch)
 	push.Delete(upload, a.uploads.terminate)
 	push.Get(upload+"/receipt", a.uploads.receipt)
 
 	if a.DICOMweb != nil {
 		h := http.StripPrefix("/dicom-web", a.DICOMweb)
 		r.With(a.require(roleRead)).Get("/dicom-web/*", h.ServeHTTP)
-		r.With(a.require(rolePush)).Post("/dicom-web/*", h.ServeHTTP) // it has a list of other origins that may
-		r.Options("/dicom-web/*", h.ServeHTTP)                        // browsers ask before they send a key
+		r.With(a.require(rolePush), a.taking).Post("/dicom-web/*", h.ServeHTTP) // it has a list of other origins that may
+		r.Options("/dicom-web/*", h.ServeHTTP)                                  // browsers ask before they send a key
 	}
 	return r
 }

@@ -47,7 +47,7 @@ func newUploads(a *api, dir string) (*uploads, error) {
 	}
 	u := &uploads{api: a, dir: dir}
 	composer := tus.NewStoreComposer()
-	store := durableStore{filestore.New(dir), a.Deidentify != nil}
+	store := durableStore{filestore.New(dir), a.Deidentify != nil, a.room}
 	composer.UseCore(store)
 	composer.UseTerminater(store)
 	memorylocker.New().UseIn(composer)
@@ -272,7 +272,7 @@ func (u *uploads) ingest(ctx context.Context, id string) (Receipt, error) {
 		receipt, _, err = u.api.ingest(ctx, up)
 	}
 	if err != nil {
-		if problemOf(err).Status < http.StatusInternalServerError {
+		if status := problemOf(err).Status; status < http.StatusInternalServerError && status != http.StatusTooManyRequests {
 			u.remove(id)
 		}
 		return Receipt{}, err

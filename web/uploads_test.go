@@ -227,24 +227,3 @@ func TestConcurrentPushes(t *testing.T) {
 		t.Errorf("%d jobs of 25 scans", len(jobs))
 	}
 }
-
-// A full queue and a full disk say when to come again.
-func TestFull(t *testing.T) {
-	queue := store.NewMemory(store.Options{MaxQueued: 1})
-	s := start(t, func(c *Config) { c.Queue = queue })
-	s.push(scanBytes("a"), "", http.StatusCreated)
-	response, data := s.do("POST", "/api/v1/scans", bytes.NewReader(scanBytes("b")))
-	expectProblem(t, "full queue", response, data, http.StatusServiceUnavailable, "")
-	if response.Header.Get("Retry-After") == "" {
-		t.Error("no Retry-After")
-	}
-	s = start(t, func(c *Config) { c.minFree = 1 << 60 })
-	response, data = s.do("POST", "/api/v1/scans", bytes.NewReader(scanBytes("b")))
-	expectProblem(t, "full disk", response, data, http.StatusServiceUnavailable, "disk is full")
-	if response, data := s.do("GET", "/readyz", nil); response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(data), `"disk":"the server's disk is full"`) {
-		t.Errorf("readyz: %s %s", response.Status, data)
-	}
-	if response, _ := s.do("GET", "/healthz", nil); response.StatusCode != http.StatusOK {
-		t.Errorf("healthz: %s", response.Status)
-	}
-}

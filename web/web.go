@@ -25,10 +25,12 @@ type Config struct {
 	Reviews   recon.Reviews
 	Models    []recon.Model // the networks that jobs use: part of a job's identity
 	Version   string
-	MaxUpload int64        // bytes; 0 is DefaultMaxUpload
-	DataDir   string       // for uploads that are not finished; "" is a temporary directory
-	Keys      string       // path of the keys file; "" is no authentication
-	Log       *slog.Logger // nil is slog.Default
+	MaxUpload int64  // bytes; 0 is DefaultMaxUpload
+	DataDir   string // for uploads that are not finished; "" is a temporary directory
+	Keys      string // path of the keys file; "" is no authentication
+	// UploadsPerClient is how many requests of one client may bring scans at a time; 0 is no limit.
+	UploadsPerClient int
+	Log              *slog.Logger // nil is slog.Default
 	// CheckRecipe says what is wrong with a recipe beyond Recipe.Validate; nil is nothing.
 	CheckRecipe func(recon.Recipe) error
 	// Inspect opens an upload in the sandboxed child; its error says why the file is unreadable. nil accepts all.
@@ -42,8 +44,9 @@ type Config struct {
 	// DICOMweb answers below /dicom-web; nil is none.
 	DICOMweb http.Handler
 
-	grace   time.Duration // how long a body may bring nothing; 0 is 30 s
-	minFree int64         // bytes that must stay free in DataDir; 0 is 1 GiB
+	grace   time.Duration                   // how long a body may bring nothing; 0 is 30 s
+	minFree int64                           // bytes that must stay free in DataDir; 0 is 1 GiB
+	free    func(dir string) (int64, error) // nil asks the system
 }
 
 // DefaultMaxUpload is above every fastMRI file.
@@ -54,6 +57,7 @@ type api struct {
 	Config
 	keys     *keyring // nil without authentication
 	sessions *sessions
+	crowd    crowd
 	metrics  *metrics
 	inspect  *semaphore.Weighted // sandboxed children at a time
 	uploads  *uploads
@@ -73,6 +77,9 @@ func New(c Config) (http.Handler, error) {
 	if c.minFree == 0 {
 		c.minFree = 1 << 30
 	}
+	if c.free == nil {
+		c.free = freeBytes
+	}
 	if c.DataDir == "" {
 		dir, err := os.MkdirTemp("", "closer-web-")
 		if err != nil {
@@ -80,7 +87,7 @@ func New(c Config) (http.Handler, error) {
 		}
 		c.DataDir = dir
 	}
-	a := &api{Config: c, inspect: semaphore.NewWeighted(int64(runtime.NumCPU()))}
+	a := &api{Config: c, crowd: crowd{under: map[string]int{}}, inspect: semaphore.NewWeighted(int64(runtime.NumCPU()))}
 	if err := os.RemoveAll(a.spool()); err != nil { // bodies that a crash cut off: nobody was told that they arrived
 		return nil, fmt.Errorf("clear the spool: %w", err)
 	}

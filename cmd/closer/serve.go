@@ -39,7 +39,8 @@ type serveOptions struct {
 	workers, attempts int
 	replicas          int
 	lease             time.Duration
-	maxQueued         int
+	queueLimit        int
+	uploadsPerClient  int
 	maxUpload         int64 // MiB
 	keep, keepUploads span
 	device            string
@@ -75,7 +76,8 @@ What was acknowledged survives a crash of any of it.`,
 	f.IntVar(&o.workers, "workers", 1, "worker processes to start here; 0 leaves the work to other hosts")
 	f.IntVar(&o.attempts, "attempts", store.DefaultMaxAttempts, "workers that a job may lose without getting further before it fails")
 	f.DurationVar(&o.lease, "lease", 0, fmt.Sprintf("how long a worker may be silent before its job is given to another (default %v)", store.DefaultLease))
-	f.IntVar(&o.maxQueued, "max-queued", 1000, "jobs that may wait")
+	f.IntVar(&o.queueLimit, "queue-limit", 1000, "jobs that may wait")
+	f.IntVar(&o.uploadsPerClient, "uploads-per-client", 16, "uploads of one client at a time; 0 is no limit")
 	f.Int64Var(&o.maxUpload, "max-upload", web.DefaultMaxUpload>>20, "largest input, MiB")
 	f.Var(&o.keep, "keep", "how long a job stays after its end, with its scan and results, for example 30d (default for ever)")
 	f.Var(&o.keepUploads, "keep-uploads", "how long an upload, or a DICOM series that is not committed, may be silent before it is forgotten")
@@ -101,8 +103,8 @@ func (o serveOptions) check() error {
 		return recon.Errorf(recon.Invalid, "--listen %q is not of the form host:port", o.listen)
 	case (o.tlsCert == "") != (o.tlsKey == ""):
 		return recon.Errorf(recon.Invalid, "--tls-cert and --tls-key belong together")
-	case o.workers < 0:
-		return recon.Errorf(recon.Invalid, "--workers is negative")
+	case o.workers < 0 || o.uploadsPerClient < 0:
+		return recon.Errorf(recon.Invalid, "--workers or --uploads-per-client is negative")
 	case o.pacs == "" && o.pacsCredentials != "":
 		return recon.Errorf(recon.Invalid, "--pacs-credentials needs --pacs")
 	case o.pacsCredentials != "" && !o.insecure && !private(o.pacs):
@@ -156,7 +158,7 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	}
 	defer blobs.Close()
 	queue, err := store.Connect(ctx, o.nats, store.Options{
-		Lease: o.lease, MaxAttempts: o.attempts, MaxQueued: o.maxQueued, Replicas: o.replicas, Reconcile: reconcileTime,
+		Lease: o.lease, MaxAttempts: o.attempts, MaxQueued: o.queueLimit, Replicas: o.replicas, Reconcile: reconcileTime,
 	})
 	if err != nil {
 		return err
@@ -180,7 +182,8 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	}
 	handler, err := web.New(web.Config{
 		Queue: queue, Blobs: blobs, Reviews: reviews, Intake: taken, Models: networks, Version: version, MaxUpload: o.maxUpload << 20,
-		DataDir: scratch, Keys: o.keys, Log: log, CheckRecipe: checkRecipe, Inspect: inspect, Deidentify: deidentify,
+		UploadsPerClient: o.uploadsPerClient, DataDir: scratch, Keys: o.keys, Log: log,
+		CheckRecipe: checkRecipe, Inspect: inspect, Deidentify: deidentify,
 		DICOMweb: dicomweb.New(dicomweb.Config{
 			Library: dicomweb.Results(queue, blobs), Log: log, CORS: o.dicomOrigins, URL: o.dicomURL, MaxRequest: o.maxUpload << 20,
 			Spool: filepath.Join(scratch, "spool"), Store: taken.Store, Hold: taken.HoldAll, Deidentify: deidentify,

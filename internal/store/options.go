@@ -24,7 +24,7 @@ type Options struct {
 	Lease time.Duration
 	// MaxAttempts is how many workers a job may lose without getting further before it fails; 0 is DefaultMaxAttempts.
 	MaxAttempts int
-	// MaxQueued is how many jobs may wait; Submit answers Unavailable beyond it. Concurrent submits may overshoot it by their
+	// MaxQueued is how many jobs may wait; Submit answers Busy beyond it. Concurrent submits may overshoot it by their
 	// number. 0 is no limit.
 	MaxQueued int
 

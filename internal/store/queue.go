@@ -167,7 +167,7 @@ func (q *Queue) Ready(ctx context.Context) error {
 	if err == nil {
 		err = q.room(ctx)
 	}
-	if err != nil && recon.CodeOf(err) != recon.Unavailable {
+	if recon.CodeOf(err) == recon.Internal {
 		err = unanswered(err)
 	}
 	return err

@@ -147,7 +147,7 @@ func detached(job recon.Job) recon.Job {
 func notFound() error { return recon.Errorf(recon.NotFound, "there is no such job") }
 
 func full(limit int) error {
-	return recon.Errorf(recon.Unavailable, "the queue is full: %d jobs are waiting", limit)
+	return recon.Errorf(recon.Busy, "the queue is full: %d jobs are waiting", limit)
 }
 
 func notTerminal(state recon.State) error {

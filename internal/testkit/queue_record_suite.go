@@ -194,8 +194,8 @@ func fullQueue(t *testing.T, c queueCase) {
 	c.must(c.q.Ready(c.ctx))
 	c.submit("two")
 	_, _, err := c.q.Submit(c.ctx, TestJob("three"))
-	c.code(recon.Unavailable, err)
-	c.code(recon.Unavailable, c.q.Ready(c.ctx))
+	c.code(recon.Busy, err)
+	c.code(recon.Busy, c.q.Ready(c.ctx))
 	_, err = c.q.Job(c.ctx, "three")
 	c.code(recon.NotFound, err)
 	if _, created, err := c.q.Submit(c.ctx, TestJob("two")); err != nil || created {

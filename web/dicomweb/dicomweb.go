@@ -136,6 +136,8 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, err error) {
 		writeProblem(w, http.StatusNotFound, err.Error())
 	case recon.Conflict:
 		writeProblem(w, http.StatusConflict, err.Error())
+	case recon.Busy:
+		writeProblem(w, http.StatusTooManyRequests, err.Error())
 	case recon.Unavailable:
 		writeProblem(w, http.StatusServiceUnavailable, err.Error())
 	default:
@@ -151,6 +153,9 @@ func notAcceptable(w http.ResponseWriter, _ *http.Request) {
 }
 
 func writeProblem(w http.ResponseWriter, status int, detail string) {
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "5")

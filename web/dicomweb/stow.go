@@ -209,7 +209,7 @@ func reasonOf(err error) int {
 		return notOfItsClass
 	case recon.Conflict:
 		return duplicateInstance
-	case recon.Unavailable:
+	case recon.Busy, recon.Unavailable:
 		return outOfResources
 	default:
 		return processingFailure

@@ -1,0 +1,149 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/closer-mri/closer/internal/store"
+)
+
+// refused checks a refusal that says when to come again.
+func refused(t *testing.T, what string, response *http.Response, data []byte, status int, sentence string) {
+	t.Helper()
+	expectProblem(t, what, response, data, status, sentence)
+	if response.Header.Get("Retry-After") == "" {
+		t.Errorf("%s: no Retry-After", what)
+	}
+}
+
+// A full queue refuses whatever would be a new job, before its bytes and after them, keeps what had arrived, and takes what it knows.
+func TestFullQueue(t *testing.T) {
+	queue := store.NewMemory(store.Options{MaxQueued: 1})
+	inspected := 0
+	s := start(t, func(c *Config) {
+		c.Queue = queue
+		c.Inspect = func(context.Context, string) error { inspected++; return nil }
+	})
+	late := scanBytes("late")
+	path, _ := s.create(len(late), http.StatusCreated)
+	s.push(scanBytes("a"), "", http.StatusCreated)
+	if got := s.raw(t, 0, "POST /api/v1/scans HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"); !strings.Contains(got, " 429 ") {
+		t.Errorf("a push whose body does not come: %q", got)
+	}
+	response, data := s.do("POST", "/api/v1/scans", bytes.NewReader(scanBytes("b")))
+	refused(t, "a push", response, data, http.StatusTooManyRequests, "the queue is full")
+	_, data = s.create(100, http.StatusTooManyRequests)
+	if !strings.Contains(string(data), "the queue is full") {
+		t.Errorf("an upload: %s", data)
+	}
+	response, data = s.patch(path, 0, late)
+	refused(t, "the last bytes of an upload", response, data, http.StatusTooManyRequests, "the queue is full")
+	if response, data := s.do("GET", "/readyz", nil); response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(data), "the queue is full") {
+		t.Errorf("readyz: %s %s", response.Status, data)
+	}
+	if response, _ := s.do("GET", "/healthz", nil); response.StatusCode != http.StatusOK {
+		t.Errorf("healthz: %s", response.Status)
+	}
+	if inspected != 1 {
+		t.Errorf("%d files were opened, want the one that was taken", inspected)
+	}
+	if _, err := queue.Claim(t.Context(), "worker"); err != nil {
+		t.Fatal(err)
+	}
+	if receipt := get[Receipt](s, path+"/receipt"); receipt.SHA256 != hexSum(late) {
+		t.Errorf("what had arrived became %+v", receipt)
+	}
+}
+
+// A disk that is at its watermark refuses pushes, and so does one that fills while the bytes come; what had arrived stays.
+func TestFullDisk(t *testing.T) {
+	var free, drain atomic.Int64 // others take from the disk whenever the server has looked
+	s := start(t, func(c *Config) {
+		c.MaxUpload, c.minFree = 64<<20, 1<<30
+		c.free = func(string) (int64, error) { return free.Add(-drain.Load()), nil }
+	})
+	const room = 1<<30 + 100<<20
+	free.Store(room)
+	scan := append(scanBytes("a"), make([]byte, 40<<20)...)
+	path, _ := s.create(len(scan), http.StatusCreated)
+
+	free.Store(1<<30 + 5<<20)
+	drain.Store(1 << 20)
+	response, data := s.patch(path, 0, scan)
+	refused(t, "bytes that fill the disk", response, data, http.StatusServiceUnavailable, "disk is full")
+	response, data = s.do("POST", "/api/v1/scans", bytes.NewReader(scan))
+	refused(t, "a push", response, data, http.StatusServiceUnavailable, "disk is full")
+	free.Store(1<<30 + 70<<20)
+	drain.Store(20 << 20)
+	response, data = s.do("POST", "/api/v1/scans", bytes.NewReader(scan))
+	refused(t, "a push while the disk fills", response, data, http.StatusServiceUnavailable, "disk is full")
+	if response, data := s.do("GET", "/readyz", nil); response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(data), `"disk":"the server's disk is full"`) {
+		t.Errorf("readyz: %s %s", response.Status, data)
+	}
+
+	free.Store(room)
+	drain.Store(1 << 20)
+	response, _ = s.do("HEAD", path, nil, "Tus-Resumable", "1.0.0")
+	offset, err := strconv.Atoi(response.Header.Get("Upload-Offset"))
+	if err != nil || offset == 0 || offset > 6*roomStep {
+		t.Fatalf("%d bytes of the upload had arrived, %v", offset, err)
+	}
+	if response, data := s.patch(path, offset, scan[offset:]); response.StatusCode != http.StatusNoContent {
+		t.Errorf("going on: %s %s", response.Status, data)
+	}
+	if receipt := get[Receipt](s, path+"/receipt"); receipt.SHA256 != hexSum(scan) {
+		t.Errorf("it became %+v", receipt)
+	}
+}
+
+// One client has so many uploads under way; another, and the same one later, has room.
+func TestUploadsOfOneClient(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, func(c *Config) {
+		c.UploadsPerClient, c.Keys, c.DataDir = 2, keysFile(t, "ct push secret-ct", "mr push secret-mr"), dir
+	})
+	push := func(key string, body io.Reader) (*http.Response, []byte) {
+		return s.do("POST", "/api/v1/scans", body, "Authorization", "Bearer "+key)
+	}
+	expect := func(what, key string, seed string) {
+		t.Helper()
+		if response, data := push(key, bytes.NewReader(scanBytes(seed))); response.StatusCode != http.StatusCreated {
+			t.Errorf("%s: %s %s", what, response.Status, data)
+		}
+	}
+	slow, ended := make([]*io.PipeWriter, 2), make(chan int)
+	for i := range slow {
+		var body *io.PipeReader
+		body, slow[i] = io.Pipe()
+		go func() {
+			response, _ := push("secret-ct", body)
+			ended <- response.StatusCode
+		}()
+		slow[i].Write(scanBytes(fmt.Sprint(i))[:5000])
+	}
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if begun, _ := filepath.Glob(filepath.Join(dir, "spool", "scan-*")); len(begun) == len(slow) {
+			break
+		}
+	}
+	response, data := push("secret-ct", bytes.NewReader(scanBytes("third")))
+	refused(t, "a third upload", response, data, http.StatusTooManyRequests, "2 uploads of yours")
+	expect("another client", "secret-mr", "other")
+	for i, w := range slow {
+		w.Write(scanBytes(fmt.Sprint(i))[5000:])
+		w.Close()
+		if status := <-ended; status != http.StatusCreated {
+			t.Errorf("a slow upload: %d", status)
+		}
+	}
+	expect("the same client later", "secret-ct", "later")
+}
