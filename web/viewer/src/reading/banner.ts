@@ -4,7 +4,8 @@ import type { Slice } from "./dicom";
 
 const date = (dicom: string) => dicom.replace(/^(\d{4})(\d\d)(\d\d)$/, "$1-$2-$3");
 
-export function banner(s: Slice): Node[] {
+// how says how the series was made, unless the reader must not know.
+export function banner(s: Slice, how: boolean): Node[] {
   const { name, id, birth, sex } = s.patient;
   const field = (label: string, value: string) => element("span", {}, element("span", { className: "quiet" }, label + " "), value || "unknown");
   return [
@@ -12,6 +13,6 @@ export function banner(s: Slice): Node[] {
     element("strong", { className: "patient" }, name || "unnamed"), field("ID", id), field("born", date(birth)), field("sex", sex),
     field("study", [date(s.date), s.description].filter(Boolean).join(" ")),
     element("strong", { className: "research" }, "RESEARCH · not for diagnostic use"),
-    element("span", { className: "comments", title: s.comments }, s.comments.replace("Not for diagnostic use. ", "")),
+    element("span", { className: "comments", hidden: !how, title: how ? s.comments : "" }, how ? s.comments.replace("Not for diagnostic use. ", "") : ""),
   ];
 }

@@ -4,6 +4,7 @@ import { choose, chosenTool, takeBack, tools } from "./measure";
 import { facts } from "./facts";
 import { help } from "./help";
 import { showReport } from "./report";
+import { reviewCommands } from "./review/commands";
 import { layouts, type Room } from "./room";
 import type { Compare, Overlay } from "./layers";
 import { preset, presets } from "./window";
@@ -15,6 +16,7 @@ export interface Command {
   run(room: Room): void;
   pressed?(room: Room): boolean; // for a button that stays down
   button?: string; // its text; without one it has a key only
+  when?: "blind" | "sighted"; // only while a comparison is blinded, or only while none is
 }
 
 const toggleCompare = (mode: Compare) => (room: Room) => room.layers.set({ compare: room.layers.compare === mode ? "none" : mode });
@@ -70,12 +72,16 @@ export const commands: Command[] = [
   { group: "Compare", title: "Wipe further right", keys: ["]"], run: (r) => r.layers.set({ at: Math.min(1, r.layers.at + 0.05) }) },
   { group: "Compare", title: "Show errors brighter", keys: ["."], run: (r) => r.setErrorGain(r.errorGain + 1) },
   { group: "Compare", title: "Show errors darker", keys: [","], run: (r) => r.setErrorGain(r.errorGain - 1) },
-  { group: "Trust", title: "Uncertainty over CCDF", keys: ["u"], button: "Uncertainty", run: toggleOverlay("uncertainty"), pressed: (r) => r.layers.overlay === "uncertainty" },
-  { group: "Trust", title: "Where U-Net and CCDF disagree", keys: ["d"], button: "Disagreement", run: toggleOverlay("disagreement"), pressed: (r) => r.layers.overlay === "disagreement" },
-  { group: "Trust", title: "How the series were made", keys: ["f"], button: "Facts", run: facts },
-  { group: "Trust", title: "Report", keys: ["t"], button: "Report", run: showReport },
+  { group: "Trust", when: "sighted", title: "Uncertainty over CCDF", keys: ["u"], button: "Uncertainty", run: toggleOverlay("uncertainty"), pressed: (r) => r.layers.overlay === "uncertainty" },
+  { group: "Trust", when: "sighted", title: "Where U-Net and CCDF disagree", keys: ["d"], button: "Disagreement", run: toggleOverlay("disagreement"), pressed: (r) => r.layers.overlay === "disagreement" },
+  { group: "Trust", when: "sighted", title: "How the series were made", keys: ["f"], button: "Facts", run: facts },
+  { group: "Trust", when: "sighted", title: "Report", keys: ["t"], button: "Report", run: showReport },
+  ...reviewCommands,
   { group: "Trust", title: "Keys", keys: ["?"], button: "?", run: help },
 ];
+
+// available are the commands that the room has: one that is blinded has none that tells what it shows.
+export const available = (room: Room) => commands.filter(({ when }) => !when || (when === "blind") === !!room.blind);
 
 // named is how the table of commands names a press.
 export const named = (e: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey">) =>
@@ -85,7 +91,7 @@ export function bind(room: Room): void {
   addEventListener("keydown", (event) => {
     const target = event.target as HTMLElement;
     if (target.closest("dialog, select, input:not([type=range])") || ([" ", "Enter"].includes(event.key) && target.closest("button, a"))) return;
-    const command = commands.find((c) => c.keys.includes(named(event)));
+    const command = available(room).find((c) => c.keys.includes(named(event)));
     if (!command) return;
     event.preventDefault();
     command.run(room);
@@ -117,12 +123,12 @@ export function toolbar(room: Room): HTMLElement {
     range("opacity", 1, () => room.layers.opacity, (opacity) => room.layers.set({ opacity })),
     range("threshold", 0.1, () => room.layers.threshold, (threshold) => room.layers.set({ threshold })),
   ];
-  const buttons = commands.flatMap((command) => (command.button ? [{ command, button: button(room, command) }] : []));
+  const buttons = available(room).flatMap((command) => (command.button ? [{ command, button: button(room, command) }] : []));
   const part = (name: string, ...more: Node[]) =>
     element("div", { className: "part", role: "group", ariaLabel: name }, ...more, ...buttons.filter(({ command }) => command.group === name).map(({ button }) => button));
   const slices = element("input", { type: "range", step: "1", ariaLabel: "Slice" });
   slices.addEventListener("input", () => room.to(room.active.series.numbers[Number(slices.value)] ?? room.position));
-  bar.append(layout, part("Slice", slices), part("Tool"), part("Window"), part("View"), part("Linked", element("span", { className: "quiet" }, "link")), part("Compare", other), part("Trust"), ...ranges.map((r) => r.box), room.status);
+  bar.append(layout, part("Slice", slices), part("Tool"), part("Window"), part("View"), part("Linked", element("span", { className: "quiet" }, "link")), part("Compare", other), part("Trust"), part("Review"), ...ranges.map((r) => r.box), room.status);
   room.changed = () => {
     layout.value = room.layout;
     const numbers = room.active?.series?.numbers ?? [];

@@ -161,4 +161,4 @@ export class Pane {
 
 // marking says of a series what nobody should overlook.
 export const marking = ({ kind }: Series, s: Slice) =>
-  kind === "reference" ? "RESEARCH · reference" : `RESEARCH · ${/AI/.test(s.series) || kind === "difference" ? "AI" : "no AI"}`;
+  kind === "blind" ? "RESEARCH · blinded, may be AI" : kind === "reference" ? "RESEARCH · reference" : `RESEARCH · ${/AI/.test(s.series) || kind === "difference" ? "AI" : "no AI"}`;

@@ -1,7 +1,9 @@
 // The reading page: all series of one scan side by side.
 import "./reading.css";
+import "./review/review.css";
 import { getJob, getReport, getScan, Problem, type Job, type Report } from "../api";
 import { element } from "../element";
+import { drawn } from "./review/blind";
 
 // find reads the job that an address names: a job, or a scan, which stands for its newest job that has results.
 async function find(id: string): Promise<Job> {
@@ -27,7 +29,7 @@ export async function show(body: HTMLElement, id: string): Promise<void> {
       if (problem instanceof Problem && problem.status === 404) return undefined; // the job is not done
       throw problem;
     });
-    await (await room).open(body, job, report);
+    await (await room).open(body, job, report, await drawn(job));
   } catch (problem) {
     message.textContent = problem instanceof Error ? problem.message : String(problem);
   }

@@ -1,6 +1,6 @@
 // The room: panes in a grid, what they share, and the commands of the reader.
 import { init as initCore, RenderingEngine } from "@cornerstonejs/core";
-import type { Job, Report } from "../api";
+import type { Comparison, Job, Report } from "../api";
 import { element } from "../element";
 import { banner } from "./banner";
 import { bind, toolbar } from "./commands";
@@ -9,6 +9,7 @@ import { initTools, joinTools, setPoint } from "./measure";
 import { registerImages, slice } from "./images";
 import { mirrorMeasurements } from "./mirror";
 import { Pane, type Look } from "./pane";
+import { answers, blinded } from "./review/blind";
 import { first, seriesOf, type Series } from "./series";
 import { Layers } from "./layers";
 import type { Window } from "./dicom";
@@ -34,8 +35,10 @@ export class Room {
   private copying = false;
   private touched = false; // the reader zoomed or panned: the view stays when the page changes its size
 
-  constructor(readonly job: Job, readonly report: Report | undefined) {
-    this.series = seriesOf(job.results ?? []);
+  // blind is the comparison that the reader makes without being told which series is which.
+  constructor(readonly job: Job, readonly report: Report | undefined, readonly blind: Comparison | undefined) {
+    const series = seriesOf(job.results ?? []);
+    this.series = blind ? blinded(series, blind) : series;
     this.engine = new RenderingEngine("room");
     mirrorMeasurements((image) => {
       const from = this.panes.find((p) => p.viewport.getCurrentImageId() === image);
@@ -58,8 +61,8 @@ export class Room {
     const { window, slope } = head;
     this.normal = { low: window.low * slope, high: window.high * slope };
     this.look = { window: this.normal, invert: false, smooth: true };
-    this.layers.with = this.series.find((s) => s.kind === "reference") ?? leading;
-    return banner(head);
+    this.layers.with = this.series.find((s) => s.kind === "reference") ?? this.series[1] ?? leading;
+    return this.blind ? [...banner(head, false), element("span", { className: "answers" }, ...answers(this))] : banner(head, true);
   }
 
   private resize(): void {
@@ -228,12 +231,12 @@ export class Room {
   private waiting: ReturnType<typeof setTimeout> | undefined;
 }
 
-export async function open(body: HTMLElement, job: Job, report: Report | undefined): Promise<void> {
+export async function open(body: HTMLElement, job: Job, report: Report | undefined, blind: Comparison | undefined): Promise<void> {
   // Canvas, not WebGL: it is there on every machine, exact to the grey value, and quick for images of this size.
   initCore({ rendering: { useCPURendering: true }, debug: {} });
   registerImages();
   initTools();
-  const room = new Room(job, report);
+  const room = new Room(job, report, blind);
   const head = element("header", { className: "head" });
   body.replaceChildren(element("div", { className: "room" }, head, toolbar(room), room.grid));
   bind(room);

@@ -2,7 +2,7 @@
 // the scan. Series of one scan lie at the same places, so a number is a position.
 import type { Artifact } from "../api";
 
-export type Kind = "method" | "reference" | "uncertainty" | "error" | "difference";
+export type Kind = "method" | "reference" | "uncertainty" | "error" | "difference" | "blind"; // blind: a method that is not named
 
 export interface Series {
   id: string; // "ccdf", "reference", "ccdf-uncertainty", "error/ccdf", "difference/unet/ccdf"

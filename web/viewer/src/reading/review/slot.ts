@@ -1,7 +1,6 @@
 // What stands in the header of a pane beside the name of its series.
 import type { Job } from "../../api";
 import type { Series } from "../series";
+import { reviewsOf } from "./reviews";
 
-export function slot(_job: Job, _series: Series): Node[] {
-  return [];
-}
+export const slot = (job: Job, { id, kind }: Series): Node[] => (kind === "method" ? [reviewsOf(job).control(id)] : []);
