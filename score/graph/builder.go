@@ -51,10 +51,7 @@ func (b *builder) opInt(kind, attribute string, v int, inputs ...string) string 
 	node = appendText(node, nodeOutput, to)
 	node = appendText(node, nodeType, kind)
 	if attribute != "" {
-		a := appendText(nil, attributeName, attribute)
-		a = appendInt(a, attributeInt, v)
-		a = appendInt(a, attributeKind, attributeIsInt)
-		node = appendBytes(node, nodeAttribute, a)
+		node = appendBytes(node, nodeAttribute, intAttribute(attribute, v))
 	}
 	b.nodes = appendBytes(b.nodes, graphNode, node)
 	return to

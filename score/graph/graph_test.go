@@ -25,25 +25,37 @@ func open(t testing.TB, steps int) (*graph.Sampler, *score.Network) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { session.Close() })
-	network, err := graph.Parse(score.Weights)
+	return sampler(t, score.Weights, steps), &score.Network{Runner: session}
+}
+
+// sampler returns one of any network, on the CPU.
+func sampler(t testing.TB, model []byte, steps int) *graph.Sampler {
+	t.Helper()
+	network, err := graph.Parse(model)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &graph.Sampler{Network: network, Steps: steps, Compile: func(model []byte) (graph.Program, error) {
-		g, err := ort.OpenGraph(model, opt)
+		g, err := ort.OpenGraph(model, ort.Options{Device: ort.CPU, Threads: 1})
 		if err == nil {
 			t.Cleanup(func() { g.Close() })
 		}
 		return g, err
-	}}, &score.Network{Runner: session}
+	}}
 }
 
-// scan is a smooth object measured on about half of the columns, by nc coils.
-func scan(slice, nc, ny, nx int) kspace.Measurement {
+// columns samples about half of the columns.
+func columns(nx int) kspace.Mask {
 	mask := make(kspace.Mask, nx)
 	for i := range mask {
 		mask[i] = i%3 == 0 || i > nx*2/5 && i < nx*3/5
 	}
+	return mask
+}
+
+// scan is a smooth object measured on about half of the columns, by nc coils.
+func scan(slice, nc, ny, nx int) kspace.Measurement {
+	mask := columns(nx)
 	x, maps := kspace.NewImage(ny, nx), kspace.NewData(nc, ny, nx)
 	for i := range x.Pix {
 		v, u := float64(i/nx)/float64(ny)-0.5, float64(i%nx)/float64(nx)-0.5

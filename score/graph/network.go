@@ -47,7 +47,7 @@ func Parse(model []byte) (*Network, error) {
 				nodes = append(nodes, sub)
 			case g.number == graphInitializer:
 				n.constant[sub.text(tensorName)] = true
-				n.weights = appendBytes(n.weights, graphInitializer, sub.rename(share, tensorName))
+				n.weights = appendBytes(n.weights, graphInitializer, sub.rename(func(_ protowire.Number, name string) string { return share(name) }, tensorName))
 			case g.number == graphInput:
 				inputs = append(inputs, sub.text(valueName))
 			case g.number == graphOutput:
@@ -131,5 +131,5 @@ func (n *Network) inline(dst []byte, prefix, x, sigma, to string) []byte {
 
 // appendNode appends a node of a graph with its inputs and outputs renamed; "" stays, being an input left out.
 func appendNode(dst []byte, node message, rename func(string) string) []byte {
-	return appendBytes(dst, graphNode, node.without(nodeName).rename(rename, nodeInput, nodeOutput))
+	return appendBytes(dst, graphNode, node.without(nodeName).rename(func(_ protowire.Number, name string) string { return rename(name) }, nodeInput, nodeOutput))
 }

@@ -8,13 +8,13 @@ import (
 
 // Field numbers of onnx.proto (github.com/onnx/onnx, onnx/onnx.proto), and the few enumerators used.
 const (
-	modelVersion, modelGraph, modelOpset, modelFunction                                    = 1, 7, 8, 25
-	graphNode, graphName, graphInitializer, graphInput, graphOutput                        = 1, 2, 5, 11, 12
-	nodeInput, nodeOutput, nodeName, nodeType, nodeAttribute                               = 1, 2, 3, 4, 5
-	attributeName, attributeInt, attributeGraph, attributeGraphs, attributeKind            = 1, 3, 6, 11, 20
-	tensorDims, tensorKind, tensorName, tensorRaw                                          = 1, 2, 8, 9
-	valueName, valueType, typeTensor, tensorElement, tensorShape, shapeDim, dimensionValue = 1, 2, 1, 1, 2, 1, 1
-	float, int64s, attributeIsInt                                                          = 1, 7, 2
+	modelVersion, modelGraph, modelOpset, modelFunction                                          = 1, 7, 8, 25
+	graphNode, graphName, graphInitializer, graphInput, graphOutput, graphValueInfo              = 1, 2, 5, 11, 12, 13
+	nodeInput, nodeOutput, nodeName, nodeType, nodeAttribute                                     = 1, 2, 3, 4, 5
+	attributeName, attributeInt, attributeTensor, attributeGraph, attributeGraphs, attributeKind = 1, 3, 5, 6, 11, 20
+	tensorDims, tensorKind, tensorName, tensorRaw                                                = 1, 2, 8, 9
+	valueName, valueType, typeTensor, tensorElement, tensorShape, shapeDim, dimensionValue       = 1, 2, 1, 1, 2, 1, 1
+	float, int64s, float16, attributeIsInt                                                       = 1, 7, 10, 2
 )
 
 // share names what all copies of a network use.
@@ -60,20 +60,69 @@ func (m message) text(number protowire.Number) string {
 	return ""
 }
 
+// texts returns all fields of that number as strings.
+func (m message) texts(number protowire.Number) (all []string) {
+	for _, f := range m {
+		if f.number == number {
+			all = append(all, string(f.value))
+		}
+	}
+	return all
+}
+
+// integer returns the first field of that number, 0 without one.
+func (m message) integer(number protowire.Number) int {
+	for _, f := range m {
+		if _, _, tag := protowire.ConsumeTag(f.raw); f.number == number && f.wire == protowire.VarintType {
+			v, _ := protowire.ConsumeVarint(f.raw[tag:])
+			return int(v)
+		}
+	}
+	return 0
+}
+
+// message returns the first field of that number, empty when it is not there or damaged.
+func (m message) message(number protowire.Number) message {
+	sub, _ := parse([]byte(m.text(number)))
+	return sub
+}
+
+// attribute returns that attribute of a node, empty without one.
+func (m message) attribute(name string) message {
+	for _, f := range m {
+		if a, err := parse(f.value); f.number == nodeAttribute && err == nil && a.text(attributeName) == name {
+			return a
+		}
+	}
+	return nil
+}
+
+func (m message) encode() (b []byte) {
+	for _, f := range m {
+		b = append(b, f.raw...)
+	}
+	return b
+}
+
 func (m message) without(number protowire.Number) message {
 	return slices.DeleteFunc(slices.Clone(m), func(f field) bool { return f.number == number })
 }
 
 // rename encodes m with the strings in the fields of those numbers replaced, all but empty ones.
-func (m message) rename(name func(old string) string, numbers ...protowire.Number) (b []byte) {
+func (m message) rename(name func(number protowire.Number, old string) string, numbers ...protowire.Number) (b []byte) {
 	for _, f := range m {
 		if !slices.Contains(numbers, f.number) || len(f.value) == 0 {
 			b = append(b, f.raw...)
 			continue
 		}
-		b = appendText(b, f.number, name(string(f.value)))
+		b = appendText(b, f.number, name(f.number, string(f.value)))
 	}
 	return b
+}
+
+// intAttribute encodes the AttributeProto of an integer.
+func intAttribute(name string, v int) []byte {
+	return appendInt(appendInt(appendText(nil, attributeName, name), attributeInt, v), attributeKind, attributeIsInt)
 }
 
 func appendText(b []byte, number protowire.Number, s string) []byte {
