@@ -45,6 +45,9 @@ func methodStory(rec *recon.Reconstruction, result *recon.Result) string {
 	}
 	if m.Device != "" {
 		fmt.Fprintf(&b, ", on %s", m.Device)
+		if m.Precision != "" {
+			fmt.Fprintf(&b, " in %s", m.Precision)
+		}
 	}
 	b.WriteString(samplingStory(rec))
 	if len(m.Models) == 0 {
@@ -145,10 +148,11 @@ func methodRecipe(rec *recon.Reconstruction, result *recon.Result) []string {
 		Steps          int
 		Seed           uint64
 		Device         string
+		Precision      string `json:",omitempty"`
 		Models         []recon.Model
 		Sampling       *recon.Sampling
 		Protocol       recon.Protocol
-	}{m.Sampler, m.T0, m.SigmaStart, m.NumScales, m.Steps, m.Seed, m.Device, m.Models, rec.Sampling, rec.Protocol}
+	}{m.Sampler, m.T0, m.SigmaStart, m.NumScales, m.Steps, m.Seed, m.Device, m.Precision, m.Models, rec.Sampling, rec.Protocol}
 	text, err := json.Marshal(recipe)
 	if err != nil {
 		// Only a number that JSON cannot hold; its text does as well.

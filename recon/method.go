@@ -20,6 +20,13 @@ type SamplingReconstructor interface {
 	ReconstructSamples(ctx context.Context, m kspace.Measurement, progress func(step, steps int)) (x kspace.Image, spread []float32, nfe int, err error)
 }
 
+// BatchReconstructor reconstructs several slices of a scan at once, each as it would be alone; nfe is for all of them. Steps are told
+// of the whole batch.
+type BatchReconstructor interface {
+	Reconstructor
+	ReconstructBatch(ctx context.Context, batch []kspace.Measurement, progress func(step, steps int)) (x []kspace.Image, nfe int, err error)
+}
+
 // Method is a named, fully configured reconstructor and what the report and the DICOM files say about it.
 type Method struct {
 	Name       string  // "zero-filled", "tv", "unet", "ccdf", …
@@ -30,11 +37,13 @@ type Method struct {
 	Steps      int     // sampler steps
 	Seed       uint64
 	Samples    int    // independent samples that were averaged; 0 when there is one
-	Device     string // "cpu" or "cuda"
+	Device     string // "cpu", "cuda" or "tensorrt"
+	Precision  string // of the networks, "fp16"; "" is single
 	Models     []Model
 	Theory     *Theory // how the sampler contracts errors; nil when it makes no such claim
 
 	Reconstructor
+	Batch int // slices at once, where the reconstructor is a BatchReconstructor; 0 is one
 	// NetworkTime returns the time spent inside networks so far; nil when the method has none.
 	NetworkTime func() time.Duration
 }

@@ -3,6 +3,7 @@ package recon
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/closer-mri/closer/kspace"
@@ -24,12 +25,22 @@ type Pipeline struct {
 	Checkpoint Checkpoint
 }
 
-// Progress says how far a run is. Steps are those of the method within the slice.
+// Progress says how far a run is. Steps are those of the method within the slices that are under way.
 type Progress struct {
 	Method      string
 	Slice, Of   int // slices of this method that are finished, and all of them
+	Batch       int // slices under way; 0 is one
 	Step, Steps int
 	Resumed     int // of the finished slices, those of an earlier run
+}
+
+// Done is the number of slices that are finished, those under way by their steps.
+func (p Progress) Done() float64 {
+	done := float64(p.Slice)
+	if p.Steps > 0 {
+		done += float64(max(1, p.Batch)*p.Step) / float64(p.Steps)
+	}
+	return done
 }
 
 // cacheBytes bounds the measurements kept between methods; above it they are prepared again for each method.
@@ -119,7 +130,7 @@ func (p *Pipeline) begin() (*Reconstruction, *measurer, error) {
 
 // run applies one method to every slice that is not finished yet.
 func (p *Pipeline) run(ctx context.Context, method Method, source *source, m *measurer) (*Result, error) {
-	result := &Result{Method: method}
+	result := &Result{Method: method, Slices: make([]SliceResult, len(source.indices))}
 	now := Progress{Method: method.Name, Of: len(source.indices)}
 	report := func(step, steps int) {
 		now.Step, now.Steps = step, steps
@@ -127,29 +138,38 @@ func (p *Pipeline) run(ctx context.Context, method Method, source *source, m *me
 			p.Progress(now)
 		}
 	}
+	var todo []int
 	for i, index := range source.indices {
-		now.Slice = i
 		slice, found, err := p.load(ctx, method, index, m)
 		if err != nil {
 			return nil, err
 		}
-		if found {
-			now.Resumed++
-		} else {
-			report(0, 1)
-			if slice, err = p.slice(ctx, method, source, i, report); err != nil {
-				return nil, err
-			}
+		if result.Slices[i] = slice; !found {
+			todo = append(todo, i)
+		}
+	}
+	now.Slice = len(source.indices) - len(todo)
+	now.Resumed = now.Slice
+	for batch := range source.batches(todo, method) {
+		now.Batch = len(batch)
+		report(0, 1)
+		slices, err := p.slices(ctx, method, source, batch, report)
+		if err != nil {
+			return nil, err
+		}
+		for k, i := range batch {
+			result.Slices[i] = slices[k]
 			if p.Checkpoint != nil {
-				if err := p.Checkpoint.Save(ctx, method, index, slice); err != nil {
+				if err := p.Checkpoint.Save(ctx, method, source.indices[i], slices[k]); err != nil {
 					return nil, err
 				}
 			}
 		}
-		result.Slices = append(result.Slices, slice)
+		now.Slice += len(batch)
+	}
+	for _, slice := range result.Slices {
 		result.Network += slice.Network
 	}
-	now.Slice = len(source.indices)
 	report(0, 0)
 	return result, nil
 }
@@ -163,42 +183,60 @@ func (p *Pipeline) load(ctx context.Context, method Method, index int, m *measur
 	return s, found && len(s.Magnitude) == m.header.ReconNy*m.header.ReconNx, err
 }
 
-// slice applies one method to the i-th of the wanted slices.
-func (p *Pipeline) slice(ctx context.Context, method Method, source *source, i int, report func(step, steps int)) (SliceResult, error) {
-	s, err := source.slice(ctx, i)
-	if err != nil {
-		return SliceResult{}, err
+// slices applies one method to some of the wanted slices at once.
+func (p *Pipeline) slices(ctx context.Context, method Method, source *source, batch []int, report func(step, steps int)) ([]SliceResult, error) {
+	var measured []prepared
+	for _, i := range batch {
+		s, err := source.slice(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		measured = append(measured, s)
 	}
 	start, network := time.Now(), networkTime(method)
-	x, spread, nfe, err := apply(ctx, method.Reconstructor, s.measurement, report)
+	images, spread, nfe, err := apply(ctx, method.Reconstructor, measured, report)
 	if err != nil {
-		return SliceResult{}, fmt.Errorf("slice %d: %w", source.indices[i], err)
+		return nil, fmt.Errorf("slice %d: %w", source.indices[batch[0]], err)
 	}
-	elapsed := time.Since(start)
-	rms, worst := s.measurement.Relative(x)
-	result := SliceResult{
-		Magnitude: source.deliver(x, s.scale), Residual: Residual{rms, worst}, NFE: nfe,
-		Elapsed: elapsed, Network: networkTime(method) - network,
-	}
-	if s.heldOut.A != nil {
-		result.HeldOut, _ = s.heldOut.Relative(x)
+	n := len(batch)
+	elapsed, inNetwork := time.Since(start)/time.Duration(n), (networkTime(method)-network)/time.Duration(n)
+	var out []SliceResult
+	for k, x := range images {
+		s := measured[k]
+		rms, worst := s.measurement.Relative(x)
+		result := SliceResult{Magnitude: source.deliver(x, s.scale), Residual: Residual{rms, worst}, NFE: nfe / n, Elapsed: elapsed, Network: inNetwork}
+		if s.heldOut.A != nil {
+			result.HeldOut, _ = s.heldOut.Relative(x)
+		}
+		out = append(out, result)
 	}
 	if spread != nil {
+		x := images[0]
 		for j, v := range spread {
 			x.Pix[j] = complex(v, 0)
 		}
-		result.Spread = source.deliver(x, s.scale)
+		out[0].Spread = source.deliver(x, measured[0].scale)
 	}
-	return result, nil
+	return out, nil
 }
 
-// apply runs r, and asks for the spread of its samples when it has one.
-func apply(ctx context.Context, r Reconstructor, m kspace.Measurement, progress func(step, steps int)) (x kspace.Image, spread []float32, nfe int, err error) {
-	if s, ok := r.(SamplingReconstructor); ok {
-		return s.ReconstructSamples(ctx, m, progress)
+// apply runs r on a batch, which is one slice unless r takes more, and asks for the spread of its samples when it has one.
+func apply(ctx context.Context, r Reconstructor, batch []prepared, progress func(step, steps int)) (x []kspace.Image, spread []float32, nfe int, err error) {
+	if len(batch) > 1 {
+		var measured []kspace.Measurement
+		for _, p := range batch {
+			measured = append(measured, p.measurement)
+		}
+		x, nfe, err = r.(BatchReconstructor).ReconstructBatch(ctx, measured, progress)
+		return x, nil, nfe, err
 	}
-	x, nfe, err = r.Reconstruct(ctx, m, progress)
-	return x, nil, nfe, err
+	var one kspace.Image
+	if s, ok := r.(SamplingReconstructor); ok {
+		one, spread, nfe, err = s.ReconstructSamples(ctx, batch[0].measurement, progress)
+	} else {
+		one, nfe, err = r.Reconstruct(ctx, batch[0].measurement, progress)
+	}
+	return []kspace.Image{one}, spread, nfe, err
 }
 
 func networkTime(m Method) time.Duration {
@@ -206,6 +244,26 @@ func networkTime(m Method) time.Duration {
 		return 0
 	}
 	return m.NetworkTime()
+}
+
+// batchBytes bounds the memory of the measurements of a batch: k-space, maps, work space.
+const batchBytes = 1 << 30
+
+// batches divides the slices that are left into as few and as equal batches as the method's size and memory allow.
+func (s *source) batches(todo []int, method Method) iter.Seq[[]int] {
+	size := 1
+	if _, ok := method.Reconstructor.(BatchReconstructor); ok {
+		h := s.scan.Header()
+		size = max(1, min(method.Batch, batchBytes/max(1, 3*8*h.Coils*h.Ny*h.Nx)))
+	}
+	n := (len(todo) + size - 1) / size
+	return func(yield func([]int) bool) {
+		for i := range n {
+			if !yield(todo[i*len(todo)/n : (i+1)*len(todo)/n]) {
+				return
+			}
+		}
+	}
 }
 
 // source prepares slices and keeps as many as cacheBytes allows.

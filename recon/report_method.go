@@ -15,6 +15,7 @@ type MethodReport struct {
 	Seed       uint64  `json:"seed"`
 	Samples    int     `json:"samples,omitempty"` // independent samples that were averaged; absent for one
 	Device     string  `json:"device"`
+	Precision  string  `json:"precision,omitempty"` // of the networks; absent for single
 	Models     []Model `json:"models"`
 	Theory     *Theory `json:"theory,omitempty"`
 
@@ -72,7 +73,7 @@ func methodReport(rec *Reconstruction, res *Result) MethodReport {
 	m := &res.Method
 	r := MethodReport{
 		Name: m.Name, Sampler: m.Sampler, T0: Number(m.T0), NumScales: m.NumScales, SigmaStart: Number(m.SigmaStart), Steps: m.Steps,
-		Seed: m.Seed, Samples: m.Samples, Device: m.Device, Models: append([]Model{}, m.Models...), Theory: m.Theory,
+		Seed: m.Seed, Samples: m.Samples, Device: m.Device, Precision: m.Precision, Models: append([]Model{}, m.Models...), Theory: m.Theory,
 		NetworkSeconds: seconds(res.Network), Slices: make([]SliceReport, len(res.Slices)),
 	}
 	heldOut := rec.Sampling != nil && rec.Sampling.HeldOut != nil

@@ -30,43 +30,90 @@ type CCDF struct {
 
 // Reconstruct returns the image and the evaluations of the score network; the initialiser's own are not counted.
 func (c *CCDF) Reconstruct(ctx context.Context, m kspace.Measurement, progress func(step, steps int)) (kspace.Image, int, error) {
-	_, ny, nx := m.A.Shape()
-	x := kspace.NewImage(ny, nx)
-	if c.Initial != nil {
-		var err error
-		if x, _, err = c.Initial.Reconstruct(ctx, m, nil); err != nil {
-			return kspace.Image{}, 0, fmt.Errorf("initial reconstruction: %w", err)
-		}
+	x, nfe, err := c.ReconstructBatch(ctx, []kspace.Measurement{m}, progress)
+	if err != nil {
+		return kspace.Image{}, nfe, err
 	}
-	noise := Noise{Seed: c.Seed, Slice: uint32(m.Slice), Sample: c.Sample}
+	return x[0], nfe, nil
+}
+
+// ReconstructBatch reconstructs several slices of one shape and mask, each as Reconstruct does, and returns the evaluations over
+// all of them.
+func (c *CCDF) ReconstructBatch(ctx context.Context, batch []kspace.Measurement, progress func(step, steps int)) (images []kspace.Image, nfe int, err error) {
+	var items []Item
+	for _, m := range batch {
+		x, err := c.initial(ctx, m)
+		if err != nil {
+			return nil, 0, err
+		}
+		items, images = append(items, c.item(m, x, c.Sample)), append(images, x)
+	}
+	nfe, err = c.sample(ctx, items, progress)
+	return images, nfe, err
+}
+
+// initial is what the noise is added to.
+func (c *CCDF) initial(ctx context.Context, m kspace.Measurement) (kspace.Image, error) {
+	if c.Initial == nil {
+		_, ny, nx := m.A.Shape()
+		return kspace.NewImage(ny, nx), nil
+	}
+	x, _, err := c.Initial.Reconstruct(ctx, m, nil)
+	if err != nil {
+		return kspace.Image{}, fmt.Errorf("initial reconstruction: %w", err)
+	}
+	return x, nil
+}
+
+// item is one sample of a slice; its noise of the first level is added to x.
+func (c *CCDF) item(m kspace.Measurement, x kspace.Image, sample uint32) Item {
+	noise := Noise{Seed: c.Seed, Slice: uint32(m.Slice), Sample: sample}
 	if !c.Kind.Clean {
-		z := kspace.NewImage(ny, nx)
+		z := kspace.NewImage(x.Ny, x.Nx)
 		noise.Fill(z, 0)
 		for i, v := range z.Pix {
 			x.Pix[i] += complex(float32(c.Sigmas[0]), 0) * v
 		}
 	}
+	return Item{X: x, Measurement: &m, Noise: noise.Fill}
+}
+
+func (c *CCDF) sample(ctx context.Context, batch []Item, progress func(step, steps int)) (nfe int, err error) {
 	backend := c.Backend
 	if backend == nil {
 		backend = fromHost{c.Denoiser}
 	}
-	nfe, err := backend.Sample(ctx, c.Kind, x, c.Sigmas, m, c.Lambda, Options{Noise: noise.Fill, Progress: progress})
-	if err != nil {
-		return kspace.Image{}, nfe, err
-	}
-	return x, nfe, nil
+	return backend.SampleBatch(ctx, c.Kind, batch, c.Sigmas, c.Lambda, progress)
 }
 
-// Backend runs a sampler on x in place, consistent with m relaxed by lambda, and returns the evaluations of its network.
+// Item is one image of a batch.
+type Item struct {
+	X           kspace.Image                     // where the sampler starts; overwritten with where it ends
+	Measurement *kspace.Measurement              // nil samples the prior
+	Noise       func(dst kspace.Image, draw int) // as in Options
+}
+
+// Backend runs a sampler on a batch of images of one shape, all or none of them measured, by one mask, each as it would be alone.
+// lambda relaxes data consistency as kspace.Project has it. It returns the evaluations of the network over the batch.
 type Backend interface {
-	Sample(ctx context.Context, k Kind, x kspace.Image, sigmas []float64, m kspace.Measurement, lambda float64, opt Options) (nfe int, err error)
+	SampleBatch(ctx context.Context, k Kind, batch []Item, sigmas []float64, lambda float64, progress func(step, steps int)) (nfe int, err error)
 }
 
 type fromHost struct{ Denoiser }
 
-func (h fromHost) Sample(ctx context.Context, k Kind, x kspace.Image, sigmas []float64, m kspace.Measurement, lambda float64, opt Options) (int, error) {
+func (h fromHost) SampleBatch(ctx context.Context, k Kind, batch []Item, sigmas []float64, lambda float64, progress func(step, steps int)) (int, error) {
 	counter := &Counter{Denoiser: h.Denoiser}
-	opt.Consistency = kspace.Project(m, lambda)
-	err := k.Sample(ctx, counter, x, sigmas, opt)
-	return counter.NFE, err
+	for i, item := range batch {
+		opt := Options{Noise: item.Noise}
+		if item.Measurement != nil {
+			opt.Consistency = kspace.Project(*item.Measurement, lambda)
+		}
+		if progress != nil {
+			opt.Progress = func(step, steps int) { progress(i*steps+step, len(batch)*steps) }
+		}
+		if err := k.Sample(ctx, counter, item.X, sigmas, opt); err != nil {
+			return counter.NFE, err
+		}
+	}
+	return counter.NFE, nil
 }

@@ -11,34 +11,43 @@ import (
 // and their spread, which shows where the measurement leaves room (Chung and Ye, MedIA 2022, section 4.4). CCDF.Kind must be one
 // that draws noise.
 type Posterior struct {
-	CCDF
+	CCDF    CCDF
 	Samples int // ≥ 2
+	Batch   int // samples drawn at once; 0 is one
 }
 
 // ReconstructSamples returns the mean image, the pixel-wise standard deviation √(Σ|x_k − mean|²/(K−1)) of the complex samples, and
 // the network evaluations of all of them. The mean of consistent samples is consistent.
 func (p *Posterior) ReconstructSamples(ctx context.Context, m kspace.Measurement, progress func(step, steps int)) (mean kspace.Image, spread []float32, nfe int, err error) {
-	_, ny, nx := m.A.Shape()
-	mean = kspace.NewImage(ny, nx)
-	squares := make([]float64, ny*nx)
-	for k := range p.Samples {
-		one := p.CCDF
-		one.Sample = uint32(k)
-		x, n, err := one.Reconstruct(ctx, m, func(step, steps int) {
-			if progress != nil {
-				progress(k*steps+step, p.Samples*steps)
+	initial, err := p.CCDF.initial(ctx, m)
+	if err != nil {
+		return kspace.Image{}, nil, 0, err
+	}
+	mean = kspace.NewImage(initial.Ny, initial.Nx)
+	squares := make([]float64, len(mean.Pix))
+	for drawn := 0; drawn < p.Samples; {
+		var batch []Item
+		for len(batch) < max(p.Batch, 1) && drawn+len(batch) < p.Samples {
+			batch = append(batch, p.CCDF.item(m, initial.Clone(), uint32(drawn+len(batch))))
+		}
+		n, err := p.CCDF.sample(ctx, batch, func(step, steps int) {
+			if progress != nil { // of the batch
+				progress(drawn*steps+len(batch)*step, p.Samples*steps)
 			}
 		})
 		nfe += n
 		if err != nil {
 			return kspace.Image{}, nil, nfe, err
 		}
-		// Welford's update: the running mean and the sum of squared distances from it.
-		for i, v := range x.Pix {
-			before := v - mean.Pix[i]
-			mean.Pix[i] += before / complex(float32(k+1), 0)
-			after := v - mean.Pix[i]
-			squares[i] += float64(real(before))*float64(real(after)) + float64(imag(before))*float64(imag(after))
+		for _, item := range batch {
+			drawn++
+			// Welford's update: the running mean and the sum of squared distances from it.
+			for i, v := range item.X.Pix {
+				before := v - mean.Pix[i]
+				mean.Pix[i] += before / complex(float32(drawn), 0)
+				after := v - mean.Pix[i]
+				squares[i] += float64(real(before))*float64(real(after)) + float64(imag(before))*float64(imag(after))
+			}
 		}
 	}
 	spread = make([]float32, len(squares))

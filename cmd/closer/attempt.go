@@ -137,8 +137,8 @@ func (a *attempt) execute(ctx context.Context) error {
 		return fmt.Errorf("make a directory for the job: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	b := newBuilder(a.job.Recipe, a.options)
-	b.sessions = a.networks
+	b := newBuilder(a.job.Recipe, a.engine)
+	b.networks = a.networks
 	methods, err := b.possible()
 	if err != nil {
 		return err

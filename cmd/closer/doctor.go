@@ -101,7 +101,9 @@ func reconstructPhantom(ctx context.Context, device string) (string, error) {
 	}
 	recipe := recon.DefaultRecipe()
 	recipe.Accel, recipe.ACS, recipe.Sampler, recipe.Steps = 2, 0.1, "noise-free", 3
-	b := newBuilder(recipe, ort.Options{Device: device})
+	e := defaultEngine
+	e.Device = device
+	b := newBuilder(recipe, e)
 	defer b.close()
 	methods, err := b.methods()
 	if err != nil {

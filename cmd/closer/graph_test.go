@@ -27,6 +27,28 @@ func TestMissingDeviceIsSaid(t *testing.T) {
 	}
 }
 
+// Slices, and samples of a slice, are the same however many a graph takes at once.
+func TestBatchDoesNotChangeTheResult(t *testing.T) {
+	needRuntime(t)
+	scan := phantom(t, "--slices", "3", "--matrix", "64")
+	for _, args := range [][]string{nil, {"--samples", "3"}} {
+		one, three := t.TempDir(), t.TempDir()
+		for out, batch := range map[string]string{one: "1", three: "3"} {
+			closer(t, append([]string{"recon", scan, "-o", out, "--accel", "2", "--acs", "0.1", "--steps", "2", "--method", "ccdf",
+				"--steps-per-run", "2", "--batch", batch}, args...)...)
+		}
+		want, got := readReport(t, one).Methods[0], readReport(t, three).Methods[0]
+		for i, s := range got.Slices {
+			if w := want.Slices[i]; s.NFE != w.NFE || math.Abs(float64(s.PSNR-w.PSNR)) > 1e-4 {
+				t.Errorf("%v: slice %d: %d NFE, %g dB; %d NFE, %g dB alone", args, i, s.NFE, s.PSNR, w.NFE, w.PSNR)
+			}
+		}
+	}
+	if _, stderr, err := try("recon", scan, "-o", t.TempDir(), "--batch", "0"); err == nil || !strings.Contains(stderr, "batch") {
+		t.Errorf("a batch of none: %q", stderr)
+	}
+}
+
 // The sampler as graphs and from the host gives the same report, and consistent images, for one coil and several.
 func TestStepsPerRunDoesNotChangeTheResult(t *testing.T) {
 	needRuntime(t)

@@ -40,11 +40,7 @@ func (p *progress) Update(u recon.Progress) {
 		}
 	}
 	if p.live {
-		done := u.Slice * barUnits
-		if u.Steps > 0 {
-			done += barUnits * u.Step / u.Steps
-		}
-		p.bar.Set(min(done, u.Of*barUnits))
+		p.bar.Set(min(int(barUnits*u.Done()), u.Of*barUnits))
 	}
 	if u.Slice == u.Of {
 		if !p.live {

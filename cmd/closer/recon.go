@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/closer-mri/closer/internal/ort"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -39,20 +38,16 @@ func reconCommand() *cobra.Command {
 	return c
 }
 
-// runOptions are what a run needs besides its recipe: they do not decide the pixels, except that a device may round differently.
+// runOptions are what a run needs besides its recipe.
 type runOptions struct {
+	engine
 	out                 string
-	device              string
-	threads             int
-	stepsPerRun         int
 	scoreFile, unetFile string
 	deidentify          bool
 }
 
 func runFlags(c *cobra.Command, o *runOptions) {
-	c.Flags().StringVar(&o.device, "device", ort.Auto, ort.Devices)
-	c.Flags().IntVar(&o.threads, "threads", 0, "CPU threads of the networks (default all)")
-	c.Flags().IntVar(&o.stepsPerRun, "steps-per-run", -1, "sampler steps in one graph on the device; 0 steps from the host (default by device)")
+	o.engine.bind(c.Flags())
 	c.Flags().StringVar(&o.scoreFile, "score-network", "", "ONNX file (x, sigma) → denoised, instead of the built-in network")
 	c.Flags().StringVar(&o.unetFile, "unet-network", "", "ONNX file x → image, instead of the built-in network")
 }
@@ -61,8 +56,10 @@ func reconstruct(ctx context.Context, input string, recipe recon.Recipe, opt run
 	if err := recipe.Validate(); err != nil {
 		return err
 	}
-	b := newBuilder(recipe, ort.Options{Device: opt.device, Threads: opt.threads})
-	b.stepsPerRun = opt.stepsPerRun
+	if err := opt.engine.check(); err != nil {
+		return err
+	}
+	b := newBuilder(recipe, opt.engine)
 	defer b.close()
 	if err := b.replaceNetworks(opt.scoreFile, opt.unetFile); err != nil {
 		return err

@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closer-mri/closer/internal/intake"
-	"github.com/closer-mri/closer/internal/ort"
 	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/recon"
 	"github.com/closer-mri/closer/score"
@@ -43,7 +42,7 @@ type serveOptions struct {
 	uploadsPerClient  int
 	maxUpload         int64 // MiB
 	keep, keepUploads span
-	device            string
+	engine            engine
 	dicomOrigins      []string
 	dicomURL          string
 	deidentify        string // file of the secret
@@ -85,7 +84,7 @@ What was acknowledged survives a crash of any of it.`,
 	f.StringVar(&o.dicomURL, "dicomweb-url", "", "URL of /dicom-web as viewers see it, when it is not that of their requests")
 	f.StringVar(&o.pacs, "pacs", "", "URL of an archive's DICOMweb service, https://host/dicom-web, that is sent every series of jobs that are done")
 	f.StringVar(&o.pacsCredentials, "pacs-credentials", "", `file that holds "Basic USER:PASSWORD" or "Bearer TOKEN" for the archive`)
-	f.StringVar(&o.device, "device", "auto", "of the workers: "+ort.Devices)
+	o.engine.bind(f) // of the workers
 	f.Lookup("keep").DefValue = ""
 	f.StringVar(&o.deidentify, "deidentify-ingest", "", "take the patient out of DICOM before it is written, with the secret in this file, which is made when it does not exist")
 	f.Lookup("nats").DefValue = "" // the help must not print the environment
@@ -95,10 +94,10 @@ What was acknowledged survives a crash of any of it.`,
 // check refuses to be open to a network without being told so.
 func (o serveOptions) check() error {
 	host, _, err := net.SplitHostPort(o.listen)
-	device := ort.CheckDevice(o.device)
+	engine := o.engine.check()
 	switch {
-	case device != nil:
-		return recon.Errorf(recon.Invalid, "%w", device)
+	case engine != nil:
+		return engine
 	case err != nil:
 		return recon.Errorf(recon.Invalid, "--listen %q is not of the form host:port", o.listen)
 	case (o.tlsCert == "") != (o.tlsKey == ""):

@@ -45,7 +45,7 @@ func (o serveOptions) worker(ctx context.Context) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "work", "--attached", "--device", o.device, "--attempts", strconv.Itoa(o.attempts))
+	cmd := exec.CommandContext(ctx, self, append([]string{"work", "--attached", "--attempts", strconv.Itoa(o.attempts)}, o.engine.args()...)...)
 	cmd.Env = append(os.Environ(), natsVariable+"="+o.nats, blobsVariable+"="+o.blobs)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the server, which then asks its workers

@@ -60,10 +60,7 @@ func (t *tracker) progress(now time.Time) recon.JobProgress {
 		Method: t.now.Method, Slices: t.methods * t.now.Of, SlicesDone: t.finished*t.now.Of + t.now.Slice,
 		Step: t.now.Step, Steps: t.now.Steps,
 	}
-	slices := float64(t.now.Slice)
-	if t.now.Steps > 0 {
-		slices += float64(t.now.Step) / float64(t.now.Steps)
-	}
+	slices := t.now.Done()
 	computed := t.computed + t.costs[t.now.Method]*(slices-float64(t.now.Resumed))
 	left := t.total*float64(t.now.Of) - t.done - t.costs[t.now.Method]*slices
 	if computed > 0 && left > 0 {

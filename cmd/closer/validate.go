@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/closer-mri/closer/internal/ort"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -102,6 +101,9 @@ func validate(ctx context.Context, paths []string, o validateOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := o.run.engine.check(); err != nil {
+		return err
+	}
 	files, err := findVolumes(paths)
 	if err != nil {
 		return err
@@ -166,14 +168,13 @@ func removeLeftovers(dir string) error {
 
 // workers opens the networks once for each, so that the clock of one does not count the other's work.
 func (s *sweep) workers(n int) ([]*sweepWorker, error) {
-	opt := ort.Options{Device: s.run.device, Threads: s.run.threads}
-	if opt.Threads == 0 && n > 1 {
-		opt.Threads = max(1, runtime.NumCPU()/n)
+	e := s.run.engine
+	if e.Threads == 0 && n > 1 {
+		e.Threads = max(1, runtime.NumCPU()/n)
 	}
 	var out []*sweepWorker
 	for range n {
-		w := &sweepWorker{sweep: s, builder: newBuilder(s.recipes[0], opt)}
-		w.builder.stepsPerRun = s.run.stepsPerRun
+		w := &sweepWorker{sweep: s, builder: newBuilder(s.recipes[0], e)}
 		out = append(out, w)
 		err := w.builder.replaceNetworks(s.run.scoreFile, s.run.unetFile)
 		if err == nil {

@@ -25,6 +25,7 @@ const (
 
 var (
 	_ recon.Reconstructor         = (*score.CCDF)(nil)
+	_ recon.BatchReconstructor    = (*score.CCDF)(nil)
 	_ recon.SamplingReconstructor = (*score.Posterior)(nil)
 	_ recon.Reconstructor         = (*unet.UNet)(nil)
 	_ score.Initial               = (*unet.UNet)(nil)
@@ -45,21 +46,15 @@ func methodNames() []string { return slices.Sorted(maps.Keys(builders)) }
 // builder opens each network once, when the first method needs it.
 type builder struct {
 	recipe    recon.Recipe
-	options   ort.Options
+	engine    engine
 	scoreFile []byte // ONNX
 	unetFile  []byte // ONNX
-	sessions  map[string]*ort.Session
-	// stepsPerRun > 0 runs samplers as graphs of so many steps, 0 on the host; below, the device decides.
-	stepsPerRun int
-	graphs      *graphs
-	notes       []string // what the user should know about what could not be done as asked
+	networks  map[string]*network
+	notes     []string // what the user should know about what could not be done as asked
 }
 
-func newBuilder(r recon.Recipe, opt ort.Options) *builder {
-	return &builder{
-		recipe: r, options: opt, scoreFile: score.Weights, unetFile: unet.Weights, sessions: map[string]*ort.Session{},
-		stepsPerRun: -1, graphs: &graphs{options: opt},
-	}
+func newBuilder(r recon.Recipe, e engine) *builder {
+	return &builder{recipe: r, engine: e, scoreFile: score.Weights, unetFile: unet.Weights, networks: map[string]*network{}}
 }
 
 // methods builds every method of the recipe.
@@ -133,35 +128,34 @@ func checkRecipe(r recon.Recipe) error {
 }
 
 func (b *builder) close() {
-	b.graphs.close()
-	for _, s := range b.sessions {
-		s.Close()
+	for _, n := range b.networks {
+		n.close()
 	}
 }
 
-func (b *builder) session(name string, file []byte) (*ort.Session, error) {
-	s := b.sessions[name]
-	if s == nil {
+func (b *builder) network(name string, file []byte) (*network, error) {
+	n := b.networks[name]
+	if n == nil {
 		var err error
-		if s, err = ort.Open(file, b.options); err != nil {
+		if n, err = openNetwork(name, file, b.engine); err != nil {
 			return nil, recon.Errorf(recon.Unavailable, "network %s: %w", name, err)
 		}
-		b.sessions[name] = s
+		b.networks[name] = n
 	}
-	if err := s.Fallback(); err != nil {
+	if err := n.Fallback(); err != nil {
 		if note := "The networks run on the CPU: " + err.Error(); !slices.Contains(b.notes, note) {
 			b.notes = append(b.notes, note)
 		}
 	}
-	return s, nil
+	return n, nil
 }
 
 func (b *builder) unet(consistent bool) (recon.Method, error) {
-	s, err := b.session("unet", b.unetFile)
+	s, err := b.network("unet", b.unetFile)
 	if err != nil {
 		return recon.Method{}, err
 	}
-	return withNetworks(recon.Method{Reconstructor: &unet.UNet{Runner: s, Consistent: consistent}}, named{"unet", s}), nil
+	return withNetworks(recon.Method{Reconstructor: &unet.UNet{Runner: s, Consistent: consistent}}, s), nil
 }
 
 func (b *builder) ccdf() (recon.Method, error) {
@@ -170,15 +164,15 @@ func (b *builder) ccdf() (recon.Method, error) {
 	if err != nil {
 		return recon.Method{}, err
 	}
-	u, err := b.session("unet", b.unetFile)
+	u, err := b.network("unet", b.unetFile)
 	if err != nil {
 		return recon.Method{}, err
 	}
-	s, err := b.session("score", b.scoreFile)
+	s, err := b.network("score", b.scoreFile)
 	if err != nil {
 		return recon.Method{}, err
 	}
-	backend, err := b.backend(s)
+	backend, err := s.backend()
 	if err != nil {
 		return recon.Method{}, err
 	}
@@ -187,12 +181,12 @@ func (b *builder) ccdf() (recon.Method, error) {
 	}
 	m := recon.Method{
 		Sampler: r.Sampler, T0: r.T0, NumScales: scales(r, r.T0 != 0), SigmaStart: levels[0], Steps: len(levels) - 1, Seed: r.Seed,
-		Theory: theory(levels, kind), Reconstructor: &ccdf,
+		Theory: theory(levels, kind), Reconstructor: &ccdf, Batch: s.batch(),
 	}
 	if r.Samples > 1 {
-		m.Samples, m.Reconstructor = r.Samples, &score.Posterior{CCDF: ccdf, Samples: r.Samples}
+		m.Samples, m.Reconstructor = r.Samples, &score.Posterior{CCDF: ccdf, Samples: r.Samples, Batch: s.batch()}
 	}
-	return b.withGraphs(withNetworks(m, named{"unet", u}, named{"score", s})), nil
+	return withNetworks(m, u, s), nil
 }
 
 // ccdfSettings are the sampler and the noise levels of ccdf, Invalid when the recipe names none.
@@ -229,7 +223,7 @@ func ccdfLevels(r recon.Recipe) ([]float64, error) {
 }
 
 func (b *builder) scorePOCS() (recon.Method, error) {
-	s, err := b.session("score", b.scoreFile)
+	s, err := b.network("score", b.scoreFile)
 	if err != nil {
 		return recon.Method{}, err
 	}
@@ -243,14 +237,15 @@ func (b *builder) scorePOCS() (recon.Method, error) {
 	if err != nil {
 		return recon.Method{}, recon.Errorf(recon.Invalid, "%w", err)
 	}
-	backend, err := b.backend(s)
+	backend, err := s.backend()
 	if err != nil {
 		return recon.Method{}, err
 	}
-	return b.withGraphs(withNetworks(recon.Method{
+	return withNetworks(recon.Method{
 		Sampler: sampler, T0: 1, NumScales: n, SigmaStart: levels[0], Steps: n, Seed: b.recipe.Seed,
 		Reconstructor: &score.CCDF{Denoiser: &score.Network{Runner: s}, Backend: backend, Kind: kind, Sigmas: levels, Lambda: 1, Seed: b.recipe.Seed},
-	}, named{"score", s})), nil
+		Batch:         s.batch(),
+	}, s), nil
 }
 
 // theory is what theorem 1 of the CCDF paper says before the run.
@@ -271,16 +266,14 @@ func scales(r recon.Recipe, used bool) int {
 	}
 }
 
-type named struct {
-	name string
-	*ort.Session
-}
-
 // withNetworks completes a method with the identity, device and clock of its networks.
-func withNetworks(m recon.Method, networks ...named) recon.Method {
+func withNetworks(m recon.Method, networks ...*network) recon.Method {
 	for _, n := range networks {
-		m.Models = append(m.Models, recon.Model{Name: n.name, SHA256: n.SHA256()})
+		m.Models = append(m.Models, recon.Model{Name: n.name, SHA256: n.sha256})
 		m.Device = n.Device()
+		if n.precision != single {
+			m.Precision = n.precision
+		}
 	}
 	m.NetworkTime = func() (sum time.Duration) {
 		for _, n := range networks {
@@ -288,12 +281,5 @@ func withNetworks(m recon.Method, networks ...named) recon.Method {
 		}
 		return sum
 	}
-	return m
-}
-
-// withGraphs adds the time in graphs to that in networks.
-func (b *builder) withGraphs(m recon.Method) recon.Method {
-	networks := m.NetworkTime
-	m.NetworkTime = func() time.Duration { return networks() + b.graphs.spent() }
 	return m
 }

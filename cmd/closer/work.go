@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/closer-mri/closer/internal/ort"
 	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/recon"
 )
@@ -24,7 +23,7 @@ const (
 
 func workCommand() *cobra.Command {
 	var natsURL, blobsURL string
-	var options ort.Options
+	var e engine
 	var attempts int
 	var attached bool
 	c := &cobra.Command{
@@ -38,8 +37,8 @@ $CLOSER_NATS and $CLOSER_BLOBS stand in for --nats and --blobs, since the first 
 			if natsURL == "" || blobsURL == "" {
 				return recon.Errorf(recon.Invalid, "a worker needs --nats and --blobs")
 			}
-			if err := ort.CheckDevice(options.Device); err != nil {
-				return recon.Errorf(recon.Invalid, "%w", err)
+			if err := e.check(); err != nil {
+				return err
 			}
 			ctx := cmd.Context()
 			if attached {
@@ -50,13 +49,12 @@ $CLOSER_NATS and $CLOSER_BLOBS stand in for --nats and --blobs, since the first 
 					stop()
 				}()
 			}
-			return work(ctx, natsURL, blobsURL, attempts, options)
+			return work(ctx, natsURL, blobsURL, attempts, e)
 		},
 	}
 	c.Flags().StringVar(&natsURL, "nats", os.Getenv(natsVariable), "address of the queue, nats://[token@]host:port, several separated by commas")
 	c.Flags().StringVar(&blobsURL, "blobs", os.Getenv(blobsVariable), "where inputs and results are: a directory or s3://bucket")
-	c.Flags().StringVar(&options.Device, "device", ort.Auto, ort.Devices)
-	c.Flags().IntVar(&options.Threads, "threads", 0, "CPU threads of the networks (default all)")
+	e.bind(c.Flags())
 	c.Flags().IntVar(&attempts, "attempts", store.DefaultMaxAttempts, "workers that a job may lose without getting further before it fails")
 	c.Flags().BoolVar(&attached, "attached", false, "stop when standard input ends")
 	for _, secret := range []string{"nats", "blobs"} {
@@ -66,7 +64,7 @@ $CLOSER_NATS and $CLOSER_BLOBS stand in for --nats and --blobs, since the first 
 	return c
 }
 
-func work(ctx context.Context, natsURL, blobsURL string, attempts int, options ort.Options) error {
+func work(ctx context.Context, natsURL, blobsURL string, attempts int, e engine) error {
 	os.Unsetenv(natsVariable)
 	blobs, err := store.OpenBlobs(ctx, blobsURL)
 	if err != nil {
@@ -83,8 +81,8 @@ func work(ctx context.Context, natsURL, blobsURL string, attempts int, options o
 		return fmt.Errorf("name of this host: %w", err)
 	}
 	w := worker{
-		queue: queue, blobs: blobs, silence: queue.LeaseTime(), options: options, name: fmt.Sprintf("%s/%d", host, os.Getpid()),
-		networks: map[string]*ort.Session{}, log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		queue: queue, blobs: blobs, silence: queue.LeaseTime(), engine: e, name: fmt.Sprintf("%s/%d", host, os.Getpid()),
+		networks: map[string]*network{}, log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}
 	defer w.close()
 	return w.run(ctx)
@@ -96,14 +94,14 @@ type worker struct {
 	blobs    recon.Blobs
 	silence  time.Duration // how long the queue lets it be silent
 	name     string
-	options  ort.Options
-	networks map[string]*ort.Session // open for the next job
+	engine   engine
+	networks map[string]*network // open for the next job
 	log      *slog.Logger
 }
 
 func (w *worker) close() {
-	for _, s := range w.networks {
-		s.Close()
+	for _, n := range w.networks {
+		n.close()
 	}
 }
 

@@ -3,8 +3,6 @@ package ort
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
-	"time"
 
 	runtime "github.com/yalue/onnxruntime_go"
 )
@@ -15,7 +13,6 @@ type Graph struct {
 	session *runtime.DynamicAdvancedSession
 	place
 	in, out []runtime.InputOutputInfo
-	spent   atomic.Int64
 }
 
 // OpenGraph loads such a model from its ONNX bytes.
@@ -41,8 +38,6 @@ func names(values []runtime.InputOutputInfo) (names []string) {
 // Run overwrites out with the outputs for the inputs in, each row-major and in the order in which the model declares them. When
 // ctx ends, the run is terminated between two nodes and ctx's error returned.
 func (g *Graph) Run(ctx context.Context, out, in [][]float32) error {
-	start := time.Now()
-	defer func() { g.spent.Add(int64(time.Since(start))) }()
 	inputs, err := tensors(g.in, in)
 	defer destroy(inputs)
 	if err != nil {
@@ -85,9 +80,6 @@ func destroy(values []runtime.Value) {
 		v.Destroy()
 	}
 }
-
-// Spent returns the time spent in Run so far.
-func (g *Graph) Spent() time.Duration { return time.Duration(g.spent.Load()) }
 
 // Close frees the graph.
 func (g *Graph) Close() error { return g.session.Destroy() }

@@ -2,8 +2,6 @@ package ort
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -23,7 +21,6 @@ type Session struct {
 	session *runtime.DynamicAdvancedSession
 	place
 	inputs int
-	sha256 string
 	spent  atomic.Int64
 }
 
@@ -41,8 +38,7 @@ func Open(model []byte, opt Options) (*Session, error) {
 	if len(inputs) == 2 {
 		names = append(names, inputs[1].Name)
 	}
-	sum := sha256.Sum256(model)
-	s := &Session{inputs: len(names), sha256: hex.EncodeToString(sum[:])}
+	s := &Session{inputs: len(names)}
 	if s.session, s.place, err = open(model, names, []string{outputs[0].Name}, opt); err != nil {
 		return nil, fmt.Errorf("open ONNX model: %w", err)
 	}
@@ -174,9 +170,6 @@ func run(ctx context.Context, session *runtime.DynamicAdvancedSession, in, out [
 	defer stop()
 	return session.RunWithOptions(in, out, options)
 }
-
-// SHA256 returns the digest of the model's bytes in lower-case hex.
-func (s *Session) SHA256() string { return s.sha256 }
 
 // Spent returns the time spent in Run so far.
 func (s *Session) Spent() time.Duration { return time.Duration(s.spent.Load()) }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/closer-mri/closer/kspace"
 	"github.com/closer-mri/closer/score"
-	"github.com/closer-mri/closer/score/graph"
 )
 
 // processor returns the processor time of this process, which a busy machine disturbs less than the clock.
@@ -53,7 +52,7 @@ func BenchmarkSampler(b *testing.B) {
 	for _, k := range []int{1, 5} {
 		b.Run(fmt.Sprintf("graph/K=%d", k), func(b *testing.B) {
 			sampler, _ := open(b, k)
-			batch := []graph.Item{{X: x, Measurement: &m, Noise: noise}}
+			batch := []score.Item{{X: x, Measurement: &m, Noise: noise}}
 			measure(b, func() error {
 				_, err := sampler.SampleBatch(b.Context(), kind, batch, sigmas, 1, nil)
 				return err

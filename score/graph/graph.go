@@ -8,38 +8,23 @@ package graph
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"github.com/closer-mri/closer/kspace"
 	"github.com/closer-mri/closer/score"
 )
 
-// Program is a compiled graph. Run overwrites out with the outputs for the inputs in, row-major, as the graph declares them.
-type Program interface {
-	Run(ctx context.Context, out, in [][]float32) error
-}
-
 // Sampler runs the samplers of package score, Steps at a time. Steps bounds how often progress is told and how long cancelling
-// takes. It may be used from several goroutines.
+// takes. It may be used from several goroutines. Close frees what was compiled.
 type Sampler struct {
 	Network *Network
 	Compile func(model []byte) (Program, error)
 	Steps   int // ≥ 1
 
-	mutex    sync.Mutex
-	programs map[string]Program
+	programs programs
 }
 
-// Item is one image of a batch: its noise, and its measurement or none to sample the prior.
-type Item struct {
-	X           kspace.Image // where the sampler starts; overwritten with where it ends
-	Measurement *kspace.Measurement
-	Noise       func(dst kspace.Image, draw int)
-}
-
-// SampleBatch runs a sampler on a batch of images of one shape and one mask, all or none of them measured. lambda relaxes data
-// consistency as kspace.Project has it. It returns the evaluations of the network over the batch.
-func (s *Sampler) SampleBatch(ctx context.Context, k score.Kind, batch []Item, sigmas []float64, lambda float64, progress func(step, steps int)) (nfe int, err error) {
+// SampleBatch implements score.Backend. progress is told of every Steps steps.
+func (s *Sampler) SampleBatch(ctx context.Context, k score.Kind, batch []score.Item, sigmas []float64, lambda float64, progress func(step, steps int)) (nfe int, err error) {
 	m := &machine{Sampler: s, ctx: ctx, n: len(batch), ny: batch[0].X.Ny, nx: batch[0].X.Nx, progress: progress}
 	size := 2 * m.ny * m.nx
 	x := make([]float32, m.n*size)
@@ -79,27 +64,4 @@ func (s *Sampler) SampleBatch(ctx context.Context, k score.Kind, batch []Item, s
 		item.X.SetPlanes(end.(*value).data[i*size:][:size], m.ny, m.nx)
 	}
 	return m.nfe, nil
-}
-
-// Sample implements score.Backend: a batch of one.
-func (s *Sampler) Sample(ctx context.Context, k score.Kind, x kspace.Image, sigmas []float64, m kspace.Measurement, lambda float64, opt score.Options) (int, error) {
-	return s.SampleBatch(ctx, k, []Item{{X: x, Measurement: &m, Noise: opt.Noise}}, sigmas, lambda, opt.Progress)
-}
-
-// program returns the compiled graph of that structure.
-func (s *Sampler) program(structure []byte) (Program, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if p, ok := s.programs[string(structure)]; ok {
-		return p, nil
-	}
-	p, err := s.Compile(s.Network.model(structure))
-	if err != nil {
-		return nil, err
-	}
-	if s.programs == nil {
-		s.programs = map[string]Program{}
-	}
-	s.programs[string(structure)] = p
-	return p, nil
 }

@@ -36,7 +36,7 @@ func TestHalfPrecisionKeepsTheImage(t *testing.T) {
 		var images []kspace.Image
 		for _, s := range []*graph.Sampler{exact, half} {
 			x, noise := start(m, kind, sigmas[0])
-			if _, err := s.SampleBatch(t.Context(), kind, []graph.Item{{X: x, Measurement: &m, Noise: noise}}, sigmas, 1, nil); err != nil {
+			if _, err := s.SampleBatch(t.Context(), kind, []score.Item{{X: x, Measurement: &m, Noise: noise}}, sigmas, 1, nil); err != nil {
 				t.Fatal(err)
 			}
 			images = append(images, x)

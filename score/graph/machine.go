@@ -136,15 +136,13 @@ func (m *machine) Step(done, steps int, live ...*score.Array) error {
 		}
 	}
 	m.inputs[0].shape, m.inputs[0].data = []int{len(m.weights)}, m.weights
-	program, err := m.program(m.structure(names, m.shape()))
-	if err != nil {
-		return err
-	}
 	in := make([][]float32, len(m.inputs))
 	for i, v := range m.inputs {
 		in[i] = v.data
 	}
-	if err := program.Run(m.ctx, results, in); err != nil {
+	structure := m.structure(names, m.shape())
+	compile := func() (Program, error) { return m.Compile(m.Network.model(structure)) }
+	if err := m.programs.run(m.ctx, structure, compile, results, in); err != nil {
 		return err
 	}
 	if m.progress != nil {
