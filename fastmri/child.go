@@ -84,6 +84,7 @@ type reader struct {
 	kspace    *hdf5.Dataset
 	complex   C.hid_t // memory type of complex64
 	reference *hdf5.Dataset
+	raw       *rawData // of an ISMRMRD file, which has neither of them
 
 	samples []complex64 // (C, H, W) of the slice read last
 	pixels  []float32   // (h, w)
@@ -94,6 +95,12 @@ type reader struct {
 // libhdf5 reads, they crash it most easily.
 func newReader(file *hdf5.File) (*reader, error) {
 	r := &reader{}
+	if group, err := rawGroup(file); err != nil {
+		return nil, err
+	} else if group != nil {
+		defer group.Close()
+		return r, r.openRaw(group)
+	}
 	if err := r.openKSpace(file); err != nil {
 		return nil, err
 	}
@@ -118,7 +125,7 @@ func (r *reader) openKSpace(file *hdf5.File) (err error) {
 		return err
 	}
 	if r.kspace == nil {
-		return missingKSpace(file)
+		return refusal("the file is HDF5 but has neither a dataset kspace nor a group dataset; expected the fastMRI layout or ISMRMRD raw data")
 	}
 	if r.complex, err = complexType(r.kspace, "kspace"); err != nil {
 		return err
@@ -135,23 +142,6 @@ func (r *reader) openKSpace(file *hdf5.File) (err error) {
 		return err
 	}
 	return explain(C.fm_stored(C.hid_t(r.kspace.ID())), "dataset kspace", "samples")
-}
-
-// missingKSpace says what the file is, if not a fastMRI file.
-func missingKSpace(file *hdf5.File) error {
-	group := C.CString("dataset")
-	defer C.free(unsafe.Pointer(group))
-	if C.fm_link(C.hid_t(file.ID()), group) == C.FM_NOT_DATASET {
-		if g, err := file.OpenGroup("dataset"); err == nil {
-			defer g.Close()
-			data := C.CString("data")
-			defer C.free(unsafe.Pointer(data))
-			if C.fm_link(C.hid_t(g.ID()), data) == C.FM_OK {
-				return refusal("the file is ISMRMRD raw data (dataset /dataset/data), not a fastMRI file: convert it to a dataset kspace (slices, coils, rows, columns)")
-			}
-		}
-	}
-	return refusal("the file is HDF5 but has no dataset kspace; expected the fastMRI layout")
 }
 
 func (r *reader) openReference(file *hdf5.File) error {
@@ -314,10 +304,7 @@ func (r *reader) readHeader(file *hdf5.File) error {
 	if r.Protocol, err = parseHeader(s); err != nil {
 		return err
 	}
-	if t := r.Protocol.Trajectory; t != "" && t != "cartesian" {
-		return refusef("the header says that the trajectory is %q; only cartesian can be reconstructed", t)
-	}
-	return nil
+	return r.Protocol.cartesian()
 }
 
 // read reads slice i into samples and pixels.
@@ -330,6 +317,18 @@ func (r *reader) read(i uint) error {
 		r.samples = make([]complex64, r.Coils*r.Ny*r.Nx)
 		r.pixels = make([]float32, r.RefNy*r.RefNx)
 	}
+	read := r.readDatasets
+	if r.raw != nil {
+		read = r.readRaw
+	}
+	if err := read(i); err != nil {
+		return err
+	}
+	r.fresh = true
+	return nil
+}
+
+func (r *reader) readDatasets(i uint) error {
 	start, extent := []uint{i, 0, 0}, []uint{1, uint(r.Ny), uint(r.Nx)}
 	if r.rank() == 4 {
 		start, extent = []uint{i, 0, 0, 0}, []uint{1, uint(r.Coils), uint(r.Ny), uint(r.Nx)}
@@ -343,7 +342,6 @@ func (r *reader) read(i uint) error {
 			return err
 		}
 	}
-	r.fresh = true
 	return nil
 }
 

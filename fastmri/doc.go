@@ -11,6 +11,8 @@
 //
 // patient_id is never read.
 //
+// It also reads ISMRMRD raw data of 2-D Cartesian acquisitions (group dataset with data and xml) as a scan without a reference.
+//
 // Reading happens in a child process (internal/sandbox): libhdf5 crashes on crafted files and can be told by them to read
 // other files. The child refuses whatever points outside the file (soft and external links, external and virtual storage),
 // checks datatypes, and multiplies and bounds shapes before anything is allocated. The parent checks again what it is told,

@@ -4,6 +4,8 @@
 #define CLOSER_FASTMRI_H5_H
 
 #include <hdf5.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum {
 	FM_OK,
@@ -31,6 +33,21 @@ int fm_read(hid_t dset, hid_t mem, hid_t memspace, hid_t filespace, void *dst);
 hid_t fm_native_float(void);
 int fm_numbers(hid_t obj, int attr, hssize_t n, double *dst);
 int fm_string(hid_t obj, int attr, size_t cap, char **out);
+
+// What is used of an ISMRMRD acquisition header; the members have its names.
+typedef struct {
+	uint16_t kspace_encode_step_1, kspace_encode_step_2, slice, contrast, phase, repetition, set;
+} fm_index;
+
+typedef struct {
+	uint64_t flags;
+	uint16_t number_of_samples, active_channels, discard_pre, discard_post, center_sample, encoding_space_ref;
+	fm_index idx;
+} fm_line;
+
+int fm_raw(hid_t dset, hsize_t *n);
+int fm_lines(hid_t dset, hsize_t start, hsize_t n, fm_line *dst);
+int fm_samples(hid_t dset, hsize_t at, size_t n, float *dst);
 
 hid_t fm_create(hid_t file, const char *name, int complex, int rank, const hsize_t *dims);
 int fm_write(hid_t dset, hid_t memspace, hid_t filespace, const void *src);

@@ -59,10 +59,8 @@ func parseHeader(text string) (protocol, error) {
 			Flip []string `xml:"flipAngle_deg"`
 		} `xml:"sequenceParameters"`
 	}
-	d := xml.NewDecoder(strings.NewReader(text))
-	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // only ASCII is used of it
-	if err := d.Decode(&h); err != nil {
-		return protocol{}, refusal("dataset ismrmrd_header is not readable XML; expected an ISMRMRD header")
+	if err := decodeXML(text, &h); err != nil {
+		return protocol{}, refusal("the ISMRMRD header is not readable XML")
 	}
 	p := protocol{
 		Vendor: plain(h.System.Vendor), Model: plain(h.System.Model), Field: number(h.System.Field, 30),
@@ -78,6 +76,20 @@ func parseHeader(text string) (protocol, error) {
 		p.Trajectory, p.EchoTrain = plain(e.Trajectory), count(e.EchoTrain)
 	}
 	return p, nil
+}
+
+func decodeXML(text string, into any) error {
+	d := xml.NewDecoder(strings.NewReader(text))
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // only ASCII is used of it
+	return d.Decode(into)
+}
+
+// cartesian refuses every other trajectory.
+func (p protocol) cartesian() error {
+	if t := p.Trajectory; t != "" && t != "cartesian" {
+		return refusef("the header says that the trajectory is %q; only cartesian can be reconstructed", t)
+	}
+	return nil
 }
 
 // plain keeps the printable ASCII of a short name, at most 64 characters.

@@ -23,6 +23,7 @@ type layout struct {
 	Protocol              protocol
 	Attributes            Attributes
 	Simulated             bool
+	Raw                   bool // ISMRMRD acquisitions
 }
 
 // Attributes are the root attributes of a fastMRI file, zero where missing.
@@ -40,16 +41,16 @@ func (l *layout) check() error {
 		value int
 	}{{"slices", l.Slices}, {"coils", l.Coils}, {"rows", l.Ny}, {"columns", l.Nx}} {
 		if n.value < 1 || n.value > maxExtent {
-			return refusef("dataset kspace has %d %s; expected 1 to %d", n.value, n.what, maxExtent)
+			return refusef("%s has %d %s; expected 1 to %d", l.source(), n.value, n.what, maxExtent)
 		}
 	}
 	// Each factor is at most 2¹⁴, so the product of four fits 63 bits.
 	perSlice := int64(l.Coils) * int64(l.Ny) * int64(l.Nx)
 	if perSlice > maxSlice {
-		return refusef("dataset kspace has %d samples a slice (%d coils of %d × %d); expected at most %d", perSlice, l.Coils, l.Ny, l.Nx, maxSlice)
+		return refusef("%s has %d samples a slice (%d coils of %d × %d); expected at most %d", l.source(), perSlice, l.Coils, l.Ny, l.Nx, maxSlice)
 	}
 	if int64(l.Slices)*perSlice > maxSamples {
-		return refusef("dataset kspace has %d samples; expected at most %d", int64(l.Slices)*perSlice, int64(maxSamples))
+		return refusef("%s has %d samples; expected at most %d", l.source(), int64(l.Slices)*perSlice, int64(maxSamples))
 	}
 	if l.Reference != "" {
 		if l.RefNy < 1 || l.RefNy > maxExtent || l.RefNx < 1 || l.RefNx > maxExtent || int64(l.RefNy)*int64(l.RefNx) > maxSlice {
@@ -62,11 +63,19 @@ func (l *layout) check() error {
 	return nil
 }
 
+// source names what holds the samples.
+func (l *layout) source() string {
+	if l.Raw {
+		return "dataset data"
+	}
+	return "dataset kspace"
+}
+
 // header describes the scan. sha is of the whole file.
 func (l *layout) header(sha string) recon.Header {
 	p := l.Protocol
 	h := recon.Header{
-		Format: "fastmri", Acquisition: plain(l.Attributes.Acquisition),
+		Format: map[bool]string{false: "fastmri", true: "ismrmrd"}[l.Raw], Acquisition: plain(l.Attributes.Acquisition),
 		Slices: l.Slices, Coils: l.Coils, Ny: l.Ny, Nx: l.Nx,
 		Reference: l.Reference, SHA256: sha,
 		Field: p.Field, Vendor: plain(p.Vendor), Model: plain(p.Model),

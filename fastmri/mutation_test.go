@@ -17,19 +17,25 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// mutations is the number of damaged copies that TestMutations opens.
-const mutations = 800
-
-// Damaged copies of small files: each is read as something well-formed or refused with a sentence; the parent lives, nothing
-// of another file or of the patient comes out, and no child exceeds its memory.
 func TestMutations(t *testing.T) {
 	needPython(t)
 	dir := t.TempDir()
-	var bases [][]byte
 	if out, err := exec.Command(python, "testdata/gen.py", "cases", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for _, name := range []string{"ok_plain", "ok_gzip", "ok_latest", "ok_mask_bool", "bad_external_storage_secret", "bad_external_link_kspace"} {
+	surviveMutations(t, dir, 800, "ok_plain", "ok_gzip", "ok_latest", "ok_mask_bool", "bad_external_storage_secret", "bad_external_link_kspace")
+}
+
+func TestISMRMRDMutations(t *testing.T) {
+	surviveMutations(t, rawFiles(t), 300, "ok_full", "ok_accelerated", "bad_external")
+}
+
+// surviveMutations opens damaged copies of small files: each is read as something well-formed or refused with a sentence; the parent
+// lives, nothing of another file or of the patient comes out, and no child exceeds its memory.
+func surviveMutations(t *testing.T, dir string, mutations int, names ...string) {
+	t.Helper()
+	var bases [][]byte
+	for _, name := range names {
 		b, err := os.ReadFile(filepath.Join(dir, name+".h5"))
 		if err != nil {
 			t.Fatal(err)

@@ -233,8 +233,8 @@ func (s *Scan) ready(ctx context.Context) error {
 func (s *Scan) verify(i int, dst *recon.Slice) error {
 	k := dst.KSpace
 	if at := notFinite(k.Val); at >= 0 {
-		return recon.Errorf(recon.Invalid, "dataset kspace has a value that is not finite in slice %d, coil %d, row %d, column %d",
-			i, at/(k.Ny*k.Nx), at/k.Nx%k.Ny, at%k.Nx)
+		return recon.Errorf(recon.Invalid, "%s has a value that is not finite in slice %d, coil %d, row %d, column %d",
+			s.layout.source(), i, at/(k.Ny*k.Nx), at/k.Nx%k.Ny, at%k.Nx)
 	}
 	for p, v := range dst.Reference {
 		if !finite(v) {

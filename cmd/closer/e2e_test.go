@@ -72,6 +72,23 @@ func readReport(t *testing.T, dir string) *recon.Report {
 	return &r
 }
 
+// Raw data as a scanner's converter writes it: undersampled, several coils, no reference.
+func TestReconOfISMRMRD(t *testing.T) {
+	python := os.Getenv("CLOSER_PYTHON")
+	if python == "" {
+		t.Skip("CLOSER_PYTHON is not set: run make test")
+	}
+	dir, out := t.TempDir(), t.TempDir()
+	if text, err := exec.Command(python, "../../fastmri/testdata/gen_ismrmrd.py", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	closer(t, "recon", filepath.Join(dir, "ok_accelerated.h5"), "-o", out, "--method", "zero-filled", "--method", "tv")
+	r := readReport(t, out)
+	if r.Input.Format != "ismrmrd" || r.Input.Simulated || r.Reference != recon.NoReference || r.Mask.Kind != "acquired" || r.Mask.Lines != 6 {
+		t.Errorf("input %+v, reference %s, mask %+v", r.Input, r.Reference, r.Mask)
+	}
+}
+
 // Samples kept from every method rank them as the reference does, though they need none.
 func TestHeldOutErrorRanksAsTheReferenceDoes(t *testing.T) {
 	needRuntime(t)

@@ -33,7 +33,7 @@ func pushCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "push INPUT --to URL",
 		Short: "Push a scan to a server, wait for it and fetch what it made",
-		Long: `Push a file (fastMRI .h5 or DICOM) to a closer server and follow its job. The upload survives the death of either side: a server that
+		Long: `Push a file (fastMRI or ISMRMRD .h5, or DICOM) to a closer server and follow its job. The upload survives the death of either side: a server that
 goes away is waited for, and the same command goes on where an interrupted one stopped. The same file and recipe are the same job.`,
 		Example: "  closer push scan.h5 --to http://127.0.0.1:8080 --accel 4 -o out",
 		Args:    cobra.ExactArgs(1),

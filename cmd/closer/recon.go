@@ -19,7 +19,7 @@ func reconCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "recon INPUT -o DIR",
 		Short: "Reconstruct one scan: DICOM series, reconstruction.h5 and a report",
-		Long: `Reconstruct one input (fastMRI .h5, a DICOM file or a directory of them) with every --method and write to DIR:
+		Long: `Reconstruct one input (fastMRI or ISMRMRD .h5, a DICOM file or a directory of them) with every --method and write to DIR:
   report.json, report.html, report.csv   PSNR, SSIM, NMSE where a reference exists; data consistency; timing
   reconstruction.h5                      the last method's images in fastMRI's submission layout
   reconstruction/<method>.h5             the same for every method

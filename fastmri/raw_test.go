@@ -1,0 +1,127 @@
+package fastmri
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// rawWants are the sentences for the refused files of testdata/gen_ismrmrd.py, by their beginnings.
+var rawWants = map[string]string{
+	"bad_3d":            "the acquisitions encode partitions (3-D)",
+	"bad_partitions":    "the header says that 4 partitions were encoded",
+	"bad_contrast":      "the acquisitions have several contrasts",
+	"bad_epi":           "readouts run in both directions, as in EPI",
+	"bad_space":         "the acquisitions use several encoding spaces",
+	"bad_echo":          "readouts have 12 samples, of which the header's matrix needs 16 around sample 4",
+	"bad_radial":        "the header says that the trajectory is \"radial\"",
+	"bad_step":          "acquisition 18 has phase-encode step 10; the header's matrix of 10 steps around 5 has no such step",
+	"bad_uneven":        "slice 1 was sampled in other columns than slice 0",
+	"bad_missing_slice": "slice 1 has no acquisition",
+	"bad_coils":         "the acquisitions differ in their samples or coils",
+	"bad_noise_alone":   "dataset data has no acquisition of an image",
+	"bad_matrix":        "the ISMRMRD header does not tell the encoded matrix",
+	"bad_xml":           "the ISMRMRD header is not readable XML",
+	"bad_nan":           "dataset data has a value that is not finite in slice 0, coil 0, row 0, column 7",
+	"bad_no_xml":        "group dataset has no dataset xml",
+	"bad_no_data":       "group dataset has no dataset data",
+	"bad_external":      "dataset data refers to another file, which is refused",
+	"bad_length":        "an acquisition of dataset data has the wrong number of values",
+	"bad_type":          "dataset data has the wrong datatype",
+	"bad_head":          "dataset data has the wrong datatype",
+	"bad_huge":          "dataset data has 1099511627776 acquisitions",
+}
+
+// rawFiles makes the files of testdata/gen_ismrmrd.py with the Python package ismrmrd.
+func rawFiles(t *testing.T) string {
+	t.Helper()
+	python := os.Getenv("CLOSER_PYTHON")
+	if python == "" {
+		t.Skip("CLOSER_PYTHON is not set: run make test")
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command(python, "testdata/gen_ismrmrd.py", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return dir
+}
+
+// Raw data that the ISMRMRD package wrote are read as NumPy has them; what cannot be reconstructed is refused with its sentence.
+func TestISMRMRDCases(t *testing.T) {
+	dir := rawFiles(t)
+	files, _ := filepath.Glob(dir + "/*.h5")
+	refused := 0
+	for _, path := range files {
+		name := strings.TrimSuffix(filepath.Base(path), ".h5")
+		t.Run(name, func(t *testing.T) {
+			h, read, _, err := readAll(t, path, 20*time.Second)
+			if secret := leaks(h, read, err); secret != "" {
+				t.Errorf("leaks %q", secret)
+			}
+			if strings.HasPrefix(name, "ok_") {
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkRaw(t, strings.TrimSuffix(path, ".h5"), h, read)
+				return
+			}
+			refused++
+			if recon.CodeOf(err) != recon.Invalid || !strings.HasPrefix(err.Error(), rawWants[name]) || rawWants[name] == "" {
+				t.Errorf("got %s: %v, want %q", recon.CodeOf(err), err, rawWants[name])
+			}
+		})
+	}
+	equal(t, "number of refused files", refused, len(rawWants))
+}
+
+// checkRaw compares with what Python expects: base.json and base.c64.
+func checkRaw(t *testing.T, base string, h recon.Header, read []recon.Slice) {
+	t.Helper()
+	var want struct {
+		Shape []int
+		Mask  []bool
+	}
+	text, err := os.ReadFile(base + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	samples, err := os.ReadFile(base + ".c64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "format", h.Format, "ismrmrd")
+	equal(t, "shape", []int{h.Slices, h.Coils, h.Ny, h.Nx}, want.Shape)
+	equal(t, "image", [2]int{h.ReconNy, h.ReconNx}, [2]int{8, 8})
+	equal(t, "spacing", h.PixelSpacing, [2]float64{2.5, 2.5})
+	equal(t, "scanner", h.Vendor, "SIEMENS")
+	if !slices.Equal(h.Mask, want.Mask) {
+		t.Errorf("mask: got %v, want %v", h.Mask, want.Mask)
+	}
+	var got []complex64
+	for _, s := range read {
+		got = append(got, s.KSpace.Val...)
+	}
+	tolerance := 0.0
+	if strings.HasSuffix(base, "averages") {
+		tolerance = 1e-6 // means are rounded
+	}
+	reference := make([]complex64, len(got))
+	if copy(bytesOf(reference), samples) != len(samples) || len(samples) != 8*len(got) {
+		t.Fatalf("%d samples are read, of %d", len(got), len(samples)/8)
+	}
+	for i, v := range got {
+		if d := v - reference[i]; real(d)*real(d)+imag(d)*imag(d) > float32(tolerance*tolerance) {
+			t.Fatalf("sample %d is %v, want %v", i, v, reference[i])
+		}
+	}
+}

@@ -1,0 +1,135 @@
+"""ISMRMRD files made with the Python package ismrmrd, and what must be read from them.
+
+    gen_ismrmrd.py DIR     names beginning with ok_ must be read; NAME.json has shapes and mask, NAME.c64 (slices, coils, rows,
+                           columns) as a NumPy reference has them
+"""
+import json
+import os
+import sys
+
+import h5py
+import ismrmrd
+import numpy as np
+
+SLICES, COILS, ROWS, COLUMNS = 2, 3, 16, 10
+HEADER = (
+    '<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><subjectInformation><patientName>DOE^JANE</patientName>'
+    "</subjectInformation><acquisitionSystemInformation><systemVendor>SIEMENS</systemVendor><systemFieldStrength_T>1.5</systemFieldStrength_T>"
+    "</acquisitionSystemInformation><experimentalConditions><H1resonanceFrequency_Hz>63500000</H1resonanceFrequency_Hz></experimentalConditions>"
+    "<encoding><encodedSpace><matrixSize><x>16</x><y>10</y><z>1</z></matrixSize><fieldOfView_mm><x>40</x><y>25</y><z>5</z></fieldOfView_mm></encodedSpace>"
+    "<reconSpace><matrixSize><x>8</x><y>8</y><z>1</z></matrixSize><fieldOfView_mm><x>20</x><y>20</y><z>5</z></fieldOfView_mm></reconSpace>"
+    "<encodingLimits><kspace_encoding_step_1><minimum>0</minimum><maximum>9</maximum><center>5</center></kspace_encoding_step_1></encodingLimits>"
+    "<trajectory>cartesian</trajectory></encoding><sequenceParameters><TR>500</TR></sequenceParameters></ismrmrdHeader>"
+)
+random = np.random.default_rng(3)
+
+
+def kspace(*shape):
+    return (random.standard_normal(shape) + 1j * random.standard_normal(shape)).astype(np.complex64)
+
+
+def readout(samples, flags=(), center=None, pre=0, post=0, space=0, **index):
+    """An acquisition of samples (coils, n)."""
+    a = ismrmrd.Acquisition.from_array(np.ascontiguousarray(samples))
+    a.center_sample = samples.shape[1] // 2 if center is None else center
+    a.discard_pre, a.discard_post, a.encoding_space_ref = pre, post, space
+    for flag in flags:
+        a.set_flag(flag)
+    for name, value in index.items():
+        setattr(a.idx, name, value)
+    return a
+
+
+def lines(k, columns=range(COLUMNS), shift=0, **options):
+    """Readouts of k (slices, coils, rows, columns), slices interleaved as scanners do; column c is step c + shift."""
+    return [readout(k[s, :, :, c], slice=s, kspace_encode_step_1=c + shift, **options) for c in columns for s in range(len(k))]
+
+
+def write(path, acquisitions, header=HEADER):
+    data = ismrmrd.Dataset(path, mode="w")
+    data.write_xml_header(header)
+    for a in acquisitions:
+        data.append_acquisition(a)
+    data.close()
+    return path
+
+
+def expect(path, k, mask=None):
+    k = k.copy()
+    if mask is not None:
+        k[..., ~mask] = 0
+    k.tofile(path.removesuffix(".h5") + ".c64")
+    with open(path.removesuffix(".h5") + ".json", "w") as f:
+        json.dump({"Shape": k.shape, "Mask": None if mask is None else mask.tolist()}, f)
+
+
+def cases(folder):
+    def p(name):
+        return os.path.join(folder, name + ".h5")
+
+    def ok(name, acquisitions, expected, mask=None, header=HEADER):
+        expect(write(p("ok_" + name), acquisitions, header), expected, mask)
+
+    k = kspace(SLICES, COILS, ROWS, COLUMNS)
+    ok("full", lines(k), k)
+    ok("single_coil", lines(k[:, :1]), k[:, :1])
+    # What scanners send besides: a noise scan of another length, navigators, phase correction, separate calibration.
+    other = [readout(kspace(COILS, 32), [ismrmrd.ACQ_IS_NOISE_MEASUREMENT])] + [
+        readout(kspace(COILS, 8), [flag]) for flag in (ismrmrd.ACQ_IS_NAVIGATION_DATA, ismrmrd.ACQ_IS_PHASECORR_DATA, ismrmrd.ACQ_IS_DUMMYSCAN_DATA,
+                                                       ismrmrd.ACQ_IS_PARALLEL_CALIBRATION, ismrmrd.ACQ_IS_RTFEEDBACK_DATA)]
+    ok("skipped", other + lines(k), k)
+    # Parallel imaging with embedded calibration lines, and partial Fourier.
+    mask = np.zeros(COLUMNS, bool)
+    mask[::3], mask[4:7] = True, True
+    ok("accelerated", [a for c in np.flatnonzero(mask) for a in
+                       lines(k, [c], flags=[ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING] if 4 <= c < 7 else [])], k, mask)
+    ok("partial_fourier", lines(k, range(3, COLUMNS)), k, np.arange(COLUMNS) >= 3)
+    # The centre of k-space is step 2: steps count from the first one acquired.
+    ok("shifted", lines(k, range(3, COLUMNS), shift=-3), k, np.arange(COLUMNS) >= 3, HEADER.replace("<center>5", "<center>2"))
+    # Two averages of which the mean counts, and repetitions, which follow one another.
+    noisy = kspace(*k.shape)
+    ok("averages", lines(k + noisy, average=0) + lines(k - noisy, average=1), k)
+    ok("repetitions", lines(k, repetition=0) + lines(noisy, repetition=1), np.concatenate([k, noisy]))
+    # Samples around the matrix that are to be discarded.
+    padded = np.pad(k, ((0, 0), (0, 0), (4, 2), (0, 0)), constant_values=9e9)
+    ok("discarded", lines(padded, center=12, pre=4, post=2), k)
+
+    write(p("bad_3d"), lines(k, kspace_encode_step_2=1))
+    write(p("bad_partitions"), lines(k), HEADER.replace("<y>10</y><z>1</z>", "<y>10</y><z>4</z>"))
+    write(p("bad_contrast"), lines(k) + lines(k, contrast=1))
+    write(p("bad_epi"), lines(k, flags=[ismrmrd.ACQ_IS_REVERSE]))
+    write(p("bad_space"), lines(k, space=1))
+    write(p("bad_echo"), lines(k[:, :, 4:], center=4))
+    write(p("bad_radial"), lines(k), HEADER.replace("cartesian", "radial"))
+    write(p("bad_step"), lines(k, shift=1))
+    write(p("bad_uneven"), lines(k[:1], range(4)) + lines(k, range(4, COLUMNS)))
+    write(p("bad_missing_slice"), [a for a in lines(kspace(3, COILS, ROWS, COLUMNS)) if a.idx.slice != 1])
+    write(p("bad_coils"), lines(k) + lines(k[:, :2]))
+    write(p("bad_noise_alone"), other)
+    write(p("bad_matrix"), lines(k), HEADER.replace("<x>16</x><y>10</y>", ""))
+    write(p("bad_xml"), lines(k), "<ismrmrdHeader>")
+    write(p("bad_nan"), lines(np.where(np.arange(COLUMNS) == 7, np.complex64(np.nan), k)))
+    with h5py.File(write(p("bad_no_xml"), lines(k)), "a") as f:
+        del f["dataset/xml"]
+    with h5py.File(write(p("bad_no_data"), lines(k)), "a") as f:
+        del f["dataset/data"]
+    with h5py.File(write(p("bad_external"), lines(k)), "a") as f:
+        f["elsewhere"] = h5py.ExternalLink(p("ok_full"), "/dataset")
+        del f["dataset/data"]
+        f["dataset/data"] = h5py.ExternalLink(p("ok_full"), "/dataset/data")
+    with h5py.File(write(p("bad_length"), lines(k)), "a") as f:
+        row = f["dataset/data"][3]
+        row["data"] = row["data"][:-2]
+        f["dataset/data"][3] = row
+    for name, data in (("type", np.zeros(4)), ("head", np.zeros(4, [("head", [("flags", "<u8")]), ("data", "<f4")]))):
+        with h5py.File(write(p("bad_" + name), lines(k)), "a") as f:
+            del f["dataset/data"]
+            f["dataset/data"] = data
+    with h5py.File(write(p("bad_huge"), lines(k)), "a") as f:
+        kind = f["dataset/data"].dtype
+        del f["dataset/data"]
+        f["dataset"].create_dataset("data", (1 << 40,), kind, chunks=(1,))
+
+
+if __name__ == "__main__":
+    cases(sys.argv[1])
