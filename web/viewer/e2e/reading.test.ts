@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Browser, Page } from "puppeteer-core";
 import { drawn, readImage } from "./dicom";
 import { greys, settled, shown, some } from "./panes";
-import { files, launch, open, Server } from "./server";
+import { files, launch, open, read, Server } from "./server";
 
 let server: Server, browser: Browser, page: Page, job: string, out: string, complaints: string[];
 
@@ -87,6 +87,75 @@ test("windows are linked, and can be unlinked", async () => {
   expect((await shown(page))[2]!.high).toBeCloseTo(width - 1, 3);
 });
 
+// rectangle measures from one pixel's centre to another's, by key, starting with the cursor in the middle of the image.
+async function rectangle(right: number, down: number) {
+  await page.keyboard.press("k");
+  for (const [key, times] of [["Enter", 1], ["ArrowRight", right], ["ArrowDown", down], ["Enter", 1]] as const) {
+    if (key !== "Enter") await page.keyboard.down("Shift");
+    for (let i = 0; i < times; i++) await page.keyboard.press(key);
+    if (key !== "Enter") await page.keyboard.up("Shift");
+  }
+}
+
+test("a region measured by key stands in every pane with the statistics of its own series", async () => {
+  await pointAtMiddle();
+  await rectangle(3, 2); // 12 pixels to the right, 8 down
+  await page.waitForFunction(() => [...document.querySelectorAll(".pane")].every((p) => p.querySelector("svg text")?.textContent?.includes("Mean")));
+  const texts = await page.$$eval(".pane", (panes) => panes.map((p) => p.querySelector("svg text")!.textContent!));
+  for (const [i, series] of ["zero-filled", "unet", "ccdf", "reference"].entries()) {
+    const image = readImage(files(out, series)[0]!);
+    const inside = [...image.pixels].filter((_, k) => {
+      const [column, row] = [k % image.columns, Math.floor(k / image.columns)];
+      return column >= 32 && column <= 44 && row >= 32 && row <= 40;
+    });
+    const mean = inside.reduce((a, b) => a + b, 0) / inside.length;
+    const said = Object.fromEntries([...texts[i]!.matchAll(/(Mean|Max|Min): ([\d.]+)/g)].map(([, name, value]) => [name, Number(value)]));
+    expect(said.Max, series).toBe(Math.max(...inside));
+    expect(said.Min, series).toBe(Math.min(...inside));
+    expect(Math.abs(said.Mean! - mean) / mean, `${series}: ${texts[i]}`).toBeLessThan(0.001);
+  }
+  await page.keyboard.press("Delete");
+  await page.waitForFunction(() => !document.querySelector(".pane svg text"));
+});
+
+// pointAtMiddle shows the cursor, a step by key there and back.
+async function pointAtMiddle() {
+  await page.mouse.move(5, 5);
+  await page.keyboard.down("Shift");
+  for (const key of ["ArrowRight", "ArrowLeft"] as const) await page.keyboard.press(key);
+  await page.keyboard.up("Shift");
+}
+
+test("the wipe shows the other series on its side only", async () => {
+  await page.click(".pane:nth-child(1) .stage"); // zero-filled becomes the active pane
+  await page.keyboard.press("e");
+  await settled(page);
+  const reference = readImage(files(out, "reference")[0]!);
+  const at = some(60, reference).filter(([column]) => Math.abs(column - 31.5) > 2);
+  const seen = await greys(page, 0, reference, at, true);
+  at.forEach(([column, row], k) => {
+    const [grey, , , alpha] = seen[k]!;
+    if (!isClear(column, row)) return;
+    expect(alpha, `at ${column}, ${row}`).toBe(column < 32 ? 0 : 255);
+    const want = drawn(reference.pixels[row * reference.columns + column]!, reference.center, reference.width);
+    if (column >= 32) expect(Math.abs(grey! - want), `at ${column}, ${row}`).toBeLessThanOrEqual(1);
+  });
+  await page.keyboard.press("e");
+});
+
+// isClear leaves out where the layer carries text, the scale bar and the cursor.
+const isClear = (column: number, row: number) => row > 3 && row < 26 && column < 62;
+
 test("the page asks no other host, breaks no policy and has no error", () => {
   expect(complaints).toEqual([]);
+});
+
+test("a job that runs is shown as far as it is, and goes on by itself", async () => {
+  const scan = await server.phantom("live", "--matrix", "64", "--slices", "2", "--seed", "5");
+  const response = await fetch(`${server.url}/api/v1/scans?method=zero-filled&method=unet`, { method: "POST", headers: { "Content-Type": "application/x-hdf5" }, body: read(scan) });
+  const { job } = (await response.json()) as { job: string };
+  const live = await open(browser, `${server.url}/study/${job}`);
+  await live.page.waitForFunction(() => [...document.querySelectorAll<HTMLElement>(".pane")].map((p) => p.dataset.series).join() === "zero-filled,unet,reference,error/zero-filled,error/unet");
+  expect(live.complaints).toEqual([]);
+  await live.page.close();
 });

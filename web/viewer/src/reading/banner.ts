@@ -1,5 +1,7 @@
 // Whom the images show, and what nobody should overlook.
+import type { Job } from "../api";
 import { element } from "../element";
+import { acceleration } from "../worklist/jobs";
 import type { Slice } from "./dicom";
 
 const date = (dicom: string) => dicom.replace(/^(\d{4})(\d\d)(\d\d)$/, "$1-$2-$3");
@@ -15,4 +17,12 @@ export function banner(s: Slice, how: boolean): Node[] {
     element("strong", { className: "research" }, "RESEARCH · not for diagnostic use"),
     element("span", { className: "comments", hidden: !how, title: how ? s.comments : "" }, how ? s.comments.replace("Not for diagnostic use. ", "") : ""),
   ];
+}
+
+// recipes chooses among the jobs of a scan.
+export function recipes(jobs: Job[], shown: string): HTMLElement {
+  const title = (j: Job) => [acceleration(j), j.recipe.mask === "none" ? "" : j.recipe.mask, (j.recipe.methods ?? []).join("+"), j.state === "done" ? "" : j.state].filter(Boolean).join(" ");
+  const select = element("select", {}, ...jobs.map((j) => element("option", { value: j.id, selected: j.id === shown }, title(j))));
+  select.addEventListener("change", () => location.assign("/study/" + select.value));
+  return element("label", {}, "Recipe ", select);
 }

@@ -51,7 +51,7 @@ export const commands: Command[] = [
   ...([["Left", -1, 0], ["Right", 1, 0], ["Up", 0, -1], ["Down", 0, 1]] as const).map(([name, columns, rows]): Command => (
     { group: "Tool", title: `Point further ${name.toLowerCase()}`, keys: [`shift+Arrow${name}`], run: (r) => r.move(columns * stride, rows * stride) })),
   { group: "Tool", title: "Set a point of the measurement", keys: ["Enter"], run: (r) => r.mark() },
-  { group: "Tool", title: "Remove the selected or newest measurement", keys: ["Delete", "ctrl+z"], button: "Undo", run: takeBack },
+  { group: "Tool", title: "Remove the selected or newest measurement", keys: ["Delete", "ctrl+z"], button: "Undo", run: (r) => takeBack(r.panes.map((p) => p.viewport.id)) },
   ...presets.map((p, i): Command => ({ group: "Window", title: `Window: ${p.name.toLowerCase()}`, keys: [`${i + 1}`], run: (r) => r.setLook({ window: preset(i, r.normal) }) })),
   { group: "Window", title: "Invert", keys: ["i"], button: "Invert", run: (r) => r.setLook({ invert: !r.active.look.invert }), pressed: (r) => !!r.active?.look?.invert },
   { group: "Window", title: "Show pixels, without interpolation", keys: ["n"], button: "Pixels", run: (r) => r.setLook({ smooth: !r.active.look.smooth }), pressed: (r) => r.active?.look?.smooth === false },
@@ -74,8 +74,8 @@ export const commands: Command[] = [
   { group: "Compare", title: "Show errors darker", keys: [","], run: (r) => r.setErrorGain(r.errorGain - 1) },
   { group: "Trust", when: "sighted", title: "Uncertainty over CCDF", keys: ["u"], button: "Uncertainty", run: toggleOverlay("uncertainty"), pressed: (r) => r.layers.overlay === "uncertainty" },
   { group: "Trust", when: "sighted", title: "Where U-Net and CCDF disagree", keys: ["d"], button: "Disagreement", run: toggleOverlay("disagreement"), pressed: (r) => r.layers.overlay === "disagreement" },
-  { group: "Trust", when: "sighted", title: "How the series were made", keys: ["f"], button: "Facts", run: facts },
-  { group: "Trust", when: "sighted", title: "Report", keys: ["t"], button: "Report", run: showReport },
+  { group: "Trust", when: "sighted", title: "How the series were made", keys: ["f"], button: "Facts", run: (r) => void facts(r) },
+  { group: "Trust", when: "sighted", title: "Report", keys: ["t"], button: "Report", run: (r) => void showReport(r) },
   ...reviewCommands,
   { group: "Trust", title: "Keys", keys: ["?"], button: "?", run: help },
 ];
@@ -107,8 +107,8 @@ export function bind(room: Room): void {
 export function toolbar(room: Room): HTMLElement {
   const bar = element("div", { className: "toolbar", role: "toolbar", ariaLabel: "Reading tools" });
   const layout = element("select", { ariaLabel: "Layout" }, ...layouts.map((l) => element("option", { value: l }, l)));
-  layout.addEventListener("change", () => void room.arrange(layout.value));
-  const other = element("select", { ariaLabel: "Compare with" }, ...room.series.map((s) => element("option", { value: s.id }, s.title)));
+  layout.addEventListener("change", () => ((room.automatic = false), void room.arrange(layout.value)));
+  const other = element("select", { ariaLabel: "Compare with" });
   other.addEventListener("change", () => room.layers.set({ with: room.series.find((s) => s.id === other.value) }));
   const range = (label: string, max: number, value: () => number, set: (v: number) => void) => {
     const input = element("input", { type: "range", min: "0", max: String(max), step: String(max / 50), ariaLabel: label });
@@ -128,12 +128,13 @@ export function toolbar(room: Room): HTMLElement {
     element("div", { className: "part", role: "group", ariaLabel: name }, ...more, ...buttons.filter(({ command }) => command.group === name).map(({ button }) => button));
   const slices = element("input", { type: "range", step: "1", ariaLabel: "Slice" });
   slices.addEventListener("input", () => room.to(room.active.series.numbers[Number(slices.value)] ?? room.position));
-  bar.append(layout, part("Slice", slices), part("Tool"), part("Window"), part("View"), part("Linked", element("span", { className: "quiet" }, "link")), part("Compare", other), part("Trust"), part("Review"), ...ranges.map((r) => r.box), room.status);
+  bar.append(layout, part("Slice", slices), part("Tool"), part("Window"), part("View"), part("Linked", element("span", { className: "quiet" }, "link")), part("Compare", other), part("Trust"), part("Review"), ...ranges.map((r) => r.box));
   room.changed = () => {
     layout.value = room.layout;
     const numbers = room.active?.series?.numbers ?? [];
     slices.max = String(numbers.length - 1);
     slices.value = String(numbers.indexOf(room.position));
+    if (other.length !== room.series.length) other.replaceChildren(...room.series.map((s) => element("option", { value: s.id }, s.title)));
     if (room.layers.with) other.value = room.layers.with.id;
     for (const r of ranges) r.look();
     for (const { command, button } of buttons) if (command.pressed) button.ariaPressed = String(command.pressed(room));

@@ -19,8 +19,8 @@ const rows: [string, (m: MethodReport) => string][] = [
   ["seconds a slice", (m) => m.seconds_per_slice.toFixed(2)],
 ];
 
-export function facts(room: Room): void {
-  const r = room.report;
+export async function facts(room: Room): Promise<void> {
+  const r = await room.report();
   if (!r) {
     dialog("How the series were made", element("p", {}, "The job is not done: its report is not there yet."), ...room.panes.map((p) => element("p", {}, p.slice?.story ?? "")));
     return;

@@ -8,7 +8,7 @@ export type Affine = [a: number, b: number, c: number, d: number, e: number, f: 
 // affine is the map whose images of (0, 0), (1, 0) and (0, 1) are given.
 export const affine = (o: Point, x: Point, y: Point): Affine => [x[0] - o[0], x[1] - o[1], y[0] - o[0], y[1] - o[1], o[0], o[1]];
 
-// world is the place of a pixel's corner in millimetres.
+// world is the place of a pixel's centre in millimetres.
 export function world(column: number, row: number, s: { position: number[]; orientation: number[]; spacing: [number, number] }): Vector {
   const along = (i: number) => (s.position[i] ?? 0) + (s.orientation[i] ?? 0) * column * s.spacing[1] + (s.orientation[i + 3] ?? 0) * row * s.spacing[0];
   return [along(0), along(1), along(2)];
@@ -17,7 +17,7 @@ export function world(column: number, row: number, s: { position: number[]; orie
 // pixel is the pixel at a place in millimetres; undefined outside of the image.
 export function pixel(at: Vector, s: { rows: number; columns: number; position: number[]; orientation: number[]; spacing: [number, number] }): { column: number; row: number } | undefined {
   const along = (axis: number) => at.reduce((sum, v, i) => sum + (s.orientation[axis + i] ?? 0) * (v - (s.position[i] ?? 0)), 0);
-  const [column, row] = [Math.floor(along(0) / s.spacing[1]), Math.floor(along(3) / s.spacing[0])];
+  const [column, row] = [Math.round(along(0) / s.spacing[1]), Math.round(along(3) / s.spacing[0])];
   return column >= 0 && row >= 0 && column < s.columns && row < s.rows ? { column, row } : undefined;
 }
 

@@ -138,7 +138,7 @@ function fitted(canvas: HTMLCanvasElement, { clientWidth, clientHeight }: HTMLEl
 // place is where the pixels of a pane's image are on its stage.
 function place(pane: Pane, s: Slice): Affine {
   const at = (column: number, row: number) => pane.viewport.worldToCanvas(world(column, row, s)) as Point;
-  return affine(at(0, 0), at(1, 0), at(0, 1));
+  return affine(at(-0.5, -0.5), at(0.5, -0.5), at(-0.5, 0.5));
 }
 
 function line(context: CanvasRenderingContext2D, from: Point, to: Point): void {

@@ -1,6 +1,6 @@
 // Measurements and the tools of the mouse and the finger: cornerstone's.
 import {
-  addTool, AngleTool, annotation, EllipticalROITool, Enums, init, LengthTool, PanTool, RectangleROITool, StackScrollTool, ToolGroupManager, WindowLevelTool, ZoomTool,
+  addTool, AngleTool, annotation, EllipticalROITool, Enums, init, LengthTool, PanTool, RectangleROITool, StackScrollTool, ToolGroupManager, utilities as drawing, WindowLevelTool, ZoomTool,
 } from "@cornerstonejs/tools";
 import { eventTarget, triggerEvent, utilities } from "@cornerstonejs/core";
 import type { Vector } from "./geometry";
@@ -95,9 +95,10 @@ export function draw(tool: string, viewport: string, points: number[][]): string
   return annotationUID;
 }
 
-// takeBack removes the selected measurements, or else the newest.
-export function takeBack(): void {
+// takeBack removes the selected measurements, or else the newest, from the viewports.
+export function takeBack(viewports: string[]): void {
   const selected = annotation.selection.getAnnotationsSelected().filter((uid) => annotation.state.getAnnotation(uid));
   const newest = annotation.state.getAllAnnotations().at(-1)?.annotationUID;
   for (const uid of selected.length ? selected : newest ? [newest] : []) annotation.state.removeAnnotation(uid);
+  drawing.triggerAnnotationRenderForViewportIds(viewports);
 }

@@ -30,11 +30,11 @@ export const heatMap = (s: Slice, threshold: number, white: number) =>
     if (stored >= threshold && stored > 0) rgba.set([...heat((stored - threshold) / Math.max(1, white - threshold)), 255], 4 * i);
   });
 
-// hatch marks values above a threshold by a chequered pattern, which needs no colour to be seen.
+// hatch marks values above a threshold by bright pixels with dark lines across, which need no colour to be seen.
 export const hatch = (s: Slice, threshold: number) =>
   picture(s, (stored, i, rgba) => {
     if (stored < threshold || stored === 0) return;
-    const dark = (((i % s.columns) >> 1) + (Math.floor(i / s.columns) >> 1)) % 2;
+    const dark = ((i % s.columns) + Math.floor(i / s.columns)) % 4 === 0;
     rgba.set(dark ? [0, 0, 0, 255] : [90, 220, 255, 255], 4 * i);
   });
 

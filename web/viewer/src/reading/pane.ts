@@ -59,6 +59,7 @@ export class Pane {
     const id = `pane-${index}`;
     engine.enableElement({ viewportId: id, type: Enums.ViewportType.STACK, element: this.stage });
     this.viewport = engine.getViewport(id) as Types.IStackViewport;
+    centred(this.viewport);
     this.stage.querySelector("canvas")?.after(this.layer); // below the measurements
     const on = (name: string, f: (event: CustomEvent) => void) => this.stage.addEventListener(name, f as EventListener);
     on(Enums.Events.CAMERA_MODIFIED, () => events.moved(this));
@@ -162,3 +163,19 @@ export class Pane {
 // marking says of a series what nobody should overlook.
 export const marking = ({ kind }: Series, s: Slice) =>
   kind === "blind" ? "RESEARCH · blinded, may be AI" : kind === "reference" ? "RESEARCH · reference" : `RESEARCH · ${/AI/.test(s.series) || kind === "difference" ? "AI" : "no AI"}`;
+
+// centred lays the image's position on the centre of its first pixel, where DICOM says that it is. cornerstone's drawing on a canvas
+// has it at the corner, so that regions would be measured half a pixel away from where they are drawn.
+function centred(viewport: Types.IStackViewport): void {
+  const moved = (at: number[], by: number) => {
+    const { spacing, direction } = viewport.getImageData();
+    return at.map((v, i) => v + by * (direction[i]! * spacing[0] + direction[3 + i]! * spacing[1])) as Types.Point3;
+  };
+  const { canvasToWorld, worldToCanvas } = viewport;
+  const toWorld = (at: Types.Point2) => {
+    const corner = canvasToWorld(at);
+    return corner && moved(corner, -0.5);
+  };
+  const toCanvas = (at: Types.Point3) => worldToCanvas(moved(at, 0.5));
+  Object.assign(viewport, { canvasToWorld: toWorld, canvasToWorldCPU: toWorld, worldToCanvas: toCanvas, worldToCanvasCPU: toCanvas });
+}

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { difference, grey, linear, type Slice } from "./dicom";
-import { affine, letters, scaleBar, world } from "./geometry";
+import { affine, letters, pixel, scaleBar, world } from "./geometry";
 import { heat } from "./paint";
 import { ticks } from "./plot";
 import { columns } from "./mask";
@@ -33,6 +33,11 @@ test("the difference of two series is in steps of the second and speaks for the 
 test("pixels lie where orientation and spacing put them", () => {
   const plane = { position: [1, 2, 3], orientation: [0, 1, 0, 0, 0, -1], spacing: [2, 0.5] as [number, number] };
   expect(world(4, 3, plane)).toEqual([1, 4, -3]);
+  const image = { ...plane, rows: 5, columns: 6 };
+  expect(pixel(world(4, 3, plane), image)).toEqual({ column: 4, row: 3 });
+  expect(pixel(world(3.6, 2.6, plane), image)).toEqual({ column: 4, row: 3 });
+  expect(pixel(world(-0.6, 3, plane), image)).toBeUndefined();
+  expect(pixel(world(4, 4.6, plane), image)).toBeUndefined();
   expect(affine([10, 20], [10, 22], [7, 20])).toEqual([0, 2, -3, 0, 10, 20]);
 });
 

@@ -1,9 +1,11 @@
 // The reading page: all series of one scan side by side.
 import "./reading.css";
 import "./review/review.css";
-import { getJob, getReport, getScan, Problem, type Job, type Report } from "../api";
+import { getJob, getScan, Problem, type Job } from "../api";
 import { element } from "../element";
+import { follow } from "./live";
 import { drawn } from "./review/blind";
+import { seriesOf } from "./series";
 
 // find reads the job that an address names: a job, or a scan, which stands for its newest job that has results.
 async function find(id: string): Promise<Job> {
@@ -22,15 +24,19 @@ export async function show(body: HTMLElement, id: string): Promise<void> {
   document.title = "closer: reading";
   const message = element("p", { role: "status" }, "Loading …");
   body.replaceChildren(element("main", { className: "wait" }, message, element("a", { href: "/" }, "Worklist")));
+  const failed = (problem: unknown) => (message.textContent = problem instanceof Error ? problem.message : String(problem));
   const room = import("./room"); // cornerstone comes while the job is asked for
   try {
     const job = await find(id);
-    const report = await getReport(job.id).catch((problem): Report | undefined => {
-      if (problem instanceof Problem && problem.status === 404) return undefined; // the job is not done
-      throw problem;
-    });
-    await (await room).open(body, job, report, await drawn(job));
+    const { open } = await room;
+    if (seriesOf(job.results ?? []).length) return await open(body, job, await drawn(job));
+    let opened = false; // there is nothing to see yet
+    follow(job.id, (newer) => {
+      if (opened || !seriesOf(newer.results ?? []).length) return;
+      opened = true;
+      open(body, newer, undefined).catch(failed);
+    }, (text) => (message.textContent = text));
   } catch (problem) {
-    message.textContent = problem instanceof Error ? problem.message : String(problem);
+    failed(problem);
   }
 }

@@ -7,8 +7,8 @@ import { plot } from "./plot";
 import type { Room } from "./room";
 import { methodTitle } from "./series";
 
-export function showReport(room: Room): void {
-  const r = room.report;
+export async function showReport(room: Room): Promise<void> {
+  const r = await room.report();
   if (!r) {
     dialog("Report", element("p", {}, "The job is not done: its report is not there yet."));
     return;

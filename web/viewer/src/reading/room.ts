@@ -1,12 +1,13 @@
 // The room: panes in a grid, what they share, and the commands of the reader.
 import { init as initCore, RenderingEngine } from "@cornerstonejs/core";
-import type { Comparison, Job, Report } from "../api";
+import { getReport, getScan, type Comparison, type Job, type Report } from "../api";
 import { element } from "../element";
-import { banner } from "./banner";
+import { banner, recipes } from "./banner";
 import { bind, toolbar } from "./commands";
 import { pixel, world, type Vector } from "./geometry";
 import { initTools, joinTools, setPoint } from "./measure";
 import { registerImages, slice } from "./images";
+import { follow } from "./live";
 import { mirrorMeasurements } from "./mirror";
 import { Pane, type Look } from "./pane";
 import { answers, blinded } from "./review/blind";
@@ -14,10 +15,11 @@ import { first, seriesOf, type Series } from "./series";
 import { Layers } from "./layers";
 import type { Window } from "./dicom";
 
-export const layouts = ["1×1", "1×2", "1×3", "2×2", "2×3"];
+export const layouts = ["1×1", "1×2", "2×1", "1×3", "2×2", "2×3", "3×2"]; // rows × columns
 
 export class Room {
-  readonly series: Series[];
+  series: Series[];
+  automatic = true; // the reader has not chosen a layout
   readonly grid = element("div", { className: "grid" });
   readonly status = element("p", { className: "status", role: "status" });
   panes: Pane[] = [];
@@ -36,7 +38,7 @@ export class Room {
   private touched = false; // the reader zoomed or panned: the view stays when the page changes its size
 
   // blind is the comparison that the reader makes without being told which series is which.
-  constructor(readonly job: Job, readonly report: Report | undefined, readonly blind: Comparison | undefined) {
+  constructor(public job: Job, readonly blind: Comparison | undefined) {
     const series = seriesOf(job.results ?? []);
     this.series = blind ? blinded(series, blind) : series;
     this.engine = new RenderingEngine("room");
@@ -65,6 +67,30 @@ export class Room {
     return this.blind ? [...banner(head, false), element("span", { className: "answers" }, ...answers(this))] : banner(head, true);
   }
 
+  // report is that of the job; undefined before it is done.
+  report(): Promise<Report | undefined> {
+    return this.job.results?.some((r) => r.name === "report.json") ? getReport(this.job.id) : Promise.resolve(undefined);
+  }
+
+  // renew takes up what the job has made meanwhile.
+  async renew(job: Job): Promise<void> {
+    this.job = job;
+    const series = seriesOf(job.results ?? []);
+    if (series.length === this.series.length) return;
+    this.series = series;
+    this.layers.with = series.find((s) => s.kind === "reference") ?? this.layers.with;
+    for (const pane of this.panes) pane.offer(series);
+    if (this.automatic) await this.arrange(this.fitting());
+    this.changed();
+  }
+
+  // fitting is the layout for what there is to see, and for a screen that is wide or high.
+  fitting(): string {
+    const wide = innerWidth > innerHeight;
+    const n = this.series.length;
+    return n < 2 ? "1×1" : n < 3 ? (wide ? "1×2" : "2×1") : n < 5 ? "2×2" : wide ? "2×3" : "3×2";
+  }
+
   private resize(): void {
     if (this.panes.length) this.copy(() => this.engine.resize(true, this.touched));
   }
@@ -73,8 +99,9 @@ export class Room {
   async arrange(layout: string): Promise<void> {
     const [rows = 1, columns = 1] = layout.split("×").map(Number);
     this.layout = layout;
-    const before = this.panes.map((p) => p.series);
-    const wanted = [...before, ...first(this.series, 6).filter((s) => !before.includes(s)), ...this.series].slice(0, rows * columns);
+    const kept = this.automatic ? [] : this.panes.map((p) => p.series.id);
+    const order = first(this.series, this.series.length);
+    const wanted = [...kept.flatMap((id) => order.filter((s) => s.id === id)), ...order.filter((s) => !kept.includes(s.id))].slice(0, rows * columns);
     for (const pane of this.panes) this.engine.disableElement(pane.viewport.id);
     this.grid.style.gridTemplate = `repeat(${rows}, minmax(0, 1fr)) / repeat(${columns}, minmax(0, 1fr))`;
     this.grid.replaceChildren();
@@ -139,7 +166,7 @@ export class Room {
     const s = this.active.slice;
     if (!s) return;
     const at = (this.cursor && pixel(this.cursor, s)) ?? { column: s.columns >> 1, row: s.rows >> 1 };
-    const clamp = (v: number, below: number) => Math.min(below - 1, Math.max(0, v)) + 0.5;
+    const clamp = (v: number, below: number) => Math.min(below - 1, Math.max(0, v));
     this.point(world(clamp(at.column + columns, s.columns), clamp(at.row + rows, s.rows), s));
   }
 
@@ -231,16 +258,19 @@ export class Room {
   private waiting: ReturnType<typeof setTimeout> | undefined;
 }
 
-export async function open(body: HTMLElement, job: Job, report: Report | undefined, blind: Comparison | undefined): Promise<void> {
+export async function open(body: HTMLElement, job: Job, blind: Comparison | undefined): Promise<void> {
   // Canvas, not WebGL: it is there on every machine, exact to the grey value, and quick for images of this size.
   initCore({ rendering: { useCPURendering: true }, debug: {} });
   registerImages();
   initTools();
-  const room = new Room(job, report, blind);
+  const room = new Room(job, blind);
   const head = element("header", { className: "head" });
-  body.replaceChildren(element("div", { className: "room" }, head, toolbar(room), room.grid));
+  body.replaceChildren(element("div", { className: "room" }, head, toolbar(room), element("main", { className: "grid-place" }, room.grid)));
   bind(room);
-  head.replaceChildren(...(await room.begin()));
-  const { length } = room.series;
-  await room.arrange(innerWidth < 900 || length < 3 ? "1×2" : length < 5 ? "2×2" : "2×3");
+  head.replaceChildren(...(await room.begin()), room.status);
+  await room.arrange(room.fitting());
+  if (blind) return;
+  if (job.state === "running" || job.state === "queued") follow(job.id, (newer) => void room.renew(newer), (text) => room.tell(text));
+  const { jobs } = await getScan(job.scan);
+  if (jobs.length > 1) head.append(recipes(jobs, job.id));
 }
