@@ -87,7 +87,7 @@ func (a *api) done(w middleware.WrapResponseWriter, r *http.Request, t *request,
 	if status == 0 {
 		status = http.StatusOK
 	}
-	a.metrics.observe(method(r), route, status, took)
+	a.metrics.observe(method(r), route, status, w.BytesWritten(), took)
 	level, fields := slog.LevelInfo, []any{"request", t.id, "method", method(r), "route", route, "status", status,
 		"bytes", w.BytesWritten(), "seconds", took.Seconds()}
 	for name, v := range map[string]string{"key": t.key.name, "scan": t.scan, "job": t.job} {

@@ -185,7 +185,7 @@ func TestFailedJob(t *testing.T) {
 		t.Errorf("%s: %s", j.State, j.Error)
 	}
 	_, data := s.do("GET", "/metrics", nil)
-	for _, want := range []string{`closer_failed_jobs{code="invalid"} 1`, `closer_jobs{state="failed"} 1`, `closer_jobs{state="queued"} 0`,
+	for _, want := range []string{`closer_job_failures_total{code="invalid"} 1`, `closer_jobs{state="failed"} 1`, `closer_jobs{state="queued"} 0`,
 		`closer_http_requests_total{method="POST",route="/api/v1/scans",status="201"} 1`, "closer_received_bytes_total 10008"} {
 		if !strings.Contains(string(data), want+"\n") {
 			t.Errorf("the metrics lack %s", want)

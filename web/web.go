@@ -103,7 +103,7 @@ func New(c Config) (http.Handler, error) {
 			return nil, err
 		}
 	}
-	a.metrics = newMetrics(c.Queue, c.Version)
+	a.metrics = newMetrics(c.Queue, c.Blobs, c.Version)
 	var err error
 	if a.uploads, err = newUploads(a, filepath.Join(c.DataDir, uploadsDir)); err != nil {
 		return nil, err

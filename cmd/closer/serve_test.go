@@ -165,6 +165,14 @@ func TestServeReconstructsAScan(t *testing.T) {
 	if getJSON(t, "http://"+address+"/dicom-web/series", &series); len(series) != 4 {
 		t.Errorf("DICOMweb finds %d series, want three methods and the reference", len(series))
 	}
+	for _, want := range []string{
+		`closer_network_evaluations_total{device="cpu",method="unet"} 2`, `closer_network_evaluations_total{device="cpu",method="ccdf"} 6`,
+		`closer_job_stage_seconds_count{stage="recon"} 1`, `closer_job_run_seconds_count{state="done"} 1`,
+	} {
+		if text := string(fetch(t, "http://"+address+"/metrics")); !strings.Contains(text, want+"\n") {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
 	if err := server.stop(syscall.SIGTERM); err != nil {
 		t.Error(err)
 	}
