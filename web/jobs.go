@@ -12,9 +12,6 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// keepAlive is how often a silent event stream says that it lives.
-const keepAlive = 15 * time.Second
-
 // job returns the job that the address names.
 func (a *api) job(r *http.Request) (recon.Job, error) {
 	job, err := a.Queue.Job(r.Context(), chi.URLParam(r, "id"))
@@ -95,7 +92,7 @@ func (a *api) follow(w http.ResponseWriter, r *http.Request, id string) {
 	w.Header().Set("X-Accel-Buffering", "no") // proxies hold events back otherwise
 	out := newSteady(w, a.grace)
 	fmt.Fprint(out, "retry: 2000\n\n")
-	tick := time.NewTicker(keepAlive)
+	tick := time.NewTicker(a.keepAlive)
 	defer tick.Stop()
 	for {
 		if err := out.conn.Flush(); err != nil {
@@ -108,6 +105,9 @@ func (a *api) follow(w http.ResponseWriter, r *http.Request, id string) {
 			}
 			err = writeEvent(out, job)
 		case <-tick.C:
+			if _, ok := a.authenticate(r); !ok {
+				return // the key was taken away
+			}
 			_, err = io.WriteString(out, ": alive\n\n")
 		}
 		if err != nil {

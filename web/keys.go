@@ -138,7 +138,7 @@ func (a *api) authenticate(r *http.Request) (key, bool) {
 	}
 	if header := r.Header.Get("Authorization"); header != "" {
 		scheme, secret, _ := strings.Cut(header, " ")
-		k, ok := a.keys.find(strings.TrimSpace(secret))
+		k, ok := a.keys().find(strings.TrimSpace(secret))
 		return k, ok && strings.EqualFold(scheme, "Bearer")
 	}
 	return a.sessions.user(r)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -59,6 +60,75 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// A key that is taken out of the file opens nothing from then on, nor does a session or an event stream that it began; a file that
+// is not well formed, or is away, changes nothing.
+func TestKeysAreReadAgain(t *testing.T) {
+	path := keysFile(t, "scanner push p-key", "boss admin a-key")
+	s := start(t, func(c *Config) { c.Keys, c.keepAlive = path, 20*time.Millisecond })
+	expect := func(key string, status int) {
+		t.Helper()
+		s.key = key
+		if response, _ := s.do("GET", "/api/v1/scans", nil); response.StatusCode != status {
+			t.Errorf("key %s: %s", key, response.Status)
+		}
+	}
+	replace := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect("p-key", 200)
+	expect("new-key", 401)
+	login, _ := s.do("POST", "/api/v1/session", strings.NewReader(`{"key":"p-key"}`), "Content-Type", "application/json")
+	stream := make(chan error, 1)
+	r, err := http.NewRequest("GET", s.URL+"/api/v1/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer p-key")
+	events, err := http.DefaultClient.Do(r)
+	if err != nil || events.StatusCode != 200 {
+		t.Fatal(err)
+	}
+	defer events.Body.Close()
+	go func() { _, err := io.Copy(io.Discard, events.Body); stream <- err }()
+
+	replace("scanner push " + hexSum([]byte("new-key")) + "\n")
+	expect("p-key", 401)
+	expect("a-key", 401)
+	expect("new-key", 200)
+	if s.key = ""; len(login.Cookies()) != 1 {
+		t.Fatal("no session")
+	}
+	if response, _ := s.do("GET", "/api/v1/scans", nil, "Cookie", login.Cookies()[0].String()); response.StatusCode != 401 {
+		t.Errorf("the session of a key that is gone: %s", response.Status)
+	}
+	select {
+	case err := <-stream:
+		if err != nil {
+			t.Errorf("the stream ended with %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the stream of a key that is gone goes on")
+	}
+	replace("scanner owner\n")
+	expect("new-key", 200)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	expect("new-key", 200)
+	replace("boss admin " + hexSum([]byte("a-key")) + "\n")
+	expect("new-key", 401)
+	expect("a-key", 200)
+	if log := s.log.String(); !strings.Contains(log, "line 1 has 2 fields") || strings.Count(log, "remain as they were") != 2 {
+		t.Error("the log does not say what is wrong with the file")
+	}
+}
+
 func TestBadKeys(t *testing.T) {
 	sum := hexSum([]byte("x"))
 	for text, want := range map[string]string{
@@ -111,7 +181,8 @@ func FuzzText(f *testing.F) {
 		if media, err := declared(text); err == nil && media != "" && media != mediaHDF5 && media != mediaDICOM {
 			t.Errorf("media %q", media)
 		}
-		sessions := &sessions{keys: &keyring{keys: []key{{name: "a", role: roleRead}}}, secret: []byte("unknown")}
+		keys := &keyring{keys: []key{{name: "a", role: roleRead}}}
+		sessions := &sessions{keys: func() *keyring { return keys }, secret: []byte("unknown")}
 		if k, ok := sessions.unseal(text, time.Now()); ok {
 			t.Errorf("a session of %s without the secret", k.name)
 		}

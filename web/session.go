@@ -21,7 +21,7 @@ import (
 // key and a time of expiry under a MAC, so that no server needs to remember it; the MAC is also of the key's hash, so that a
 // session ends with the key.
 type sessions struct {
-	keys   *keyring
+	keys   func() *keyring
 	secret []byte
 }
 
@@ -32,7 +32,7 @@ const (
 )
 
 // newSessions finds or makes the secret of the MACs, which all servers of a blob store share.
-func newSessions(keys *keyring, blobs recon.Blobs) (*sessions, error) {
+func newSessions(keys func() *keyring, blobs recon.Blobs) (*sessions, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	const piece = "session/secret"
@@ -78,11 +78,12 @@ func (s *sessions) unseal(cookie string, now time.Time) (key, bool) {
 	if err != nil || macErr != nil || json.Unmarshal(payload, &c) != nil {
 		return key{}, false
 	}
-	i := slices.IndexFunc(s.keys.keys, func(k key) bool { return k.name == c.Key })
-	if i < 0 || !hmac.Equal(mac, s.mac(payload, s.keys.keys[i])) || now.Unix() >= c.Expires {
+	keys := s.keys().keys
+	i := slices.IndexFunc(keys, func(k key) bool { return k.name == c.Key })
+	if i < 0 || !hmac.Equal(mac, s.mac(payload, keys[i])) || now.Unix() >= c.Expires {
 		return key{}, false
 	}
-	return s.keys.keys[i], true
+	return keys[i], true
 }
 
 // user returns the key of a request's session. A cookie comes with whatever page makes the browser ask, so one that would change
@@ -140,7 +141,7 @@ func (a *api) login(w http.ResponseWriter, r *http.Request) {
 	k := anonymous
 	if a.keys != nil {
 		var ok bool
-		if k, ok = a.keys.find(strings.TrimSpace(form.Key)); !ok {
+		if k, ok = a.keys().find(strings.TrimSpace(form.Key)); !ok {
 			fail(w, r, problemf(http.StatusUnauthorized, "this is not the key of anybody"))
 			return
 		}

@@ -90,12 +90,12 @@ func TestCrossOrigin(t *testing.T) {
 // All servers of a blob store know each other's sessions; one ends with its time, with its key, and says nothing elsewhere.
 func TestSessionsAreShared(t *testing.T) {
 	s := start(t, nil)
-	ring := func(names ...string) *keyring {
+	ring := func(names ...string) func() *keyring {
 		k := &keyring{}
 		for i := range names {
 			k.keys = append(k.keys, key{name: names[i], role: roleRead, hash: [32]byte{byte(i)}})
 		}
-		return k
+		return func() *keyring { return k }
 	}
 	one, err := newSessions(ring("a", "b"), s.blobs)
 	if err != nil {
@@ -114,7 +114,7 @@ func TestSessionsAreShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	cookie := one.seal(one.keys.keys[1], now.Add(time.Hour))
+	cookie := one.seal(one.keys().keys[1], now.Add(time.Hour))
 	if k, ok := two.unseal(cookie, now); !ok || k.name != "b" {
 		t.Errorf("the other server: %+v, %t", k, ok)
 	}

@@ -44,9 +44,10 @@ type Config struct {
 	// DICOMweb answers below /dicom-web; nil is none.
 	DICOMweb http.Handler
 
-	grace   time.Duration                   // how long a body may bring nothing; 0 is 30 s
-	minFree int64                           // bytes that must stay free in DataDir; 0 is 1 GiB
-	free    func(dir string) (int64, error) // nil asks the system
+	keepAlive time.Duration                   // how often an event stream says that it lives; 0 is 15 s
+	grace     time.Duration                   // how long a body may bring nothing; 0 is 30 s
+	minFree   int64                           // bytes that must stay free in DataDir; 0 is 1 GiB
+	free      func(dir string) (int64, error) // nil asks the system
 }
 
 // DefaultMaxUpload is above every fastMRI file.
@@ -55,7 +56,7 @@ const DefaultMaxUpload = 8 << 30
 // api is the state behind the handlers.
 type api struct {
 	Config
-	keys     *keyring // nil without authentication
+	keys     func() *keyring // as they are now; nil without authentication
 	sessions *sessions
 	crowd    crowd
 	metrics  *metrics
@@ -73,6 +74,9 @@ func New(c Config) (http.Handler, error) {
 	}
 	if c.grace == 0 {
 		c.grace = 30 * time.Second
+	}
+	if c.keepAlive == 0 {
+		c.keepAlive = 15 * time.Second
 	}
 	if c.minFree == 0 {
 		c.minFree = 1 << 30
@@ -95,10 +99,11 @@ func New(c Config) (http.Handler, error) {
 		return nil, fmt.Errorf("make the spool: %w", err)
 	}
 	if c.Keys != "" {
-		var err error
-		if a.keys, err = readKeys(c.Keys); err != nil {
+		file, err := watchKeys(c.Keys, c.Log)
+		if err != nil {
 			return nil, err
 		}
+		a.keys = file.current
 		if a.sessions, err = newSessions(a.keys, c.Blobs); err != nil {
 			return nil, err
 		}
