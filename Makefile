@@ -7,7 +7,7 @@ RUNTIME := bin/lib/libonnxruntime.so.1
 
 VIEWER := web/viewer/dist/index.html
 
-.PHONY: build viewer demo serve test test-viewer crash lint lint-deploy bench sweep fuzz train train-smoke clean
+.PHONY: build viewer demo serve test test-viewer bench-viewer crash lint lint-deploy bench sweep fuzz train train-smoke clean
 
 build: bin/.installed-build $(RUNTIME) viewer
 	go build -buildvcs=auto -ldflags "-X main.version=$(VERSION)" -o bin/closer ./cmd/closer
@@ -36,6 +36,10 @@ test: build bin/.installed-test .venv/.installed lint lint-deploy test-viewer
 test-viewer: build bin/.installed-test
 	npm test --prefix web/viewer --silent
 	npm run e2e --prefix web/viewer --silent
+
+# How quick and how light the pages are: 10 studies of SLICES slices.
+bench-viewer: build bin/.installed-test
+	npm run bench --prefix web/viewer --silent
 
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -143,7 +143,8 @@ export function toolbar(room: Room): HTMLElement {
 }
 
 function button(room: Room, command: Command): HTMLButtonElement {
-  const made = element("button", { type: "button", title: `${command.title} (${command.keys.join(", ")})`, ariaLabel: command.title }, command.button ?? command.title);
+  const made = element("button", { type: "button", title: `${command.title} (${command.keys.join(", ")})` }, command.button ?? command.title);
+  if (!/[a-z]/i.test(made.textContent ?? "")) made.ariaLabel = command.title; // a symbol is read as nothing
   made.addEventListener("click", () => command.run(room));
   return made;
 }

@@ -31,7 +31,7 @@ export async function facts(room: Room): Promise<void> {
     element("p", {}, `${mask} ${r.input.coils} coil${r.input.coils === 1 ? "" : "s"}, protocol ${r.protocol}. ${r.input.simulated ? "The k-space was simulated from images, not measured." : ""}`),
     ...(r.notes ?? []).map((note) => element("p", { className: "research" }, note)),
     element("table", {},
-      element("thead", {}, element("tr", {}, element("th", {}), ...r.methods.map((m) => element("th", { scope: "col" }, methodTitle(m.name))))),
+      element("thead", {}, element("tr", {}, element("td"), ...r.methods.map((m) => element("th", { scope: "col" }, methodTitle(m.name))))),
       element("tbody", {}, ...rows.map(([title, value]) => element("tr", {}, element("th", { scope: "row" }, title), ...r.methods.map((m) => element("td", {}, value(m))))))),
     element("p", { className: "quiet" }, room.active.slice?.story ?? ""),
     element("p", { className: "quiet" }, room.active.slice?.comments ?? ""),

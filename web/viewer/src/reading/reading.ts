@@ -23,8 +23,11 @@ async function find(id: string): Promise<Job> {
 export async function show(body: HTMLElement, id: string): Promise<void> {
   document.title = "closer: reading";
   const message = element("p", { role: "status" }, "Loading …");
-  body.replaceChildren(element("main", { className: "wait" }, message, element("a", { href: "/" }, "Worklist")));
-  const failed = (problem: unknown) => (message.textContent = problem instanceof Error ? problem.message : String(problem));
+  body.replaceChildren(element("main", { className: "wait" }, element("h1", {}, "Reading"), message, element("a", { href: "/" }, "Worklist")));
+  const failed = (problem: unknown) => {
+    message.role = "alert";
+    message.textContent = problem instanceof Error ? problem.message : String(problem);
+  };
   const room = import("./room"); // cornerstone comes while the job is asked for
   try {
     const job = await find(id);

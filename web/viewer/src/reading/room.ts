@@ -265,7 +265,7 @@ export async function open(body: HTMLElement, job: Job, blind: Comparison | unde
   initTools();
   const room = new Room(job, blind);
   const head = element("header", { className: "head" });
-  body.replaceChildren(element("div", { className: "room" }, head, toolbar(room), element("main", { className: "grid-place" }, room.grid)));
+  body.replaceChildren(element("main", { className: "room" }, head, toolbar(room), element("div", { className: "grid-place" }, room.grid)));
   bind(room);
   head.replaceChildren(...(await room.begin()), room.status);
   await room.arrange(room.fitting());

@@ -1,0 +1,55 @@
+import axe, { type AxeResults } from "axe-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Browser, Page } from "puppeteer-core";
+import { settled } from "./panes";
+import { launch, open, Server } from "./server";
+
+let server: Server, browser: Browser, job: string;
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([Server.start(), launch()]);
+  ({ job } = await server.push(await server.phantom("head", "--matrix", "64", "--slices", "3"), "--method", "zero-filled", "--method", "tv"));
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+// expectAccessible runs axe's rules, WCAG 2.2 AA and good practice, on what the page shows.
+async function expectAccessible(page: Page) {
+  await page.evaluate(axe.source);
+  const { violations, passes } = await page.evaluate(() => (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run());
+  expect(violations.map((v) => `${v.impact} ${v.id}: ${v.nodes.map((n) => n.html).join("; ")}`)).toEqual([]);
+  expect(passes.map((p) => p.id)).toContain("color-contrast");
+}
+
+test.each([[1280, 800], [820, 1180]])("the worklist has no finding of axe at %i×%i", async (width, height) => {
+  const { page } = await open(browser, server.url, width, height);
+  await page.waitForSelector(`a[href*="${job}"]`);
+  await expectAccessible(page);
+});
+
+test.each([[1280, 800], [820, 1180]])("the reading page has no finding of axe at %i×%i", async (width, height) => {
+  const { page } = await open(browser, `${server.url}/study/${job}`, width, height);
+  await settled(page);
+  await expectAccessible(page);
+});
+
+test.each([["keys", "?"], ["facts", "f"], ["report", "t"]])("the dialog of %s has no finding of axe, and returns the focus", async (_, key) => {
+  const { page } = await open(browser, `${server.url}/study/${job}`);
+  await settled(page);
+  await page.focus(".pane");
+  await page.keyboard.press(key as "?");
+  await page.waitForSelector("dialog[open]");
+  await expectAccessible(page);
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => !document.querySelector("dialog[open]"));
+  expect(await page.evaluate(() => document.activeElement?.className)).toContain("pane");
+});
+
+test("what fails is said accessibly", async () => {
+  const { page } = await open(browser, `${server.url}/study/${"0".repeat(32)}`);
+  await page.waitForSelector("[role=alert]");
+  await expectAccessible(page);
+});
