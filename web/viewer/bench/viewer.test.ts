@@ -71,8 +71,8 @@ test("scrolling", async () => {
       times.push(performance.now() - start);
     }
     return times;
-  }, 50);
-  report("scrolling 50 slices in all panes, one after another", `${(1000 * times.length / times.reduce((a, b) => a + b)).toFixed(0)} slices/s, median ${median(times).toFixed(0)} ms, worst ${Math.max(...times).toFixed(0)} ms a slice`);
+  }, Math.min(50, slices - 1));
+  report("scrolling all panes, one after another", `${(1000 * times.length / times.reduce((a, b) => a + b)).toFixed(0)} slices/s, median ${median(times).toFixed(0)} ms, worst ${Math.max(...times).toFixed(0)} ms a slice`);
   await page.close();
 });
 
