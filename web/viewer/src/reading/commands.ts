@@ -22,7 +22,7 @@ export interface Command {
 const toggleCompare = (mode: Compare) => (room: Room) => room.layers.set({ compare: room.layers.compare === mode ? "none" : mode });
 const toggleOverlay = (mode: Overlay) => (room: Room) => room.layers.set({ overlay: room.layers.overlay === mode ? "none" : mode });
 const link = (what: keyof Room["linked"]) => (room: Room) => ((room.linked[what] = !room.linked[what]), room.changed());
-const go = (by: number) => (room: Room) => room.activate(room.panes[(room.panes.indexOf(room.active) + by + room.panes.length) % room.panes.length]!);
+const go = (by: number) => (room: Room) => room.panes[(room.panes.indexOf(room.active) + by + room.panes.length) % room.panes.length]!.element.focus(); // which activates it
 const series = (by: number) => (room: Room) => {
   const at = room.series.indexOf(room.active.series);
   void room.show(room.active, room.series[(at + by + room.series.length) % room.series.length]);
@@ -87,7 +87,10 @@ export const available = (room: Room) => commands.filter(({ when }) => !when || 
 export const named = (e: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "shiftKey">) =>
   (e.ctrlKey || e.metaKey ? "ctrl+" : e.shiftKey && /^[A-Z]/.test(e.key) ? "shift+" : "") + e.key;
 
+const notch = 40; // of a wheel, in pixels; finer ones and touch pads add up to it
+
 export function bind(room: Room): void {
+  let turned = 0;
   addEventListener("keydown", (event) => {
     const target = event.target as HTMLElement;
     if (target.closest("dialog, select, input:not([type=range])") || ([" ", "Enter"].includes(event.key) && target.closest("button, a"))) return;
@@ -100,7 +103,10 @@ export function bind(room: Room): void {
     event.preventDefault();
     const pane = room.panes.find((p) => p.element.contains(event.target as Node));
     if (pane && pane !== room.active) room.activate(pane);
-    room.step(Math.sign(event.deltaY));
+    turned += event.deltaMode ? Math.sign(event.deltaY) * notch : event.deltaY;
+    if (Math.abs(turned) < notch) return;
+    room.step(Math.sign(turned));
+    turned = 0;
   }, { passive: false });
 }
 

@@ -34,7 +34,35 @@ export class Layers {
     this.phase = this.compare === "blink";
     if (this.compare === "blink") this.timer = setInterval(() => ((this.phase = !this.phase), this.draw(this.room.active)), blinkTime);
     for (const pane of this.room.panes) this.draw(pane);
+    if (change.overlay && change.overlay !== "none" && !this.room.panes.some((p) => this.above(p))) this.room.tell(`No pane shows a series with ${change.overlay}.`);
     this.room.changed();
+  }
+
+  // above is the series that lies over a pane's own; none where the overlay does not concern it.
+  private above({ series }: Pane): Series | undefined {
+    const { room, overlay } = this;
+    if (overlay === "uncertainty") return room.series.find((s) => s.id === series.id + "-uncertainty");
+    return overlay === "disagreement" ? this.apart(series) : undefined;
+  }
+
+  // apart is the difference of U-Net and CCDF, for panes that show one of them.
+  private apart({ id }: Series): Series | undefined {
+    return ["unet", "ccdf"].includes(id) ? this.room.series.find((s) => s.kind === "difference") : undefined;
+  }
+
+  // grab lets the reader drag the wipe of a pane.
+  grab(pane: Pane): void {
+    const at = (e: PointerEvent) => e.clientX - pane.stage.getBoundingClientRect().left;
+    let held = false;
+    const near = (e: PointerEvent) => this.compare === "wipe" && pane === this.room.active && Math.abs(at(e) - this.at * pane.stage.clientWidth) < 12;
+    const on = (name: string, f: (e: PointerEvent) => void) => pane.stage.addEventListener(name, f as EventListener, { capture: true });
+    on("pointerdown", (e) => (held = e.button === 0 && near(e)));
+    for (const name of ["mousedown", "touchstart"]) on(name, (e) => held && e.stopImmediatePropagation()); // no tool begins
+    on("pointermove", (e) => {
+      pane.stage.classList.toggle("grabbing", held || near(e));
+      if (held) this.set({ at: Math.min(1, Math.max(0, at(e) / pane.stage.clientWidth)) });
+    });
+    for (const name of ["pointerup", "pointercancel"]) on(name, () => (held = false));
   }
 
   // draw brings the layer of a pane up to date. What it needs may have to be fetched: then it draws when that is there.
@@ -47,9 +75,8 @@ export class Layers {
     if (!shown) return undefined;
     const get = (s: Series | undefined) => (s ? slice(this.room.job.id, s, shown.number) : undefined);
     const comparing = this.compare !== "none" && pane === this.room.active ? this.with : undefined;
-    const difference = ["unet", "ccdf"].includes(series.id) ? this.room.series.find((s) => s.kind === "difference") : undefined;
-    const spread = this.overlay === "uncertainty" ? this.room.series.find((s) => s.id === series.id + "-uncertainty") : undefined;
-    const [other, apart, uncertain] = await Promise.all([get(comparing), get(difference), get(spread)]);
+    const spread = this.overlay === "uncertainty" ? this.above(pane) : undefined;
+    const [other, apart, uncertain] = await Promise.all([get(comparing), get(this.apart(series)), get(spread)]);
     return pane.slice === shown ? { shown, other, apart, uncertain } : undefined;
   }
 
@@ -57,31 +84,34 @@ export class Layers {
     const context = fitted(pane.layer, pane.stage);
     const to = place(pane, shown);
     const white = this.room.normal.high;
+    const { clientWidth: width, clientHeight: height } = pane.stage;
     const put = (picture: HTMLCanvasElement, alpha: number, smooth: boolean) => {
-      context.setTransform(...to);
+      context.save();
+      context.transform(...to);
       context.globalAlpha = alpha;
       context.imageSmoothingEnabled = smooth;
       context.drawImage(picture, 0, 0);
-      context.setTransform(1, 0, 0, 1, 0, 0);
-      context.globalAlpha = 1;
+      context.restore();
     };
     if (other && this.with && (this.compare === "wipe" || this.phase)) {
-      const from = this.compare === "wipe" ? Math.round(this.at * pane.layer.width) : 0;
+      const from = this.compare === "wipe" ? Math.round(this.at * width) : 0;
       context.save();
       context.beginPath();
-      context.rect(from, 0, pane.layer.width, pane.layer.height);
+      context.rect(from, 0, width, height);
       context.clip();
-      context.fillRect(from, 0, pane.layer.width, pane.layer.height);
+      context.fillRect(from, 0, width, height);
       const window = scaled(pane.look.window, other.slope, this.room.gain(this.with));
       put(this.made(other, `grey ${window.low} ${window.high} ${pane.look.invert}`, () => greys(other, window, pane.look.invert)), 1, pane.look.smooth);
       context.restore();
-      if (from) line(context, [from, 0], [from, pane.layer.height]);
-      write(context, `${this.with.title} · ${marking(this.with, other)}`, [from + 8, pane.layer.height / 2]);
+      if (from) line(context, [from, 0], [from, height]);
+      const name = `${this.with.title} · ${marking(this.with, other)}`;
+      if (width - from > context.measureText(name).width + 16) write(context, name, [from + 8, height / 2]);
+      else write(context, name, [width - 8, height / 2], "right");
     }
     if (uncertain) {
       const [least, most] = [this.threshold * white, 0.1 * white].map((v) => v / uncertain.slope) as [number, number];
       put(this.made(uncertain, `heat ${least}`, () => heatMap(uncertain, least, most)), this.opacity, pane.look.smooth);
-      write(context, `uncertainty ${percent(this.threshold)} (red) to 10 % (yellow) of white`, [8, pane.layer.height - 48]);
+      write(context, `uncertainty ${percent(this.threshold)} (red) to 10 % (yellow) of white`, [8, height - 48]);
     }
     let statement = "";
     if (apart) {
@@ -105,7 +135,7 @@ export class Layers {
   }
 
   private bar(context: CanvasRenderingContext2D, pane: Pane, to: Affine, s: Slice): void {
-    const { width, height } = pane.layer;
+    const { clientWidth: width, clientHeight: height } = pane.stage;
     const perMillimetre = Math.hypot(to[0], to[1]) / s.spacing[1];
     const length = scaleBar(width / 3 / perMillimetre);
     const nominal = s.comments.includes("Nominal geometry");
@@ -127,10 +157,11 @@ export class Layers {
 
 const percent = (share: number) => `${Number((100 * share).toPrecision(2))} %`;
 
-// fitted clears a canvas and gives it the size of the stage.
+// fitted clears a canvas and gives it the size of the stage; it is drawn on in CSS pixels.
 function fitted(canvas: HTMLCanvasElement, { clientWidth, clientHeight }: HTMLElement): CanvasRenderingContext2D {
-  [canvas.width, canvas.height] = [clientWidth, clientHeight];
+  [canvas.width, canvas.height] = [clientWidth * devicePixelRatio, clientHeight * devicePixelRatio];
   const context = canvas.getContext("2d")!;
+  context.scale(devicePixelRatio, devicePixelRatio);
   context.font = "13px system-ui, sans-serif";
   return context;
 }

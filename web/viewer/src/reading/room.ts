@@ -116,6 +116,7 @@ export class Room {
         pointed: (at) => this.point(at),
       }, this.grid);
       this.panes.push(pane);
+      this.layers.grab(pane);
       joinTools(pane.viewport.id, this.engine.id);
     }
     this.touched = false;
