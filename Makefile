@@ -7,7 +7,7 @@ RUNTIME := bin/lib/libonnxruntime.so.1
 
 VIEWER := web/viewer/dist/index.html
 
-.PHONY: build viewer demo serve test test-viewer bench-viewer crash lint lint-deploy bench sweep fuzz train train-smoke clean
+.PHONY: build viewer demo serve test test-viewer bench-viewer viewers crash lint lint-deploy bench sweep fuzz train train-smoke clean
 
 build: bin/.installed-build $(RUNTIME) viewer
 	go build -buildvcs=auto -ldflags "-X main.version=$(VERSION)" -o bin/closer ./cmd/closer
@@ -66,6 +66,10 @@ KILLS ?= 20
 crash: build
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} CLOSER_CRASH=$(KILLS) \
 		go test -count 1 -v -timeout 1h -run '^TestCrash$$' ./cmd/closer
+
+# OHIF and dwv from the npm registry open a study of ours in headless Chromium.
+viewers: build
+	.ci/viewers
 
 # Every parser of foreign bytes, FUZZTIME each.
 FUZZTIME ?= 20s

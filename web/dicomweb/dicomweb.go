@@ -1,4 +1,5 @@
-// Package dicomweb serves series by DICOMweb (PS3.18): QIDO-RS searches them, WADO-RS retrieves them and STOW-RS takes new ones.
+// Package dicomweb serves series by DICOMweb (PS3.18): QIDO-RS searches them, WADO-RS and WADO-URI (at /wado) retrieve them and
+// STOW-RS takes new ones.
 //
 // It asks less of clients than the standard and no more: an absent Accept header means everything, parameters of media types
 // need no quotes, and instances, frames and bulk data may be had as a single part. Objects are sent in the transfer syntax they
@@ -89,6 +90,7 @@ func New(c Config) http.Handler {
 	r.Get(anInstance+"/frames/{frames}", s.frames)
 	r.Get(anInstance+"/frames/{frames}/rendered", s.rendered)
 	r.Get(anInstance+"/frames/{frames}/thumbnail", s.thumbnail)
+	r.Get("/wado", s.uri(r))
 	return s.cors(r)
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -76,7 +77,13 @@ func (s *server) store(take taker) http.HandlerFunc {
 			w.Header().Set("Closer-Scan", strings.Join(scans, ", "))
 		}
 		status, answer := stored(parts, s.baseURL(r))
-		w.Header().Set("Content-Type", dicomJSON)
+		if choose(r, dicomJSON, dicomXML) == dicomXML {
+			w.Header().Set("Content-Type", dicomXML)
+			w.WriteHeader(status)
+			_ = xml.NewEncoder(w).Encode(native(answer))
+			return
+		}
+		w.Header().Set("Content-Type", dicomJSON) // whatever else is accepted: the objects are stored
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(answer)
 	}

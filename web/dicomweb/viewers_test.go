@@ -247,6 +247,37 @@ func TestRenderedAppliesTheWindow(t *testing.T) {
 	}
 }
 
+// WADO-URI gives what the same request of WADO-RS gives, and refuses what it cannot do.
+func TestURI(t *testing.T) {
+	s := serve(t, 1, nil)
+	series := s.series[0]
+	uid := series.Files[1].InstanceUID
+	ids := "&studyUID=" + series.StudyUID + "&seriesUID=" + series.SeriesUID + "&objectUID=" + uid
+	frame := "/studies/" + series.StudyUID + "/series/" + series.SeriesUID + "/instances/" + uid + "/frames/1/rendered"
+	for parameters, same := range map[string]string{
+		"": frame, "&contentType=image%2Fpng&windowCenter=8000&windowWidth=4001": frame + "?window=8000,4001&accept=image/png",
+		"&rows=32&columns=16&imageQuality=10&frameNumber=1": frame + "?viewport=16,32&quality=10", "&columns=16": frame + "?viewport=16,16",
+	} {
+		got, body := s.get(t, "/wado?requestType=WADO"+ids+parameters, "")
+		want, wanted := s.get(t, same, "")
+		if got.StatusCode != 200 || !bytes.Equal(body, wanted) || got.Header.Get("Content-Type") != want.Header.Get("Content-Type") {
+			t.Errorf("%q: %s, %d bytes, want %d", parameters, got.Status, len(body), len(wanted))
+		}
+	}
+	for parameters, want := range map[string]int{
+		"requestType=WADO" + ids + "&contentType=application/dicom&transferSyntax=1.2.840.10008.1.2.1":    200,
+		"requestType=WADO" + ids + "&contentType=application/dicom&transferSyntax=1.2.840.10008.1.2.4.50": 406,
+		"requestType=WADO" + ids + "&contentType=text/html":                                               406, "requestType=WADO" + ids + "&anonymize=yes": 400,
+		"requestType=WADO" + ids + "&frameNumber=2": 404, "requestType=WADO" + ids + "&frameNumber=../../x": 400, "requestType=WADO" + ids + "&windowCenter=1": 400,
+		"requestType=WADO" + ids + "1": 404, "requestType=WADO&studyUID=1.2&seriesUID=1.2": 400, ids: 400,
+		"requestType=WADO&studyUID=1.2&seriesUID=1.2&objectUID=../x": 400,
+	} {
+		if response, body := s.get(t, "/wado?"+parameters, ""); response.StatusCode != want {
+			t.Errorf("%s: %s, want %d: %.200s", parameters, response.Status, want, body)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	s := serve(t, 1, nil)
 	series := s.series[0]
