@@ -46,7 +46,8 @@ func (p Progress) Done() float64 {
 // cacheBytes bounds the measurements kept between methods; above it they are prepared again for each method.
 const cacheBytes = 1 << 30
 
-// Run reconstructs everything and returns it with the timing of ingest and reconstruction filled in.
+// Run reconstructs everything and returns it with the timing of ingest, reconstruction and checkpoints filled in, as far as it is
+// when Done is called.
 func (p *Pipeline) Run(ctx context.Context) (*Reconstruction, error) {
 	start := time.Now()
 	rec, m, err := p.begin()
@@ -59,7 +60,7 @@ func (p *Pipeline) Run(ctx context.Context) (*Reconstruction, error) {
 	}
 	rec.Timing.Ingest = time.Since(start)
 	for _, method := range p.Methods {
-		result, err := p.run(ctx, method, source, m)
+		result, err := p.run(ctx, method, source, m, &rec.Timing)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", method.Name, err)
 		}
@@ -70,7 +71,6 @@ func (p *Pipeline) Run(ctx context.Context) (*Reconstruction, error) {
 			}
 		}
 	}
-	rec.Timing.Recon = time.Since(start) - rec.Timing.Ingest
 	return rec, nil
 }
 
@@ -129,8 +129,9 @@ func (p *Pipeline) begin() (*Reconstruction, *measurer, error) {
 }
 
 // run applies one method to every slice that is not finished yet.
-func (p *Pipeline) run(ctx context.Context, method Method, source *source, m *measurer) (*Result, error) {
+func (p *Pipeline) run(ctx context.Context, method Method, source *source, m *measurer, timing *Timing) (*Result, error) {
 	result := &Result{Method: method, Slices: make([]SliceResult, len(source.indices))}
+	spend := stopwatch()
 	now := Progress{Method: method.Name, Of: len(source.indices)}
 	report := func(step, steps int) {
 		now.Step, now.Steps = step, steps
@@ -148,6 +149,7 @@ func (p *Pipeline) run(ctx context.Context, method Method, source *source, m *me
 			todo = append(todo, i)
 		}
 	}
+	timing.Publish += spend()
 	now.Slice = len(source.indices) - len(todo)
 	now.Resumed = now.Slice
 	for batch := range source.batches(todo, method) {
@@ -157,12 +159,15 @@ func (p *Pipeline) run(ctx context.Context, method Method, source *source, m *me
 		if err != nil {
 			return nil, err
 		}
+		timing.Recon += spend()
 		for k, i := range batch {
 			result.Slices[i] = slices[k]
+			timing.Network += slices[k].Network
 			if p.Checkpoint != nil {
 				if err := p.Checkpoint.Save(ctx, method, source.indices[i], slices[k]); err != nil {
 					return nil, err
 				}
+				timing.Publish += spend()
 			}
 		}
 		now.Slice += len(batch)
@@ -172,6 +177,16 @@ func (p *Pipeline) run(ctx context.Context, method Method, source *source, m *me
 	}
 	report(0, 0)
 	return result, nil
+}
+
+// stopwatch returns a function that says how long ago it was called last, or made.
+func stopwatch() func() time.Duration {
+	last := time.Now()
+	return func() time.Duration {
+		before := last
+		last = time.Now()
+		return last.Sub(before)
+	}
 }
 
 // load returns the slice as an earlier run left it.

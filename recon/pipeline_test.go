@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/closer-mri/closer/kspace"
 	"github.com/closer-mri/closer/recon"
@@ -207,5 +208,49 @@ func TestProgressReachesTheEnd(t *testing.T) {
 	run(t, recon.Pipeline{Scan: newScan(3, 1), Methods: []recon.Method{zeroFilled()}, Progress: func(p recon.Progress) { last = p }})
 	if last.Slice != 3 || last.Of != 3 || last.Method != "zero-filled" {
 		t.Errorf("%+v", last)
+	}
+}
+
+// slowly is a method whose network takes 2 ms of the 4 ms that a slice takes, and a checkpoint that takes 3 ms to save one.
+type slowly struct {
+	recon.Checkpoint
+	network time.Duration
+}
+
+func (s *slowly) Reconstruct(ctx context.Context, m kspace.Measurement, progress func(int, int)) (kspace.Image, int, error) {
+	time.Sleep(4 * time.Millisecond)
+	s.network += 2 * time.Millisecond
+	return recon.ZeroFilled{}.Reconstruct(ctx, m, progress)
+}
+
+func (s *slowly) Save(ctx context.Context, method recon.Method, index int, result recon.SliceResult) error {
+	time.Sleep(3 * time.Millisecond)
+	return s.Checkpoint.Save(ctx, method, index, result)
+}
+
+// Each stage of a run has its own time; a run that goes on has only what it did itself.
+func TestTiming(t *testing.T) {
+	const slices = 5
+	s := &slowly{Checkpoint: recon.JobCheckpoint{Blobs: openBlobs(t), Job: "job"}}
+	p := recon.Pipeline{Scan: newScan(slices, 2), Checkpoint: s, Methods: []recon.Method{{
+		Name: "slow", Reconstructor: s, NetworkTime: func() time.Duration { return s.network },
+	}}}
+	rec, err := p.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := rec.Timing
+	if first.Network != slices*2*time.Millisecond || first.Recon < slices*4*time.Millisecond || first.Publish < slices*3*time.Millisecond || first.Ingest <= 0 {
+		t.Errorf("%+v", first)
+	}
+	report := recon.NewReport(rec, recon.Software{}).Timing
+	if sum := report.Network + report.Physics; math.Abs(float64(sum-report.Recon)) > 1e-9 || report.Network != recon.Number(first.Network.Seconds()) {
+		t.Errorf("%+v", report)
+	}
+	if rec, err = p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if rec.Timing.Network != 0 || rec.Timing.Recon != 0 || rec.Timing.Publish <= 0 || rec.Results[0].Network != first.Network {
+		t.Errorf("resumed: %+v, network %v", rec.Timing, rec.Results[0].Network)
 	}
 }

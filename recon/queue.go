@@ -67,7 +67,7 @@ type Blobs interface {
 	// visible. Equal content is stored once, and is then as new as its last Put, to within half of OrphanAge. Put of content
 	// that r ends early with an error stores nothing.
 	Put(ctx context.Context, r io.Reader) (Blob, error)
-	// Open returns the content; NotFound.
+	// Open returns the content; NotFound. Read from its beginning to its end it is what its name says, or the end is an error.
 	Open(ctx context.Context, sha256 string) (io.ReadCloser, error)
 	// Delete removes content; absent content is no error.
 	Delete(ctx context.Context, sha256 string) error

@@ -43,10 +43,14 @@ type Software struct {
 
 // ReportTiming is Timing in seconds.
 type ReportTiming struct {
-	Ingest Number `json:"ingest"`
-	Recon  Number `json:"recon"`
-	Export Number `json:"export"`
-	Total  Number `json:"total"`
+	Fetch   Number `json:"fetch"`
+	Ingest  Number `json:"ingest"`
+	Recon   Number `json:"recon"`   // network + physics
+	Network Number `json:"network"` // inside networks
+	Physics Number `json:"physics"` // transforms, data consistency, noise, total variation
+	Export  Number `json:"export"`
+	Publish Number `json:"publish"`
+	Total   Number `json:"total"`
 }
 
 // NewReport measures rec and describes it. Metrics are computed when rec has references and are absent otherwise; references that do
@@ -62,11 +66,8 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 		Reference: NoReference,
 		Methods:   make([]MethodReport, 0, len(rec.Results)),
 		Software:  sw,
-		Timing: ReportTiming{
-			Ingest: seconds(rec.Timing.Ingest), Recon: seconds(rec.Timing.Recon),
-			Export: seconds(rec.Timing.Export), Total: seconds(rec.Timing.Total),
-		},
-		rec: rec,
+		Timing:    reportTiming(rec.Timing),
+		rec:       rec,
 	}
 	if note != "" {
 		r.Notes = append(r.Notes, note)
@@ -81,6 +82,14 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 		r.Methods = append(r.Methods, methodReport(rec, &rec.Results[i]))
 	}
 	return r
+}
+
+func reportTiming(t Timing) ReportTiming {
+	return ReportTiming{
+		Fetch: seconds(t.Fetch), Ingest: seconds(t.Ingest), Recon: seconds(t.Recon),
+		Network: seconds(t.Network), Physics: seconds(max(0, t.Recon-t.Network)),
+		Export: seconds(t.Export), Publish: seconds(t.Publish), Total: seconds(t.Total),
+	}
 }
 
 // withUsableReference returns rec, or a copy without references and a note when they do not fit the images.

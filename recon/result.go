@@ -75,7 +75,14 @@ type Reconstruction struct {
 	Timing     Timing
 }
 
-// Timing is where the time of a run went.
+// Timing is where the time of a run went. Network is part of Recon and only what this run spent, not an earlier one that it resumed;
+// the rest of Recon is physics. What Total has beyond the sum is preparation, such as opening networks.
 type Timing struct {
-	Ingest, Recon, Export, Total time.Duration
+	Fetch   time.Duration // of the input from the server's files
+	Ingest  time.Duration // opening it, reading its slices and measuring the zero-filled volume
+	Recon   time.Duration // the methods
+	Network time.Duration // of Recon, inside networks
+	Export  time.Duration // writing files
+	Publish time.Duration // storing files, and slices as they are finished, for others to find
+	Total   time.Duration
 }

@@ -51,7 +51,7 @@ func newJobMetrics(queue recon.Queue, blobs recon.Blobs) *jobMetrics {
 		wait: prometheus.NewHistogram(histogram("closer_job_wait_seconds", "From submission to the start of the last attempt.")),
 		run: prometheus.NewHistogramVec(histogram("closer_job_run_seconds", "Duration of the last attempt of jobs that ended, by state."),
 			[]string{"state"}),
-		stage: prometheus.NewHistogramVec(histogram("closer_job_stage_seconds", "Duration of the stages of jobs that are done: ingest, recon, export."),
+		stage: prometheus.NewHistogramVec(histogram("closer_job_stage_seconds", "Duration of the stages of jobs that are done: fetch, ingest, recon, export, publish."),
 			[]string{"stage"}),
 		method: prometheus.NewHistogramVec(histogram("closer_method_seconds", "Duration of a method over all slices of a job, by method and device."),
 			[]string{"method", "device"}),
@@ -147,7 +147,8 @@ func (m *jobMetrics) add(ctx context.Context, job recon.Job) error {
 		return nil
 	}
 	for stage, seconds := range map[string]recon.Number{
-		"ingest": report.Timing.Ingest, "recon": report.Timing.Recon, "export": report.Timing.Export,
+		"fetch": report.Timing.Fetch, "ingest": report.Timing.Ingest, "recon": report.Timing.Recon, "export": report.Timing.Export,
+		"publish": report.Timing.Publish,
 	} {
 		m.stage.WithLabelValues(stage).Observe(float64(seconds))
 	}

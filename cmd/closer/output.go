@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -21,9 +22,9 @@ type output struct {
 	dicom  dicomio.Options
 	hidden bool         // results do not tell whom they show
 	notes  []string     // what the reader of the report should know
-	grown  func() error // called when files were added; nil is allowed
-	export time.Duration
+	grown  func() error // makes what is there so far visible to others; nil when nobody looks before the end
 	begin  time.Time
+	fetch  time.Duration // what it took to get the input
 }
 
 // newOutput makes the directory. dated is the date of the study in DICOM, which fastMRI files do not hold: the time the input was
@@ -42,7 +43,9 @@ func (o *output) path(parts ...string) string {
 // fill reconstructs input with the methods of p, writes every result as soon as it exists, and the reports at the end. It sets
 // what recipe and input decide in p.
 func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p recon.Pipeline) (*recon.Report, error) {
+	opening := time.Now()
 	scan, err := open(ctx, input)
+	opened := time.Since(opening)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +59,16 @@ func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p 
 		}
 	}
 	p.Scan, p.Undersampling, p.HoldOut, p.Protocol = scan, recipe.Undersampling(), recipe.HoldOut(), recipe.Protocol
-	p.Done = func(rec *recon.Reconstruction, result *recon.Result) error { return o.series(ctx, rec, result) }
+	p.Done = func(rec *recon.Reconstruction, result *recon.Result) error {
+		if len(rec.Results) == 1 {
+			rec.Timing.Fetch = o.fetch
+			rec.Timing.Ingest += opened
+		}
+		if err := o.series(ctx, rec, result); err != nil || o.grown == nil {
+			return err
+		}
+		return o.soFar(rec, p.Methods[len(rec.Results):])
+	}
 	rec, err := p.Run(ctx)
 	if err != nil {
 		return nil, err
@@ -64,10 +76,31 @@ func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p 
 	return o.finish(ctx, rec)
 }
 
+// soFar makes the results visible that there are while other methods are to come.
+func (o *output) soFar(rec *recon.Reconstruction, left []recon.Method) error {
+	if len(left) == 0 {
+		return nil
+	}
+	names := make([]string, len(left))
+	for i, m := range left {
+		names[i] = m.Name
+	}
+	if _, err := o.report(rec, fmt.Sprintf("Preliminary: the job is running, and %s is to come.", strings.Join(names, ", then "))); err != nil {
+		return err
+	}
+	defer spend(&rec.Timing.Publish)()
+	return o.grown()
+}
+
+// spend adds the time until the function that it returns is called.
+func spend(sum *time.Duration) func() {
+	start := time.Now()
+	return func() { *sum += time.Since(start) }
+}
+
 // series writes one method's images as DICOM and HDF5, as soon as they exist.
 func (o *output) series(ctx context.Context, rec *recon.Reconstruction, result *recon.Result) error {
-	start := time.Now()
-	defer func() { o.export += time.Since(start) }()
+	defer spend(&rec.Timing.Export)()
 	name := result.Method.Name
 	if _, err := dicomio.WriteSeries(ctx, o.path("dicom", name), rec, result, o.dicom); err != nil {
 		return fmt.Errorf("write DICOM series %s: %w", name, err)
@@ -81,14 +114,7 @@ func (o *output) series(ctx context.Context, rec *recon.Reconstruction, result *
 			return fmt.Errorf("write %s: %w", file, err)
 		}
 	}
-	return o.announce()
-}
-
-func (o *output) announce() error {
-	if o.grown == nil {
-		return nil
-	}
-	return o.grown()
+	return nil
 }
 
 // uncertainty writes the spread of a method's samples as a series of its own, where there is one.
@@ -113,17 +139,26 @@ func (o *output) uncertainty(ctx context.Context, rec *recon.Reconstruction, res
 
 // finish writes the reference series and the reports.
 func (o *output) finish(ctx context.Context, rec *recon.Reconstruction) (*recon.Report, error) {
-	start := time.Now()
 	if rec.References != nil {
+		done := spend(&rec.Timing.Export)
 		if _, err := dicomio.WriteReference(ctx, o.path("dicom", "reference"), rec, o.dicom); err != nil {
 			return nil, fmt.Errorf("write DICOM reference: %w", err)
 		}
+		done()
 	}
-	rec.Timing.Export = o.export + time.Since(start)
-	rec.Timing.Recon -= o.export // Run's clock includes the series written as they came
+	report, err := o.report(rec)
+	if err == nil && o.grown != nil {
+		err = o.grown()
+	}
+	return report, err
+}
+
+// report writes the reports of what there is. They cannot tell how long they take themselves, except of the one before.
+func (o *output) report(rec *recon.Reconstruction, notes ...string) (*recon.Report, error) {
+	defer spend(&rec.Timing.Export)()
 	rec.Timing.Total = time.Since(o.begin)
 	report := recon.NewReport(rec, software())
-	report.Notes = append(report.Notes, o.notes...)
+	report.Notes = append(append(report.Notes, o.notes...), notes...)
 	for name, write := range map[string]func(io.Writer) error{
 		"report.json": report.WriteJSON, "report.csv": report.WriteCSV, "report.html": report.WriteHTML,
 	} {
@@ -131,7 +166,7 @@ func (o *output) finish(ctx context.Context, rec *recon.Reconstruction) (*recon.
 			return nil, err
 		}
 	}
-	return report, o.announce()
+	return report, nil
 }
 
 // writeFile writes through a temporary file, so that a reader sees all of it or none.

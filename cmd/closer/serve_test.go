@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"io"
@@ -185,6 +186,65 @@ func TestServeReconstructsAScan(t *testing.T) {
 	}
 	if status, _ := post(address, "sampler=magic"); status != http.StatusBadRequest {
 		t.Errorf("an unknown sampler: %d", status)
+	}
+}
+
+// What a method made can be read, as DICOM, as files and in a report, while the next methods still run.
+func TestResultsAppearWhileTheJobRuns(t *testing.T) {
+	needRuntime(t)
+	_, address := serving(t, t.TempDir())
+	response, err := http.Post("http://"+address+"/api/v1/scans?steps=100000", "application/x-hdf5", bytes.NewReader(read(t, phantom(t))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var receipt struct{ Job string }
+	err = json.NewDecoder(response.Body).Decode(&receipt)
+	if response.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := "http://" + address + "/api/v1/jobs/" + receipt.Job
+	var report recon.Report
+	eventually(t, func() string {
+		response, err := http.Get(path + "/report.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusOK || json.NewDecoder(response.Body).Decode(&report) != nil {
+			return ""
+		}
+		return strings.Repeat("x", len(report.Methods)-1) // until unet is in it
+	})
+	if report.Methods[0].Name != "zero-filled" || report.Methods[0].Volume == nil || !strings.Contains(strings.Join(report.Notes, " "), "ccdf is to come") {
+		t.Errorf("the report has %+v and says %q", report.Methods[0], report.Notes)
+	}
+	var series []map[string]struct{ Value []any }
+	getJSON(t, "http://"+address+"/dicom-web/series?includefield=SeriesDescription", &series)
+	if len(series) != 2 {
+		t.Fatalf("DICOMweb finds %d series, want those of zero-filled and unet", len(series))
+	}
+	for _, s := range series {
+		uid := func(tag string) string { return s[tag].Value[0].(string) }
+		var instances []map[string]any
+		if getJSON(t, "http://"+address+"/dicom-web/studies/"+uid("0020000D")+"/series/"+uid("0020000E")+"/metadata", &instances); len(instances) != 2 {
+			t.Errorf("a series has %d instances, want 2", len(instances))
+		}
+	}
+	response, err = http.Get(path + "/dicom.zip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data))); err != nil || len(archive.File) != 4 {
+		t.Errorf("the archive of series: %v", err)
+	}
+	var job recon.Job
+	if getJSON(t, path, &job); job.State != recon.Running || job.Progress.Method != "ccdf" {
+		t.Errorf("the job is %s in %s; all of this was to be read while ccdf runs", job.State, job.Progress.Method)
 	}
 }
 
