@@ -263,6 +263,31 @@ func TestValidateThroughAServer(t *testing.T) {
 	if a, b := means(string(got)), means(want); len(a) != 4 || !slices.Equal(a, b) {
 		t.Errorf("the script prints\n%s\ncloser validate\n%s\n%s", got, want, &stderr)
 	}
+	// So does closer push, volume by volume.
+	for _, u := range readValidation(t, out).Units {
+		if u.Accel != 4 {
+			continue
+		}
+		pushed := t.TempDir()
+		closer(t, "push", find(t, scans, u.File), "--to", "http://"+address, "-o", pushed, "--accel", "4", "--acs", "0.08", "--method", "zero-filled", "--method", "tv")
+		for i, m := range readReport(t, pushed).Methods {
+			if w := u.Report.Methods[i]; m.Name != w.Name || *m.Volume != *w.Volume {
+				t.Errorf("%s, %s: pushed %+v, validated %s %+v", u.File, m.Name, *m.Volume, w.Name, *w.Volume)
+			}
+		}
+	}
+}
+
+// find returns the file of that base name below dir.
+func find(t *testing.T, dir, base string) (path string) {
+	t.Helper()
+	filepath.WalkDir(dir, func(p string, _ fs.DirEntry, err error) error {
+		if err == nil && filepath.Base(p) == base {
+			path = p
+		}
+		return err
+	})
+	return path
 }
 
 // means are the rows of a printed table: acceleration, method and metrics, without the time.
