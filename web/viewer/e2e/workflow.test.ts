@@ -1,14 +1,17 @@
 // A reader's day, by keyboard: log in, push, follow, cancel, find, read, accept, reject, compare blinded.
 import { createHash } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { findings } from "./axe";
 import { settled } from "./panes";
 import { launch, open, Server } from "./server";
 
 const key = "the key of Anna";
+const pictures = join(import.meta.dirname, "pictures");
+mkdirSync(pictures, { recursive: true });
 let server: Server, browser: Browser, page: Page, complaints: string[], head: string, keys: string;
 
 beforeAll(async () => {
@@ -45,6 +48,12 @@ async function tabTo(words: string) {
   throw new Error(`Tab does not come to ${words}`);
 }
 
+// accessible looks for barriers on the page as it is, and keeps a picture of it.
+async function accessible(name: string) {
+  await page.screenshot({ path: join(pictures, name + ".png") });
+  expect(await findings(page)).toEqual([]);
+}
+
 // drop gives the page a file as a file manager does.
 const drop = (path: string, name: string) =>
   page.evaluate(async (data, name) => {
@@ -56,12 +65,14 @@ const drop = (path: string, name: string) =>
 
 test("a reader logs in with a key, which no script can read afterwards", async () => {
   await page.waitForSelector("dialog input");
+  await accessible("login");
   await page.keyboard.type("wrong");
   await page.keyboard.press("Enter");
   await waitText("dialog .wrong", "does not know this key");
   await page.keyboard.type(key); // over the wrong one, which is selected
   await page.keyboard.press("Enter");
   await waitText(".nothing", "No scans yet");
+  await accessible("worklist-empty");
   expect(await text(".who")).toEqual([expect.stringContaining("anna")]);
   const [cookie] = await browser.cookies();
   expect(cookie).toMatchObject({ name: "closer-session", httpOnly: true, sameSite: "Strict" });
@@ -110,6 +121,13 @@ test("a job is canceled by key, after being asked again", async () => {
   expect(await text("tbody .sure")).toEqual(["Really cancel?"]);
   await page.keyboard.press("Enter");
   await waitText("tbody .state", "canceled");
+  await page.focus(".recipe summary");
+  await page.keyboard.press("Enter");
+  await accessible("worklist");
+  await page.setViewport({ width: 800, height: 1100 });
+  await accessible("worklist-tablet");
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(800);
+  await page.setViewport({ width: 1280, height: 800 });
 });
 
 test("search and filter", async () => {
@@ -139,6 +157,7 @@ test("series are accepted and rejected by key, with who and why, and nothing is 
   await page.keyboard.press("Enter"); // not without a reason
   expect(await text("dialog[open] h2")).toEqual(["Reject U-Net"]);
   await page.keyboard.type("too smooth");
+  await accessible("reject");
   await page.keyboard.press("Enter");
   await waitText(".pane.active .verdict", "✕ rejected");
   await page.keyboard.press("ArrowRight"); // to CCDF
@@ -151,6 +170,7 @@ test("series are accepted and rejected by key, with who and why, and nothing is 
   await page.keyboard.press("Escape");
   await page.reload();
   await waitText(".verdict", "✓ accepted");
+  await accessible("reading-reviewed");
   const csv = await page.evaluate(async () => (await fetch("/api/v1/reviews.csv")).text());
   expect(csv).toMatch(/anna,.*decision,unet,rejected,yes,.*too smooth/);
   expect(csv).toMatch(/anna,.*decision,ccdf,accepted,yes/);
@@ -165,6 +185,7 @@ test("two methods are compared without being named", async () => {
   await waitText(".answers", "Which is better?");
   await settled(page);
   expect(await page.$$eval(".pane select", (all) => all.map((s) => s.selectedOptions[0]!.text))).toEqual(["A", "B"]);
+  await accessible("blinded");
   const revealed = await page.evaluate(() => {
     const attributes = [...document.querySelectorAll("*")].flatMap((e) => ["title", "aria-label"].map((name) => e.getAttribute(name) ?? ""));
     return [document.title, location.href, document.body.innerText, ...attributes].join("\n");
@@ -185,4 +206,13 @@ test("two methods are compared without being named", async () => {
   await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
   await waitText(".verdict", "✓ accepted");
   expect(complaints).toEqual([]);
+});
+
+test("who logs out sees nothing until the next login", async () => {
+  await page.goto(server.url);
+  await waitText(".who", "anna");
+  await tabTo("Log out");
+  await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+  await page.waitForSelector("dialog input");
+  expect(await page.$("tbody tr")).toBeNull();
 });

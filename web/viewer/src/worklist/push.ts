@@ -1,25 +1,8 @@
-// Pushing files: resumable (tus), each with a progress bar, none named anywhere but on this screen.
-import { DetailedError, Upload } from "tus-js-client";
-import { login } from "../login";
+// Pushing files: each with a progress bar, none named anywhere but on this screen.
 import { element } from "../element";
 import { bytes, duration } from "./jobs";
 import { defaults, query, recipeForm } from "./recipe";
-
-// An upload of the same file and recipe goes on where it was, also after the page was closed. The name of a file may be that of a
-// patient, so that it is not kept.
-const fingerprint = (file: File, recipe: string) => Promise.resolve(`closer ${file.size} ${file.lastModified} ${recipe}`);
-
-const media = (file: File) => (/\.h5$/i.test(file.name) ? "application/x-hdf5" : "application/dicom");
-
-// problemOf is the sentence in an answer of the server.
-function problemOf(error: Error | DetailedError): string {
-  const body = error instanceof DetailedError ? error.originalResponse?.getBody() : undefined;
-  try {
-    return JSON.parse(body ?? "").detail;
-  } catch {
-    return "The server does not answer.";
-  }
-}
+import { send } from "./transfer";
 
 // pushing returns the panel to push from, and takes files that are dropped anywhere on the page.
 export function pushing(done: (scan: string) => void): HTMLElement {
@@ -60,59 +43,33 @@ function upload(file: File, recipe: string, done: (scan: string) => void): HTMLL
   const stop = element("button", {}, "Stop");
   const again = element("button", { hidden: true }, "Try again");
   const item = element("li", {}, element("span", { className: "name" }, file.name), bar, text, stop, again);
-  let began = 0;
-  let first = 0; // bytes that were there when this began
   const ended = (say: string, className: string) => {
     item.className = className;
     text.textContent = say;
     bar.remove();
+    stop.textContent = "Hide";
+    again.hidden = className !== "refused";
   };
-  const tus = new Upload(file, {
-    endpoint: "/api/v1/uploads",
-    metadata: { recipe, filetype: media(file) },
-    fingerprint: (f) => fingerprint(f, recipe),
-    chunkSize: 64 << 20, // what a proxy between may hold back
-    retryDelays: [500, 1000, 3000, 5000, 10000],
-    removeFingerprintOnSuccess: true,
-    onProgress: (sent, total) => {
-      if (!began) [began, first] = [performance.now(), sent];
+  let began: { at: number; sent: number } | undefined; // what was there before does not count for the speed
+  const abort = send(file, recipe, {
+    progress: (sent) => {
+      began ??= { at: performance.now(), sent };
       bar.value = sent;
-      const rate = (sent - first) / (performance.now() - began) * 1000; // bytes a second
-      const left = rate > 0 && sent < total ? `, ${duration((total - sent) / rate)} left` : "";
-      text.textContent = sent < total ? `${bytes(sent)} of ${bytes(total)}${left}` : "the server checks it";
+      const rate = ((sent - began.sent) / (performance.now() - began.at)) * 1000; // bytes a second
+      const left = rate > 0 && sent < file.size ? `, ${duration((file.size - sent) / rate)} left` : "";
+      text.textContent = sent < file.size ? `${bytes(sent)} of ${bytes(file.size)}${left}` : "the server checks it";
     },
-    onShouldRetry: (error) => {
-      const status = error.originalResponse?.getStatus() ?? 0;
-      return status === 0 || status === 409 || status === 423 || status === 429 || status >= 500;
-    },
-    onSuccess: ({ lastResponse }) => {
-      stop.textContent = "Hide";
+    done: (scan) => {
       ended("is taken: it is in the list below", "taken");
-      done(lastResponse.getHeader("Closer-Scan") ?? "");
+      done(scan);
       setTimeout(() => item.contains(document.activeElement) || item.remove(), 10_000);
     },
-    onError: async (error) => {
-      if (error instanceof DetailedError && error.originalResponse?.getStatus() === 401) {
-        await login();
-        return void start();
-      }
-      ended(problemOf(error), "refused");
-      stop.textContent = "Hide";
-      again.hidden = false;
-    },
+    failed: (reason) => ended(reason, "refused"),
   });
-  const start = async () => {
-    const [previous] = await tus.findPreviousUploads();
-    if (previous) tus.resumeFromPreviousUpload(previous);
-    tus.start();
-  };
   stop.addEventListener("click", () => {
-    if (stop.textContent === "Stop") void tus.abort(true).catch(() => {}); // what arrived is forgotten in a week, if not now
+    if (!item.className) abort();
     item.remove();
   });
-  again.addEventListener("click", () => {
-    item.replaceWith(upload(file, recipe, done));
-  });
-  void start();
+  again.addEventListener("click", () => item.replaceWith(upload(file, recipe, done)));
   return item;
 }

@@ -11,7 +11,8 @@ export interface Known {
   mayCancel: boolean;
 }
 
-const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const brief = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
 export class Row {
   readonly element = element("tr");
@@ -30,7 +31,8 @@ export class Row {
     const short = job.scan.slice(0, 8);
     this.bar.ariaLabel = `progress of scan ${short}`;
     this.title = element("a", { href: `/study/${job.id}`, className: "scan" }, short);
-    const created = element("time", { dateTime: job.created }, when.format(new Date(job.created)));
+    const at = new Date(job.created);
+    const created = element("time", { dateTime: job.created, title: full.format(at) }, brief.format(at));
     const { mask, acs } = job.recipe;
     const how = mask === "none" ? "" : `${mask}, ${Math.round(Number(acs) * 1000) / 10} % centre`;
     this.state.append(this.word, this.bar, this.detail);
