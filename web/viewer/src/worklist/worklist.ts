@@ -58,6 +58,7 @@ class Worklist {
   }
 
   private connected(yes: boolean) {
+    if (yes) this.jobs.clear(); // all that there are come now; some may be deleted since
     this.connection.textContent = yes ? "" : "Not connected: what follows may be old. Trying again …";
     this.later();
   }
