@@ -1,6 +1,6 @@
-import axe, { type AxeResults } from "axe-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Browser, Page } from "puppeteer-core";
+import type { Browser } from "puppeteer-core";
+import { expectAccessible } from "./axe";
 import { settled } from "./panes";
 import { launch, open, Server } from "./server";
 
@@ -15,14 +15,6 @@ afterAll(async () => {
   await browser?.close();
   await server?.stop();
 });
-
-// expectAccessible runs axe's rules, WCAG 2.2 AA and good practice, on what the page shows.
-async function expectAccessible(page: Page) {
-  await page.evaluate(axe.source);
-  const { violations, passes } = await page.evaluate(() => (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run());
-  expect(violations.map((v) => `${v.impact} ${v.id}: ${v.nodes.map((n) => n.html).join("; ")}`)).toEqual([]);
-  expect(passes.map((p) => p.id)).toContain("color-contrast");
-}
 
 test.each([[1280, 800], [820, 1180]])("the worklist has no finding of axe at %i×%i", async (width, height) => {
   const { page } = await open(browser, server.url, width, height);

@@ -1,12 +1,12 @@
 // The automated accessibility check.
-import axe from "axe-core";
+import axe, { type AxeResults } from "axe-core";
 import type { Page } from "puppeteer-core";
+import { expect } from "vitest";
 
-// findings are what axe calls serious or critical on the page as it is now, with the elements.
-export async function findings(page: Page): Promise<string[]> {
+// expectAccessible runs axe's rules, WCAG 2.2 AA and good practice, on what the page shows.
+export async function expectAccessible(page: Page) {
   await page.evaluate(axe.source);
-  return page.evaluate(async () => {
-    const { violations } = await (window as never as { axe: typeof import("axe-core") }).axe.run();
-    return violations.filter((v) => v.impact === "serious" || v.impact === "critical").flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.target.join(" ")}: ${n.failureSummary}`));
-  });
+  const { violations, passes } = await page.evaluate(() => (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run());
+  expect(violations.map((v) => `${v.impact} ${v.id}: ${v.nodes.map((n) => n.html).join("; ")}`)).toEqual([]);
+  expect(passes.map((p) => p.id)).toContain("color-contrast");
 }

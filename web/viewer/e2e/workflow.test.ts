@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { findings } from "./axe";
+import { expectAccessible } from "./axe";
 import { settled } from "./panes";
 import { launch, open, Server } from "./server";
 
@@ -51,7 +51,7 @@ async function tabTo(words: string) {
 // accessible looks for barriers on the page as it is, and keeps a picture of it.
 async function accessible(name: string) {
   await page.screenshot({ path: join(pictures, name + ".png") });
-  expect(await findings(page)).toEqual([]);
+  await expectAccessible(page);
 }
 
 // drop gives the page a file as a file manager does.
