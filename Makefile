@@ -7,7 +7,7 @@ RUNTIME := bin/lib/libonnxruntime.so.1
 
 VIEWER := web/viewer/dist/index.html
 
-.PHONY: build viewer demo serve test test-viewer bench-viewer viewers crash lint lint-deploy bench sweep fuzz train train-smoke clean
+.PHONY: build viewer demo serve test test-viewer bench-viewer viewers crash lint lint-deploy bench bench-peers sweep fuzz train train-smoke clean
 
 build: bin/.installed-build $(RUNTIME) viewer
 	go build -buildvcs=auto -ldflags "-X main.version=$(VERSION)" -o bin/closer ./cmd/closer
@@ -55,6 +55,14 @@ bench: build
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} go test -run '^$$' -bench . ./...
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} $(BENCH_PYTHON) -m train.bench_sampler
 
+# closer beside BART and PyTorch on a volume: the table of doc/peers.md, in peers/. score-pocs takes an hour.
+PEERS_VOLUME ?= ../shared/data/fastmri/singlecoil_val/brain_axflair_sc.h5
+PEERS ?= --slices 4:8
+bench-peers: build .venv-train/.installed
+	.ci/install peers
+	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} \
+		.venv-train/bin/python -m train.peers $(PEERS_VOLUME) --data $(DATA) --out peers $(PEERS)
+
 # A validation of VOLUMES small phantoms; make it again after an interruption, and it goes on.
 VOLUMES ?= 10
 sweep: build
@@ -96,7 +104,7 @@ train-smoke: .venv-train/.installed
 	touch $@
 
 clean:
-	rm -rf bin demo sweep .venv internal/ort/runtime/node_modules web/viewer/node_modules web/viewer/dist/*
+	rm -rf bin demo sweep peers .venv internal/ort/runtime/node_modules web/viewer/node_modules web/viewer/dist/*
 
 # ONNX Runtime's shared library, from the package registry, as the lock file pins it. The package's own install script would look
 # for CUDA on another host: it is not run.
