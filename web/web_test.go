@@ -11,9 +11,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-chi/chi/v5"
 
 	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/recon"
@@ -74,6 +77,11 @@ func (s *server) do(method, path string, body io.Reader, header ...string) (*htt
 	if err != nil {
 		s.t.Fatalf("%s %s: %v", method, path, err)
 	}
+	d, err := described()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	d.check(s.t, s.Config.Handler.(chi.Router), method, response, data)
 	return response, data
 }
 
@@ -134,7 +142,9 @@ func (s *server) work(files map[string]string, cause error) {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		media := map[bool]string{true: "text/html; charset=utf-8", false: "application/octet-stream"}[strings.HasSuffix(name, ".html")]
+		media := map[string]string{
+			".html": "text/html; charset=utf-8", ".json": "application/json", ".csv": "text/csv; charset=utf-8", ".h5": mediaHDF5, ".dcm": mediaDICOM,
+		}[filepath.Ext(name)]
 		results = append(results, recon.Artifact{Name: name, Blob: blob, ContentType: media})
 	}
 	if err := lease.Update(s.t.Context(), recon.JobProgress{Method: "unet", SlicesDone: 1, Slices: 2}, nil); err != nil {

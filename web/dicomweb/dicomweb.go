@@ -61,6 +61,11 @@ func New(c Config) http.Handler {
 		c.Log = slog.Default()
 	}
 	s := &server{Config: c, index: &index{library: c.Library, log: c.Log, headers: map[string]*instance{}}}
+	return s.cors(s.routes())
+}
+
+// routes is the table of the API, which ../openapi.yaml describes.
+func (s *server) routes() chi.Router {
 	r := chi.NewRouter()
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, recon.Errorf(recon.NotFound, "there is no such resource"))
@@ -81,7 +86,7 @@ func New(c Config) http.Handler {
 		r.Get(path+"/metadata", s.metadata)
 		r.Get(path+"/thumbnail", s.thumbnail)
 	}
-	for prefix, take := range map[string]taker{"": c.Store, "/open": c.Hold} {
+	for prefix, take := range map[string]taker{"": s.Store, "/open": s.Hold} {
 		r.Post(prefix+"/studies", s.store(take))
 		r.Post(prefix+aStudy, s.store(take))
 	}
@@ -91,7 +96,7 @@ func New(c Config) http.Handler {
 	r.Get(anInstance+"/frames/{frames}/rendered", s.rendered)
 	r.Get(anInstance+"/frames/{frames}/thumbnail", s.thumbnail)
 	r.Get("/wado", s.uri(r))
-	return s.cors(r)
+	return r
 }
 
 // cors lets the pages of configured origins in, and hides the router that this one is mounted in.
@@ -163,7 +168,7 @@ func writeProblem(w http.ResponseWriter, status int, detail string) {
 		w.Header().Set("Retry-After", "5")
 	}
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"title": http.StatusText(status), "status": status, "detail": detail})
+	_ = json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "title": http.StatusText(status), "status": status, "detail": detail})
 }
 
 // writeDICOMJSON answers with data sets in the DICOM JSON model.
