@@ -163,23 +163,15 @@ func appendShort(file []byte, t tag.Tag, vr string, value []byte) []byte {
 
 // decodedPixels returns the pixels of a file that a decoder wrote, if they are what was asked for.
 func decodedPixels(file []byte, want pixelFormat) ([]byte, error) {
-	s, data, err := split(file)
+	w, a, err := examine(file)
 	if err != nil {
 		return nil, err
 	}
-	w := walker{data: data, syntax: s}
-	if _, err := w.dataset(0, len(data), 0, true, false); err != nil {
-		return nil, err
-	}
-	a, err := w.attributes()
+	got, err := newPixelFormat(a, w.syntax.order)
 	if err != nil {
 		return nil, err
 	}
-	got, err := newPixelFormat(a, s.order)
-	if err != nil {
-		return nil, err
-	}
-	if s.uid != uid.ExplicitVRLittleEndian || w.pixels == nil ||
+	if w.syntax.uid != uid.ExplicitVRLittleEndian || w.pixels == nil ||
 		!slices.Equal([]int{got.rows, got.cols, got.frames, got.allocated}, []int{want.rows, want.cols, want.frames, want.allocated}) {
 		return nil, refuse("the DICOM file is damaged: its compressed pixels are not %d frames of %d by %d of %d bit", want.frames, want.rows, want.cols, want.allocated)
 	}

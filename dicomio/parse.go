@@ -54,25 +54,14 @@ func parse(file []byte, decode decoder) (instance Instance, err error) {
 			instance, err = Instance{}, refuse("the DICOM file is damaged and cannot be read")
 		}
 	}()
-	if len(file) > MaxFile {
-		return Instance{}, refuse("the DICOM file is larger than %d MiB", MaxFile>>20)
-	}
-	s, data, err := split(file)
-	if err != nil {
-		return Instance{}, err
-	}
-	w := walker{data: data, syntax: s}
-	if _, err := w.dataset(0, len(data), 0, true, false); err != nil {
-		return Instance{}, err
-	}
-	a, err := w.attributes()
+	w, a, err := examine(file)
 	if err != nil {
 		return Instance{}, err
 	}
 	if err := magnitudeOfMR(a); err != nil {
 		return Instance{}, err
 	}
-	format, err := newPixelFormat(a, s.order)
+	format, err := newPixelFormat(a, w.syntax.order)
 	if err != nil {
 		return Instance{}, err
 	}
@@ -89,6 +78,23 @@ func parse(file []byte, decode decoder) (instance Instance, err error) {
 		return Instance{}, err
 	}
 	return instance, nil
+}
+
+// examine walks a Part 10 file and reads the elements that are wanted.
+func examine(file []byte) (*walker, attributes, error) {
+	if len(file) > MaxFile {
+		return nil, nil, refuse("the DICOM file is larger than %d MiB", MaxFile>>20)
+	}
+	s, data, err := split(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	w := &walker{data: data, syntax: s}
+	if _, err := w.dataset(0, len(data), 0, true, false); err != nil {
+		return nil, nil, err
+	}
+	a, err := w.attributes()
+	return w, a, err
 }
 
 // magnitudeOfMR refuses what is not a magnitude image of MR.

@@ -25,6 +25,10 @@ type Queue interface {
 	Job(ctx context.Context, id string) (Job, error)
 	// Jobs returns all records, newest first.
 	Jobs(ctx context.Context) ([]Job, error)
+	// Changes returns the records that are new or have changed since the call that returned the cursor since, the identifiers of
+	// those that are gone since, and the cursor for the next call. The cursor 0 stands for the beginning; any other means
+	// something only to the Queue that returned it.
+	Changes(ctx context.Context, since uint64) (changed []Job, gone []string, next uint64, err error)
 	// Watch sends the record of id (of every job when id is "") now and after each change until ctx ends, then closes the
 	// channel; for one id it also closes after a terminal state. A slow receiver misses intermediate states, never the last.
 	Watch(ctx context.Context, id string) (<-chan Job, error)

@@ -179,7 +179,7 @@ func TestCommitGoesOnAfterACrash(t *testing.T) {
 	if _, _, err := b.config.Queue.Submit(t.Context(), recon.NewJob(recon.Blob{SHA256: strings.Repeat("a", 64)}, recon.DefaultRecipe(), nil, time.Now())); err != nil {
 		t.Fatal(err)
 	}
-	b.commit(t, scan, 0, recon.Unavailable)
+	b.commit(t, scan, 0, recon.Busy)
 	if err := b.config.Blobs.Delete(t.Context(), hex.EncodeToString(sum[:])); err != nil {
 		t.Fatal(err)
 	}

@@ -13,17 +13,21 @@ import (
 type feed struct {
 	mu       sync.Mutex
 	jobs     map[string]recon.Job
+	count    uint64            // of changes
+	changed  map[string]uint64 // the number of each record's last change, also of those that are gone
 	watchers map[*watcher]struct{}
 }
 
 func newFeed() *feed {
-	return &feed{jobs: map[string]recon.Job{}, watchers: map[*watcher]struct{}{}}
+	return &feed{jobs: map[string]recon.Job{}, changed: map[string]uint64{}, watchers: map[*watcher]struct{}{}}
 }
 
 func (f *feed) set(job recon.Job) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.jobs[job.ID] = job
+	f.count++
+	f.changed[job.ID] = f.count
 	for w := range f.watchers {
 		if w.id == "" || w.id == job.ID {
 			w.offer(job)
@@ -35,6 +39,28 @@ func (f *feed) remove(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.jobs, id)
+	f.count++
+	f.changed[id] = f.count
+}
+
+// changes implements recon.Queue.Changes.
+func (f *feed) changes(since uint64) (changed []recon.Job, gone []string, next uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if since == f.count {
+		return nil, nil, since
+	}
+	for id, number := range f.changed {
+		if number <= since {
+			continue
+		}
+		if job, ok := f.jobs[id]; ok {
+			changed = append(changed, detached(job))
+		} else if since > 0 {
+			gone = append(gone, id)
+		}
+	}
+	return changed, gone, f.count
 }
 
 // list returns all jobs, newest first.

@@ -85,6 +85,12 @@ func (q *Memory) Job(ctx context.Context, id string) (recon.Job, error) {
 // Jobs implements recon.Queue.
 func (q *Memory) Jobs(ctx context.Context) ([]recon.Job, error) { return q.feed.list(), ctx.Err() }
 
+// Changes implements recon.Queue.
+func (q *Memory) Changes(ctx context.Context, since uint64) ([]recon.Job, []string, uint64, error) {
+	changed, gone, next := q.feed.changes(since)
+	return changed, gone, next, ctx.Err()
+}
+
 // Watch implements recon.Queue. NotFound when id is not "" and there is no such job.
 func (q *Memory) Watch(ctx context.Context, id string) (<-chan recon.Job, error) {
 	return q.feed.watch(ctx, id)

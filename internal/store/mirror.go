@@ -105,6 +105,16 @@ func (q *Queue) Jobs(ctx context.Context) ([]recon.Job, error) {
 	return feed.list(), nil
 }
 
+// Changes implements recon.Queue.
+func (q *Queue) Changes(ctx context.Context, since uint64) ([]recon.Job, []string, uint64, error) {
+	feed, err := q.synced(ctx)
+	if err != nil {
+		return nil, nil, since, err
+	}
+	changed, gone, next := feed.changes(since)
+	return changed, gone, next, nil
+}
+
 // Watch implements recon.Queue. NotFound when id is not "" and there is no such job.
 func (q *Queue) Watch(ctx context.Context, id string) (<-chan recon.Job, error) {
 	feed, err := q.synced(ctx)

@@ -2,7 +2,9 @@ package testkit
 
 import (
 	"context"
+	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -89,6 +91,37 @@ func resubmit(t *testing.T, c queueCase) {
 	c.must(c.claim().Finish(c.ctx, nil, nil))
 	c.lost(second)
 	c.job("one", recon.Done)
+}
+
+func changesSince(t *testing.T, c queueCase) {
+	expect := func(since uint64, changed map[string]recon.State, gone ...string) uint64 {
+		t.Helper()
+		jobs, ids, next, err := c.q.Changes(c.ctx, since)
+		c.must(err)
+		got := map[string]recon.State{}
+		for _, job := range jobs {
+			got[job.ID] = job.State
+		}
+		if !maps.Equal(got, changed) || !slices.Equal(ids, gone) {
+			t.Fatalf("since %d: %v changed and %q are gone, not %v and %q", since, got, ids, changed, gone)
+		}
+		return next
+	}
+	none := expect(0, map[string]recon.State{})
+	c.submit("one")
+	c.submit("two")
+	both := expect(none, map[string]recon.State{"one": recon.Queued, "two": recon.Queued})
+	if same := expect(both, map[string]recon.State{}); same != both {
+		t.Errorf("the cursor moved from %d to %d while nothing changed", both, same)
+	}
+	_, err := c.open().Cancel(c.ctx, "one")
+	c.must(err)
+	canceled := expect(both, map[string]recon.State{"one": recon.StateCanceled})
+	c.must(c.open().Delete(c.ctx, "one"))
+	expect(canceled, map[string]recon.State{}, "one")
+	expect(0, map[string]recon.State{"two": recon.Queued})
+	c.submit("one")
+	expect(canceled, map[string]recon.State{"one": recon.Queued})
 }
 
 func deleteRules(t *testing.T, c queueCase) {

@@ -46,6 +46,7 @@ func QueueSuite(t *testing.T, newQueue NewQueue) {
 		{"WatchAll", QueueLimits{}, watchAll},
 		{"DeliveriesBelongToJobsThatAreDone", QueueLimits{}, deliveries},
 		{"DeleteNeedsAnEndedJob", QueueLimits{}, deleteRules},
+		{"ChangesSinceTheLastCall", QueueLimits{}, changesSince},
 		{"DepthAndOrder", QueueLimits{}, depthAndOrder},
 		{"FullQueueRefuses", QueueLimits{MaxQueued: 2}, fullQueue},
 		{"AbandonedClaimKeepsNothing", QueueLimits{}, abandonedClaim},

@@ -43,10 +43,19 @@ const (
 	single          // the body
 )
 
-// pack decides how bytes of a media type in a transfer syntax are sent.
+// pack decides how bytes of a media type in a transfer syntax are sent, where a range that names no syntax takes every one.
 func pack(r *http.Request, mediaType, syntax string) packing {
+	return packWhere(r, mediaType, func(ts string) bool { return ts == "" || ts == "*" || ts == syntax })
+}
+
+// packAs is pack for a syntax that the client must name, or *.
+func packAs(r *http.Request, mediaType, syntax string) packing {
+	return packWhere(r, mediaType, func(ts string) bool { return ts == "*" || ts == syntax })
+}
+
+func packWhere(r *http.Request, mediaType string, takes func(syntax string) bool) packing {
 	for _, m := range accepted(r) {
-		if ts := m.Params["transfer-syntax"]; ts != "" && ts != "*" && ts != syntax {
+		if !takes(m.Params["transfer-syntax"]) {
 			continue
 		}
 		switch inner := strings.ToLower(m.Params["type"]); {

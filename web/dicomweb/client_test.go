@@ -58,7 +58,7 @@ func TestPythonClient(t *testing.T) {
 	if out, err := exec.Command(python, "-c", "import dicomweb_client, pydicom, numpy").CombinedOutput(); err != nil {
 		t.Skipf("%s cannot import dicomweb_client: %s", python, out)
 	}
-	var kept shelf
+	var kept sink
 	s := serve(t, 2, func(c *Config) { c.Store, c.URL = kept.store, "this" })
 	dir := t.TempDir()
 	for uid, data := range s.files {

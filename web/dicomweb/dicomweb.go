@@ -60,7 +60,7 @@ func New(c Config) http.Handler {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	s := &server{Config: c, index: &index{library: c.Library, log: c.Log, headers: map[string]*instance{}}}
+	s := &server{Config: c, index: newIndex(c.Library, c.Log)}
 	return s.cors(s.routes())
 }
 

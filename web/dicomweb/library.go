@@ -3,43 +3,104 @@ package dicomweb
 import (
 	"context"
 	"io"
+	"path"
 	"strings"
+	"sync"
 
+	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/recon"
 )
 
 // Library is the DICOM files that are served. Its methods may be called from any goroutine.
 type Library interface {
-	// Files returns all files there are now, in any order. A file that appears twice is one.
-	Files(ctx context.Context) ([]recon.Blob, error)
-	// Open returns the content of one; NotFound.
-	Open(ctx context.Context, sha256 string) (io.ReadCloser, error)
+	// Changes returns what the sources that are new or have changed since the call that returned the cursor since hold now, and the
+	// cursor for the next call. The cursor 0 stands for the beginning.
+	Changes(ctx context.Context, since uint64) (changed []Holding, next uint64, err error)
+	// Open returns the content of a file; NotFound.
+	Open(ctx context.Context, file dicomio.Stored) (io.ReadCloser, error)
 }
 
-// Results is the library of the series that jobs made: their artifacts named dicom/METHOD/….dcm, as soon as a job lists them.
-func Results(queue recon.Queue, blobs recon.Blobs) Library { return results{queue, blobs} }
+// Holding is what one source, a job, holds: lists of files, each of one series. A source that is gone holds none. Several sources may
+// hold the same files, and each a part of a series.
+type Holding struct {
+	Source string
+	Series [][]dicomio.Stored
+}
+
+// Results is the library of the series that jobs made, their artifacts named dicom/SERIES/….dcm, as soon as a job lists them, and of
+// the DICOM series that they were made of.
+func Results(queue recon.Queue, blobs recon.Blobs) Library {
+	return &results{queue: queue, blobs: blobs, inputs: map[string][]dicomio.Stored{}}
+}
 
 type results struct {
 	queue recon.Queue
 	blobs recon.Blobs
+
+	mu     sync.Mutex
+	inputs map[string][]dicomio.Stored // by SHA-256; none for an input that is no DICOM
 }
 
-func (r results) Files(ctx context.Context) ([]recon.Blob, error) {
-	jobs, err := r.queue.Jobs(ctx)
+func (r *results) Changes(ctx context.Context, since uint64) ([]Holding, uint64, error) {
+	jobs, gone, next, err := r.queue.Changes(ctx, since)
+	if err != nil {
+		return nil, since, err
+	}
+	var changed []Holding
+	for _, id := range gone {
+		changed = append(changed, Holding{Source: id})
+	}
+	for _, job := range jobs {
+		h := Holding{Source: job.ID}
+		place := map[string]int{}
+		for _, a := range job.Results {
+			if !strings.HasPrefix(a.Name, "dicom/") || path.Ext(a.Name) != ".dcm" {
+				continue
+			}
+			folder := path.Dir(a.Name)
+			if _, known := place[folder]; !known {
+				place[folder] = len(h.Series)
+				h.Series = append(h.Series, nil)
+			}
+			h.Series[place[folder]] = append(h.Series[place[folder]], dicomio.Stored{SHA256: a.SHA256, Size: a.Size})
+		}
+		source, err := r.input(ctx, job.Input)
+		if err != nil {
+			return nil, since, err
+		}
+		if len(source) > 0 {
+			h.Series = append(h.Series, source)
+		}
+		changed = append(changed, h)
+	}
+	return changed, next, nil
+}
+
+// input returns the DICOM files that an input is, or is an archive of. One that is not there any more has none.
+func (r *results) input(ctx context.Context, input recon.Blob) ([]dicomio.Stored, error) {
+	r.mu.Lock()
+	files, known := r.inputs[input.SHA256]
+	r.mu.Unlock()
+	if known {
+		return files, nil
+	}
+	content, err := r.blobs.Open(ctx, input.SHA256)
+	if recon.CodeOf(err) == recon.NotFound {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+	files, err = dicomio.Contents(content, dicomio.Stored{SHA256: input.SHA256, Size: input.Size})
 	if err != nil {
 		return nil, err
 	}
-	var files []recon.Blob
-	for _, job := range jobs {
-		for _, a := range job.Results {
-			if strings.HasPrefix(a.Name, "dicom/") && strings.HasSuffix(a.Name, ".dcm") {
-				files = append(files, a.Blob)
-			}
-		}
-	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inputs[input.SHA256] = files
 	return files, nil
 }
 
-func (r results) Open(ctx context.Context, sha256 string) (io.ReadCloser, error) {
-	return r.blobs.Open(ctx, sha256)
+func (r *results) Open(ctx context.Context, file dicomio.Stored) (io.ReadCloser, error) {
+	return file.Open(func(sha256 string) (io.ReadCloser, error) { return r.blobs.Open(ctx, sha256) })
 }

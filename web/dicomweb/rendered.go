@@ -127,11 +127,11 @@ var (
 
 // draw shows a frame through its window, scaled to fit the view.
 func (s *server) draw(ctx context.Context, in *instance, number int, v view) (image.Image, error) {
-	data, err := s.index.read(ctx, in.blob)
+	data, err := s.index.read(ctx, in.file)
 	if err != nil {
 		return nil, err
 	}
-	object, err := dicomio.Parse(data)
+	object, err := dicomio.ParseAny(ctx, data)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func TestRequestsOfViewers(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
-			var kept shelf
+			var kept sink
 			s := serve(t, 1, func(c *Config) {
 				c.CORS, c.URL, c.Store = []string{"http://127.0.0.1:18090"}, "this", kept.store
 			})

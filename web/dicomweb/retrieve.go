@@ -25,11 +25,21 @@ const (
 
 // named returns the instances that the path of the request names; NotFound when there are none.
 func (s *server) named(r *http.Request) ([]*instance, error) {
-	all, err := s.index.instances(r.Context())
+	shelves, err := s.index.find(r.Context(), chi.URLParam(r, "study"), chi.URLParam(r, "series"))
 	if err != nil {
 		return nil, err
 	}
-	named := within(all, chi.URLParam(r, "study"), chi.URLParam(r, "series"), chi.URLParam(r, "instance"))
+	var named []*instance
+	for _, shelf := range shelves {
+		all, err := s.index.instances(r.Context(), shelf)
+		if err != nil {
+			return nil, err
+		}
+		named = append(named, all...)
+	}
+	if uid := chi.URLParam(r, "instance"); uid != "" {
+		named = slices.DeleteFunc(named, func(in *instance) bool { return in.uid != uid })
+	}
 	if len(named) == 0 {
 		return nil, recon.Errorf(recon.NotFound, "there is no such study, series or instance")
 	}
@@ -69,16 +79,17 @@ func (s *server) retrieve(w http.ResponseWriter, r *http.Request) {
 	parts := make([]part, len(named))
 	for i, in := range named {
 		parts[i] = part{
-			mediaType: dicomFile + "; transfer-syntax=" + in.syntax, location: s.baseURL(r) + in.path(object), size: in.blob.Size,
-			open: func() (io.ReadCloser, error) { return s.Library.Open(r.Context(), in.blob.SHA256) },
+			mediaType: dicomFile + "; transfer-syntax=" + in.syntax, location: s.baseURL(r) + in.path(object), size: in.file.Size,
+			open: func() (io.ReadCloser, error) { return s.Library.Open(r.Context(), in.file) },
 		}
 	}
 	s.send(w, r, how, dicomFile, parts)
 }
 
-// frames answers with the pixels of frames, as they are stored.
+// frames answers with the pixels of frames: as they are compressed when the client takes them so, else Explicit VR Little Endian, the
+// default (PS3.18 8.7.3.3.2).
 func (s *server) frames(w http.ResponseWriter, r *http.Request) {
-	in, set, err := s.object(r)
+	in, data, err := s.content(r)
 	if err != nil {
 		s.problem(w, r, err)
 		return
@@ -88,25 +99,35 @@ func (s *server) frames(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, err)
 		return
 	}
-	// Pixels of a native file are sent as they are: 16 bit, little endian unless the file is the other way round.
-	how := pack(r, octetStream, in.syntax)
+	syntax, how := in.syntax, refused
+	if dicomio.Compressed(syntax) {
+		how = packAs(r, octetStream, syntax)
+	}
+	if how == refused {
+		syntax = dicomio.ExplicitLittleEndian
+		how = pack(r, octetStream, syntax)
+	}
 	if how == refused || how == single && len(numbers) > 1 {
 		notAcceptable(w, r)
 		return
 	}
-	pixels, ok := set.Find(0x7FE00010)
-	if ok && pixels.Length > 0 && pixels.Value == nil {
-		s.problem(w, r, recon.Errorf(recon.NotFound, "the frames of a compressed object are had only with the whole instance"))
+	var frames [][]byte
+	if syntax == in.syntax && dicomio.Compressed(syntax) {
+		frames, err = dicomio.Streams(data)
+	} else {
+		frames, err = dicomio.RawFrames(r.Context(), data)
+	}
+	if err != nil {
+		s.problem(w, r, err)
 		return
 	}
-	size := int(in.number("00280010") * in.number("00280011") * max(1, in.number("00280002")) * in.number("00280100") / 8)
 	var parts []part
 	for _, n := range numbers {
-		if size <= 0 || n > int(max(1, in.number("00280008"))) || n*size > len(pixels.Value) {
+		if n > len(frames) {
 			s.problem(w, r, recon.Errorf(recon.NotFound, "the instance has no frame %d", n))
 			return
 		}
-		parts = append(parts, bytesPart(pixels.Value[(n-1)*size:n*size], octetStream+"; transfer-syntax="+in.syntax,
+		parts = append(parts, bytesPart(frames[n-1], octetStream+"; transfer-syntax="+syntax,
 			fmt.Sprintf("%s%s/frames/%d", s.baseURL(r), in.path(object), n)))
 	}
 	s.send(w, r, how, octetStream, parts)
@@ -114,7 +135,12 @@ func (s *server) frames(w http.ResponseWriter, r *http.Request) {
 
 // bulk answers with the value of the element at a place within an instance.
 func (s *server) bulk(w http.ResponseWriter, r *http.Request) {
-	in, set, err := s.object(r)
+	in, data, err := s.content(r)
+	if err != nil {
+		s.problem(w, r, err)
+		return
+	}
+	set, err := dicomio.ReadDataSet(data, dicomio.MaxFile)
 	if err != nil {
 		s.problem(w, r, err)
 		return
@@ -150,18 +176,14 @@ func at(set dicomio.DataSet, place []string) (dicomio.Element, bool) {
 	return at(e.Items[n-1], place[2:])
 }
 
-// object reads the one instance that the path names.
-func (s *server) object(r *http.Request) (*instance, dicomio.DataSet, error) {
+// content reads the one instance that the path names.
+func (s *server) content(r *http.Request) (*instance, []byte, error) {
 	named, err := s.named(r)
 	if err != nil {
-		return nil, dicomio.DataSet{}, err
+		return nil, nil, err
 	}
-	data, err := s.index.read(r.Context(), named[0].blob)
-	if err != nil {
-		return nil, dicomio.DataSet{}, err
-	}
-	set, err := dicomio.ReadDataSet(data, dicomio.MaxFile)
-	return named[0], set, err
+	data, err := s.index.read(r.Context(), named[0].file)
+	return named[0], data, err
 }
 
 // frameNumbers reads a list such as 1,3: from 1, as the standard counts.

@@ -1,6 +1,7 @@
 package dicomweb
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -38,10 +39,36 @@ var returned = [][]string{
 	},
 }
 
+// levelOf is the level of an attribute: that of a study or a series is the same in all of its instances.
+func levelOf(tag string) level {
+	for l := study; l < object; l++ {
+		if slices.Contains(returned[l], tag) {
+			return l
+		}
+	}
+	return object
+}
+
+// derivedTags are attributes that no single file says.
+var derivedTags = []string{"00080056", "00080061", "00081190", "00201206", "00201208", "00201209"}
+
 // entity is a study, a series or an instance.
 type entity struct {
-	instances []*instance
-	derived   dicomio.Attributes // what no single file says
+	study    []*shelf  // all series of the study that it is, or belongs to
+	series   *shelf    // that it is, or belongs to; nil for a study
+	instance *instance // that it is; nil for a study or series
+	derived  dicomio.Attributes
+}
+
+// first is the instance that stands for the entity.
+func (e entity) first() *instance {
+	switch {
+	case e.instance != nil:
+		return e.instance
+	case e.series != nil:
+		return e.series.first()
+	}
+	return e.study[0].first()
 }
 
 // search answers QIDO-RS at a level, below the study and series of the path.
@@ -56,18 +83,11 @@ func (s *server) search(at level) http.HandlerFunc {
 			notAcceptable(w, r)
 			return
 		}
-		all, err := s.index.instances(r.Context())
+		underStudy, underSeries, base := chi.URLParam(r, "study"), chi.URLParam(r, "series"), s.baseURL(r)
+		found, err := s.find(r.Context(), at, underStudy, underSeries, q, base)
 		if err != nil {
 			s.problem(w, r, err)
 			return
-		}
-		underStudy, underSeries := chi.URLParam(r, "study"), chi.URLParam(r, "series")
-		base := s.baseURL(r)
-		var found []entity
-		for _, e := range group(at, within(all, underStudy, underSeries, ""), base) {
-			if e.matches(q) {
-				found = append(found, e)
-			}
 		}
 		found, left := request.Page(q, found)
 		tags := slices.Concat(returned[at], q.Include, slices.Collect(maps.Keys(q.Keys)))
@@ -78,8 +98,12 @@ func (s *server) search(at level) http.HandlerFunc {
 			tags = append(tags, returned[series]...)
 		}
 		out := make([]dicomio.Attributes, len(found))
-		for i, e := range found {
-			out[i] = e.attributes(tags, q.All, base)
+		for i := range found {
+			if err := s.derive(r.Context(), &found[i], base); err != nil {
+				s.problem(w, r, err)
+				return
+			}
+			out[i] = found[i].attributes(tags, q.All, base)
 		}
 		if left > 0 {
 			w.Header().Add("Warning", fmt.Sprintf(`299 closer "There are %d additional results that can be requested"`, left))
@@ -91,35 +115,139 @@ func (s *server) search(at level) http.HandlerFunc {
 	}
 }
 
-// group makes the entities of a level from instances that are in order.
-func group(at level, all []*instance, base string) []entity {
-	studies := map[string][]*instance{}
-	perSeries := map[string]int{}
-	for _, in := range all {
-		studies[in.study] = append(studies[in.study], in)
-		perSeries[in.series]++
+// find returns the entities of a level, below a study and a series where they are not "", that match a query.
+func (s *server) find(ctx context.Context, at level, underStudy, underSeries string, q request.Query, base string) ([]entity, error) {
+	scope, err := s.index.find(ctx, underStudy, "")
+	if err != nil {
+		return nil, err
 	}
-	key := func(in *instance) string { return [...]string{in.study, in.series, in.uid}[at] }
-	place := map[string]int{}
-	var out []entity
-	for _, in := range all {
-		i, known := place[key(in)]
-		if !known {
-			i = len(out)
-			place[key(in)] = i
-			members := studies[in.study]
-			out = append(out, entity{derived: dicomio.Attributes{
-				"00080056": text("CS", "ONLINE"),
-				"00080061": text("CS", distinct(members, func(in *instance) string { return in.text("00080060") })...),
-				"00081190": text("UR", base+in.path(at)),
-				"00201206": count(len(distinct(members, func(in *instance) string { return in.series }))),
-				"00201208": count(len(members)),
-				"00201209": count(perSeries[in.series]),
-			}})
+	common := maps.Clone(q.Keys) // what can rule out a whole series
+	maps.DeleteFunc(common, func(tag, _ string) bool { return levelOf(tag) == object || slices.Contains(derivedTags, tag) })
+	var found []entity
+	match := func(e entity) error {
+		ok, err := s.matches(ctx, &e, q.Keys, q.Fuzzy, base)
+		if ok {
+			found = append(found, e)
 		}
-		out[i].instances = append(out[i].instances, in)
+		return err
 	}
-	return out
+	for len(scope) > 0 {
+		n := 1
+		for n < len(scope) && scope[n].study == scope[0].study {
+			n++
+		}
+		e := entity{study: scope[:n:n]}
+		scope = scope[n:]
+		if at == study {
+			if err := match(e); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		for _, e.series = range e.study {
+			if underSeries != "" && e.series.uid != underSeries {
+				continue
+			}
+			if at == series {
+				if err := match(e); err != nil {
+					return nil, err
+				}
+				continue
+			}
+			if ok, err := s.matches(ctx, &e, common, q.Fuzzy, base); err != nil {
+				return nil, err
+			} else if !ok {
+				continue
+			}
+			all, err := s.index.instances(ctx, e.series)
+			if err != nil {
+				return nil, err
+			}
+			for _, in := range all {
+				if err := match(entity{study: e.study, series: e.series, instance: in}); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+// derive sets what no single file says.
+func (s *server) derive(ctx context.Context, e *entity, base string) error {
+	if e.derived != nil {
+		return nil
+	}
+	at, modalities, total := study, map[string]bool{}, 0
+	for _, m := range e.study {
+		n, err := s.index.count(ctx, m)
+		if err != nil {
+			return err
+		}
+		total += n
+		modalities[m.first().text("00080060")] = true
+	}
+	delete(modalities, "")
+	e.derived = dicomio.Attributes{
+		"00080056": text("CS", "ONLINE"),
+		"00080061": text("CS", slices.Sorted(maps.Keys(modalities))...),
+		"00201206": count(len(e.study)),
+		"00201208": count(total),
+	}
+	if e.series != nil {
+		n, err := s.index.count(ctx, e.series)
+		if err != nil {
+			return err
+		}
+		e.derived["00201209"] = count(n)
+		at = series
+	}
+	if e.instance != nil {
+		at = object
+	}
+	e.derived["00081190"] = text("UR", base+e.first().path(at))
+	return nil
+}
+
+// matches reports whether, for every key, the entity or one of its instances matches.
+func (s *server) matches(ctx context.Context, e *entity, keys map[string]string, fuzzy bool, base string) (bool, error) {
+	for tag, key := range keys {
+		ok, err := s.matchesOne(ctx, e, tag, base, func(a dicomio.Attribute) bool { return request.Matches(a, key, fuzzy) })
+		if err != nil || !ok {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (s *server) matchesOne(ctx context.Context, e *entity, tag, base string, matches func(dicomio.Attribute) bool) (bool, error) {
+	if slices.Contains(derivedTags, tag) {
+		err := s.derive(ctx, e, base)
+		return matches(e.derived[tag]), err
+	}
+	if e.instance != nil {
+		return matches(e.instance.attributes[tag]), nil
+	}
+	members := e.study
+	if e.series != nil {
+		members = []*shelf{e.series}
+	}
+	for _, m := range members {
+		if matches(m.first().attributes[tag]) {
+			return true, nil
+		}
+		if levelOf(tag) < object {
+			continue
+		}
+		all, err := s.index.instances(ctx, m)
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(all, func(in *instance) bool { return matches(in.attributes[tag]) }) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // path is where the entity of a level that the instance belongs to is retrieved.
@@ -127,33 +255,9 @@ func (in *instance) path(at level) string {
 	return "/studies/" + in.study + [...]string{"", "/series/" + in.series, "/series/" + in.series + "/instances/" + in.uid}[at]
 }
 
-// distinct are the values that are not empty, each once, sorted.
-func distinct(all []*instance, value func(*instance) string) []string {
-	set := map[string]bool{}
-	for _, in := range all {
-		set[value(in)] = true
-	}
-	delete(set, "")
-	return slices.Sorted(maps.Keys(set))
-}
-
-// matches reports whether, for every key, the entity or one of its instances matches.
-func (e entity) matches(q request.Query) bool {
-	for tag, key := range q.Keys {
-		if a, ok := e.derived[tag]; ok {
-			if !request.Matches(a, key, q.Fuzzy) {
-				return false
-			}
-		} else if !slices.ContainsFunc(e.instances, func(in *instance) bool { return request.Matches(in.attributes[tag], key, q.Fuzzy) }) {
-			return false
-		}
-	}
-	return true
-}
-
 // attributes are those of the tags, or all, of the entity; what files say is that of the first.
 func (e entity) attributes(tags []string, all bool, base string) dicomio.Attributes {
-	first := e.instances[0]
+	first := e.first()
 	out := dicomio.Attributes{}
 	if all {
 		maps.Copy(out, first.metadata(base))

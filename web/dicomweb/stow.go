@@ -132,14 +132,6 @@ func (s *server) spool(path string, r io.Reader) (*received, error) {
 
 // check reads the header of every part and gives those that cannot be stored their reason.
 func (s *server) check(ctx context.Context, parts []*received, study string) error {
-	known, err := s.index.instances(ctx)
-	if err != nil {
-		return err
-	}
-	digests := make(map[string]string, len(known))
-	for _, in := range known {
-		digests[in.uid] = in.blob.SHA256
-	}
 	first := map[string]int{}
 	for i, p := range parts {
 		if p.reason != 0 {
@@ -148,14 +140,17 @@ func (s *server) check(ctx context.Context, parts []*received, study string) err
 		if err := s.identify(ctx, p); err != nil {
 			return err
 		}
-		digest := fmt.Sprintf("%x", p.digest)
+		known, err := s.known(ctx, p.Object)
+		if err != nil {
+			return err
+		}
 		other, again := first[p.Instance]
 		switch {
 		case p.reason != 0:
 			continue
 		case !p.Complete() || study != "" && p.Study != study:
 			p.reason = notOfItsClass
-		case digests[p.Instance] != "" && digests[p.Instance] != digest, again && parts[other].digest != p.digest:
+		case known != "" && known != fmt.Sprintf("%x", p.digest), again && parts[other].digest != p.digest:
 			p.reason = duplicateInstance
 		case again:
 			p.same = other
@@ -164,6 +159,24 @@ func (s *server) check(ctx context.Context, parts []*received, study string) err
 		}
 	}
 	return nil
+}
+
+// known returns the digest of the instance of the library that has the UIDs of an object, "" when there is none.
+func (s *server) known(ctx context.Context, o dicomio.Object) (string, error) {
+	if !o.Complete() {
+		return "", nil
+	}
+	shelves, err := s.index.find(ctx, o.Study, o.Series)
+	if err != nil || len(shelves) == 0 {
+		return "", err
+	}
+	all, err := s.index.instances(ctx, shelves[0])
+	for _, in := range all {
+		if in.uid == o.Instance {
+			return in.file.SHA256, err
+		}
+	}
+	return "", err
 }
 
 // identify reads the UIDs of a part. One part is in memory at a time.

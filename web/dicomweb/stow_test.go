@@ -19,15 +19,15 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// shelf is a Store that keeps what it is given.
-type shelf struct {
+// sink is a Store that keeps what it is given.
+type sink struct {
 	mu    sync.Mutex
 	files [][]byte
 	calls int
 	fail  func(i int) error
 }
 
-func (s *shelf) store(_ context.Context, objects []dicomio.Object) ([]string, []error) {
+func (s *sink) store(_ context.Context, objects []dicomio.Object) ([]string, []error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
@@ -104,7 +104,7 @@ func TestStoreTakesWhatClientsSend(t *testing.T) {
 		`multipart/related;type=application/dicom;boundary="` + boundary + `"`:   bytes.NewReader(body),
 		`multipart/related; boundary=` + boundary + `; type="application/dicom"`: io.MultiReader(bytes.NewReader(body)), // chunked
 	} {
-		var kept shelf
+		var kept sink
 		s := serve(t, 0, func(c *Config) { c.Store, c.Spool = kept.store, t.TempDir() })
 		status, answer := s.post(t, "/studies", contentType, stream)
 		if status != 200 || len(answer["00081199"].Value) != 3 || answer["00081198"].Value != nil ||
@@ -115,7 +115,7 @@ func TestStoreTakesWhatClientsSend(t *testing.T) {
 			t.Errorf("%s: %d calls with %d files", contentType, kept.calls, len(kept.files))
 		}
 	}
-	var kept shelf
+	var kept sink
 	spool := t.TempDir()
 	s := serve(t, 0, func(c *Config) { c.Store, c.Spool = kept.store, spool })
 	if status, _ := s.post(t, "/studies/"+series.StudyUID, "application/dicom", bytes.NewReader(files[0])); status != 200 || len(kept.files) != 1 {
@@ -130,7 +130,7 @@ func TestStoreTakesWhatClientsSend(t *testing.T) {
 func TestStoreBelowOpenIsHeld(t *testing.T) {
 	from := serve(t, 1, nil)
 	series := from.series[0]
-	var stored, held shelf
+	var stored, held sink
 	s := serve(t, 0, func(c *Config) { c.Store, c.Hold = stored.store, held.store })
 	for _, path := range []string{"/open/studies", "/open/studies/" + series.StudyUID} {
 		response, err := http.Post(s.url+path, "application/dicom", bytes.NewReader(from.files[series.Files[0].InstanceUID]))
@@ -160,7 +160,7 @@ func TestStoreSaysWhyEachPartFailed(t *testing.T) {
 	anonymous := bytes.Replace(c, []byte("\x20\x00\x0d\x00UI"), []byte("\x20\x00\x0c\x00UI"), 1)
 	unavailable := recon.Errorf(recon.Unavailable, "the disk is full")
 
-	var kept shelf
+	var kept sink
 	s := serve(t, 0, func(c *Config) { c.Store = kept.store })
 	send := func(path string, files ...[]byte) (int, attributes) {
 		body, boundary := form(files...)
@@ -210,7 +210,7 @@ func TestStoreRefusesRequests(t *testing.T) {
 	file := from.files[from.series[0].Files[0].InstanceUID]
 	body, boundary := form(file, file)
 	multi := `multipart/related; type="application/dicom"; boundary=` + boundary
-	var kept shelf
+	var kept sink
 	s := serve(t, 0, func(c *Config) { c.Store, c.MaxRequest = kept.store, int64(len(body)) })
 	for name, test := range map[string]struct {
 		contentType string

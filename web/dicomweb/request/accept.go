@@ -28,7 +28,7 @@ func ParseAccept(header string) []MediaRange {
 			name, value = strings.ToLower(strings.TrimSpace(name)), strings.Trim(strings.TrimSpace(value), `"`)
 			m.Params[name] = value
 			if q, err := strconv.ParseFloat(value, 64); name == "q" && err == nil {
-				m.Q = q
+				m.Q = min(q, 1)
 			}
 		}
 		if m.Q > 0 {

@@ -1,0 +1,157 @@
+package dicomweb
+
+import (
+	"bytes"
+	"context"
+	"image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/closer-mri/closer/dicomio"
+	"github.com/closer-mri/closer/internal/sandbox"
+	"github.com/closer-mri/closer/recon"
+)
+
+func TestMain(m *testing.M) {
+	sandbox.Main() // returns unless this process is the sandboxed child of a test
+	os.Exit(m.Run())
+}
+
+// submit makes a job of an input, as an intake does, and returns it.
+func (s *served) submit(t testing.TB, input []byte) recon.Job {
+	t.Helper()
+	blob, err := s.blobs.Put(context.Background(), bytes.NewReader(input))
+	if err != nil {
+		t.Fatal(err)
+	}
+	job, _, err := s.queue.Submit(context.Background(), recon.NewJob(blob, recon.DefaultRecipe(), nil, time.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return job
+}
+
+// The series that a job is made of is found and retrieved, as one file and as an archive, from the moment there is the job until it is
+// gone.
+func TestOriginalsAreServed(t *testing.T) {
+	from := serve(t, 1, nil)
+	series := from.series[0]
+	dir := t.TempDir()
+	var paths []string
+	for _, f := range series.Files {
+		paths = append(paths, filepath.Join(dir, f.InstanceUID))
+		if err := os.WriteFile(paths[len(paths)-1], from.files[f.InstanceUID], 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	archive := filepath.Join(dir, "archive")
+	if err := dicomio.WriteArchive(archive, paths); err != nil {
+		t.Fatal(err)
+	}
+	packed, err := os.ReadFile(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, 0, nil)
+	s.submit(t, []byte("\x89HDF\r\n\x1a\n no DICOM"))
+	s.submit(t, from.files[series.Files[1].InstanceUID])
+	path := "/studies/" + series.StudyUID + "/series/" + series.SeriesUID
+	if found := s.query(t, path+"/instances"); len(found) != 1 || found[0].first("00080018") != series.Files[1].InstanceUID {
+		t.Fatalf("one file: %v", found)
+	}
+	whole := s.submit(t, packed)
+	if found := s.query(t, "/series?SeriesInstanceUID="+series.SeriesUID); len(found) != 1 || found[0].first("00201209") != 3.0 || found[0].first("00201208") != 3.0 {
+		t.Fatalf("with the archive: %v", found)
+	}
+	response, body := s.get(t, path, `multipart/related; type="application/dicom"; transfer-syntax=*`)
+	files, _ := bodies(t, response, body)
+	for i, f := range series.Files {
+		if !bytes.Equal(files[i], from.files[f.InstanceUID]) {
+			t.Errorf("file %d came back different", i)
+		}
+	}
+	if _, err := s.queue.Cancel(context.Background(), whole.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.queue.Delete(context.Background(), whole.ID); err != nil {
+		t.Fatal(err)
+	}
+	if found := s.query(t, path+"/instances"); len(found) != 1 {
+		t.Errorf("%d instances after the job is gone", len(found))
+	}
+}
+
+// Frames of a compressed original come as they are to who takes any transfer syntax, and decoded to others; every encoding of one image
+// gives the same pixels and the same picture.
+func TestFramesOfCompressedOriginals(t *testing.T) {
+	const dir = "../../../shared/data/dicom/"
+	plain, err := os.ReadFile(dir + "siemens_ts_1.dcm")
+	if err != nil {
+		t.Skip("the scanners' files are not here (../shared/data/dicom)")
+	}
+	var picture []byte
+	for _, name := range []string{"siemens_ts_1", "siemens_ts_2", "siemens_ts_3", "siemens_ts_4", "siemens_ts_5", "siemens_ts_7", "siemens_ts_9"} {
+		data, err := os.ReadFile(dir + name + ".dcm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := dicomio.ReadDataSet(data, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		syntax := set.TransferSyntax
+		s := serve(t, 0, nil)
+		s.submit(t, data)
+		path := "/studies/" + uidIn(t, set, 0x0020000D) + "/series/" + uidIn(t, set, 0x0020000E) + "/instances/" + uidIn(t, set, 0x00080018)
+		for _, accept := range []string{"", `multipart/related; type="application/octet-stream"`, `multipart/related; type=application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1`} {
+			response, body := s.get(t, path+"/frames/1", accept)
+			parts, types := bodies(t, response, body)
+			if len(parts) != 1 || !bytes.Equal(parts[0], pixelsOf(t, plain)) || types[0] != "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1" {
+				t.Errorf("%s, %q: %d parts of type %v", name, accept, len(parts), types)
+			}
+		}
+		response, body := s.get(t, path+"/frames/1", `multipart/related; type="application/octet-stream"; transfer-syntax=*`)
+		parts, types := bodies(t, response, body)
+		if dicomio.Compressed(syntax) {
+			streams, err := dicomio.Streams(data)
+			if err != nil || !bytes.Equal(parts[0], streams[0]) || types[0] != "application/octet-stream; transfer-syntax="+syntax || !bytes.Contains(data, parts[0]) {
+				t.Errorf("%s as it is: type %v, %v", name, types, err)
+			}
+		} else if !bytes.Equal(parts[0], pixelsOf(t, plain)) || !strings.HasSuffix(types[0], "1.2.840.10008.1.2.1") {
+			t.Errorf("%s as it is: type %v", name, types)
+		}
+		for _, small := range []string{"/rendered", "/thumbnail"} {
+			response, body = s.get(t, path+small, "image/png")
+			if img, err := png.Decode(bytes.NewReader(body)); err != nil || response.StatusCode != 200 || img.Bounds().Dx() < 100 {
+				t.Fatalf("%s%s: %s, %v", name, small, response.Status, err)
+			}
+		}
+		if picture == nil {
+			picture = body
+		}
+		if !bytes.Equal(picture, body) {
+			t.Errorf("%s: its picture is another", name)
+		}
+	}
+}
+
+func uidIn(t testing.TB, set dicomio.DataSet, tag uint32) string {
+	e, ok := set.Find(tag)
+	if !ok {
+		t.Fatalf("no element %08X", tag)
+	}
+	return strings.TrimRight(string(e.Value), " \x00")
+}
+
+func pixelsOf(t testing.TB, file []byte) []byte {
+	set, err := dicomio.ReadDataSet(file, dicomio.MaxFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, _ := set.Find(0x7FE00010)
+	return slices.Clone(e.Value)
+}
