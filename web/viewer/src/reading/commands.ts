@@ -59,6 +59,7 @@ export const commands: Command[] = [
   { group: "View", title: "Flip top and bottom", keys: ["v"], button: "⥮", run: (r) => r.turn({ flipVertical: true }) },
   { group: "View", title: "Rotate to the right", keys: ["r"], button: "↻", run: (r) => r.turn({ rotate: 90 }) },
   { group: "View", title: "Rotate to the left", keys: ["l"], button: "↺", run: (r) => r.turn({ rotate: -90 }) },
+  { group: "View", title: "Reference lines", keys: ["shift+R"], run: (r) => ((r.lines = !r.lines), r.panes.forEach((p) => r.layers.draw(p))) },
   { group: "View", title: "Enlarge", keys: ["+"], run: (r) => r.turn({ zoom: 1.25 }) },
   { group: "View", title: "Reduce", keys: ["-"], run: (r) => r.turn({ zoom: 0.8 }) },
   { group: "View", title: "Fit", keys: ["="], run: (r) => r.turn({ fit: true }) },

@@ -3,6 +3,7 @@ import { cache, imageLoader, metaData, utilities, type Types } from "@cornerston
 import { artifact, request } from "../api";
 import { difference, readSlice, type Header, type Slice } from "./dicom";
 import { nearest, type Series } from "./series";
+import { fetchInstance } from "./study";
 
 const cacheBytes = 192 << 20; // six series of 150 slices of 320 × 320; older slices are fetched again when they are needed
 const scheme = "closer";
@@ -31,6 +32,7 @@ async function fetchSlice(job: string, series: string, number: string): Promise<
 async function load(id: string): Promise<Slice> {
   const [job = "", kind, of = "", number = ""] = id.slice(scheme.length + 1).split("/");
   const names = of.split(",");
+  if (kind === "study") return { ...readSlice(await fetchInstance(of, number)), number: Number(number) };
   if (names.length === 1) return fetchSlice(job, of, number);
   const parts = await Promise.all(names.map((name) => imageLoader.loadAndCacheImage(`${scheme}:${job}/${name === "reference" ? name : "method"}/${name}/${number}`)));
   const [a, b] = parts.map((part) => slices.get(part));

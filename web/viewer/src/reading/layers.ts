@@ -1,6 +1,6 @@
 // What lies above the images: comparison (wipe, blink), uncertainty, disagreement, scale bar and orientation.
 import type { Slice } from "./dicom";
-import { affine, letters, millimetres, scaleBar, world, type Affine, type Point } from "./geometry";
+import { affine, crossing, letters, millimetres, parallel, scaleBar, world, type Affine, type Point } from "./geometry";
 import { slice } from "./images";
 import { greys, hatch, heatMap, share } from "./paint";
 import { marking, type Pane } from "./pane";
@@ -122,7 +122,8 @@ export class Layers {
     }
     pane.say(statement);
     this.bar(context, pane, to, shown);
-    if (this.room.cursor) cross(context, pane.viewport.worldToCanvas(this.room.cursor) as Point);
+    this.reference(context, pane, shown);
+    if (this.room.cursor && this.room.active.slice && parallel(this.room.active.slice, shown)) cross(context, pane.viewport.worldToCanvas(this.room.cursor) as Point);
   }
 
   // made keeps the last picture of a slice: zooming and panning draw it again and do not make it again.
@@ -132,6 +133,14 @@ export class Layers {
     const picture = make();
     this.pictures.set(s, { key, picture });
     return picture;
+  }
+
+  // reference draws where the image of the active pane cuts this one.
+  private reference(context: CanvasRenderingContext2D, pane: Pane, shown: Slice): void {
+    const { active, lines } = this.room;
+    if (!lines || pane === active || !active.slice || active.slice.frame !== shown.frame || parallel(active.slice, shown)) return;
+    const ends = crossing(active.slice, shown)?.map((end) => pane.viewport.worldToCanvas(end) as Point);
+    if (ends) line(context, ends[0]!, ends[1]!);
   }
 
   private bar(context: CanvasRenderingContext2D, pane: Pane, to: Affine, s: Slice): void {

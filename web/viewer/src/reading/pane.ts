@@ -3,7 +3,7 @@ import { Enums, type RenderingEngine, type Types } from "@cornerstonejs/core";
 import type { Job } from "../api";
 import { element } from "../element";
 import type { Slice, Window } from "./dicom";
-import { pixel, type Vector } from "./geometry";
+import { parallel, pixel, type Vector } from "./geometry";
 import { imageId, slice } from "./images";
 import { nearest, type Series } from "./series";
 import { slot } from "./review/slot";
@@ -112,7 +112,7 @@ export class Pane {
 
   // follow takes the zoom, pan, rotation and flips of another pane. Both lie in one frame of reference.
   follow(other: Pane): void {
-    if (!this.slice || !other.slice) return;
+    if (!this.slice || !other.slice || this.slice.frame !== other.slice.frame || !parallel(this.slice, other.slice)) return;
     const { focalPoint, parallelScale, flipHorizontal, flipVertical } = other.viewport.getCamera();
     this.viewport.setCamera({ flipHorizontal, flipVertical });
     this.viewport.setViewPresentation({ rotation: other.viewport.getRotation() });
@@ -154,7 +154,7 @@ export class Pane {
     const at = this.pointed && pixel(this.pointed, s);
     this.corner.textContent = [
       at ? `column ${at.column} row ${at.row} value ${s.pixels[at.row * s.columns + at.column]}` : "",
-      `${this.gain === 1 ? "" : `${kind} ×${this.gain}, `}slice ${s.number} (${numbers.indexOf(s.number) + 1}/${numbers.length}), ${spoken(window)}${this.look.invert ? ", inverted" : ""}`,
+      `${kind === "study" ? "own window, " : this.gain === 1 ? "" : `${kind} ×${this.gain}, `}slice ${s.number} (${numbers.indexOf(s.number) + 1}/${numbers.length}), ${spoken(window)}${this.look.invert ? ", inverted" : ""}`,
     ].filter(Boolean).join("\n");
     Object.assign(this.element.dataset, { series: id, slice: s.number, low: window.low, high: window.high });
   }

@@ -4,14 +4,15 @@ import { getReport, getScan, type Comparison, type Job, type Report } from "../a
 import { element } from "../element";
 import { banner, recipes } from "./banner";
 import { bind, toolbar } from "./commands";
-import { pixel, world, type Vector } from "./geometry";
+import { coplanar, parallel, pixel, world, type Vector } from "./geometry";
 import { initTools, joinTools, setPoint } from "./measure";
 import { registerImages, slice } from "./images";
 import { follow } from "./live";
 import { mirrorMeasurements } from "./mirror";
 import { Pane, type Look } from "./pane";
 import { answers, blinded } from "./review/blind";
-import { first, seriesOf, type Series } from "./series";
+import { first, match, nearest, seriesOf, type Series } from "./series";
+import { instances, others } from "./study";
 import { Layers } from "./layers";
 import type { Window } from "./dicom";
 
@@ -27,6 +28,8 @@ export class Room {
   look!: Look;
   normal!: Window; // the default window
   position = 1; // number of the slice
+  private anchor: Series | undefined; // the series that has this number
+  lines = true; // show where the image of the active pane cuts the others
   layout = "";
   readonly linked = { scroll: true, view: true, window: true };
   readonly layers = new Layers(this);
@@ -44,7 +47,8 @@ export class Room {
     this.engine = new RenderingEngine("room");
     mirrorMeasurements((image) => {
       const from = this.panes.find((p) => p.viewport.getCurrentImageId() === image);
-      return this.linked.view ? this.panes.filter((p) => p !== from && p.slice?.number === from?.slice?.number).map((p) => p.viewport.id) : [];
+      const same = (p: Pane) => p !== from && p.slice && from?.slice && coplanar(p.slice, from.slice);
+      return this.linked.view ? this.panes.filter(same).map((p) => p.viewport.id) : [];
     });
     new ResizeObserver(() => this.resize()).observe(this.grid);
   }
@@ -76,11 +80,23 @@ export class Room {
   async renew(job: Job): Promise<void> {
     this.job = job;
     const series = seriesOf(job.results ?? []);
-    if (series.length === this.series.length) return;
+    if (series.length === this.series.filter((s) => s.kind !== "study").length) return;
     this.series = series;
     this.layers.with = series.find((s) => s.kind === "reference") ?? this.layers.with;
     for (const pane of this.panes) pane.offer(series);
     if (this.automatic) await this.arrange(this.fitting());
+    this.changed();
+  }
+
+  // study offers what else lies in the frame of reference: other recipes, other scans of the study.
+  async study(): Promise<void> {
+    const stored = this.series.filter((s) => s.of[0] === s.id);
+    const heads = await Promise.all(stored.map((s) => slice(this.job.id, s, s.numbers[0] ?? 1)));
+    const [head] = heads;
+    if (!head) return;
+    const own = new Map(heads.map((h, i) => [h.uid, stored[i]!]));
+    this.series = [...this.series, ...others(head.study, await instances(head.study), head.frame, own, this.series)];
+    for (const pane of this.panes) pane.offer(this.series);
     this.changed();
   }
 
@@ -127,24 +143,38 @@ export class Room {
 
   async show(pane: Pane, series: Series | undefined): Promise<void> {
     if (!series) return;
-    await pane.show(series, this.position, this.linked.window ? this.look : (pane.look ?? this.look), this.gain(series));
+    const number = (this.anchor && match(series, this.anchor, this.position)) ?? series.numbers[nearest(series.numbers, this.position)] ?? 1;
+    const gain = series.kind === "study" ? await this.ownGain(series, number) : this.gain(series);
+    await pane.show(series, number, this.linked.window ? this.look : (pane.look ?? this.look), gain);
+    if (pane === this.active) [this.anchor, this.position] = [series, number];
     const other = this.panes.find((p) => p !== pane && p.slice);
     if (other && this.linked.view) this.copy(() => pane.follow(other));
     this.prefetch();
     this.layers.draw(pane);
   }
 
+  // ownGain draws a series of another scan, whose values have another unit, in its own default window.
+  private async ownGain(series: Series, number: number): Promise<number> {
+    const { window, slope } = await slice(this.job.id, series, number);
+    return this.normal.high / (window.high * slope);
+  }
+
   activate(pane: Pane): void {
     this.active = pane;
+    if (pane.slice) [this.anchor, this.position] = [pane.series, pane.slice.number];
     for (const p of this.panes) p.element.classList.toggle("active", p === pane);
     this.changed();
   }
 
   // to shows another slice, in all panes when they are linked.
   to(position: number): void {
-    const numbers = this.active.series.numbers;
-    this.position = Math.min(numbers.at(-1) ?? 1, Math.max(numbers[0] ?? 1, position));
-    for (const pane of this.linked.scroll ? this.panes : [this.active]) pane.scrollTo(this.position);
+    const { series } = this.active;
+    this.anchor = series;
+    this.position = Math.min(series.numbers.at(-1) ?? 1, Math.max(series.numbers[0] ?? 1, position));
+    for (const pane of this.linked.scroll ? this.panes : [this.active]) {
+      const number = match(pane.series, series, this.position);
+      if (number !== undefined) pane.scrollTo(number);
+    }
     this.prefetch();
     this.changed();
   }
@@ -155,7 +185,7 @@ export class Room {
     cancelAnimationFrame(this.frame);
     this.frame = requestAnimationFrame(() => {
       for (const pane of this.panes) {
-        pane.point(at);
+        pane.point(this.active.slice && pane.slice && parallel(this.active.slice, pane.slice) ? at : undefined);
         this.layers.draw(pane);
       }
     });
@@ -249,8 +279,8 @@ export class Room {
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => {
       for (const away of [1, -1, 2, -2, 3, 4]) {
-        for (const { series } of this.panes) {
-          const number = series?.numbers[series.numbers.indexOf(this.position) + away];
+        for (const { series, slice: shown } of this.panes) {
+          const number = shown && series.numbers[series.numbers.indexOf(shown.number) + away];
           if (number) slice(this.job.id, series, number).catch(() => undefined);
         }
       }
@@ -274,4 +304,5 @@ export async function open(body: HTMLElement, job: Job, blind: Comparison | unde
   if (job.state === "running" || job.state === "queued") follow(job.id, (newer) => void room.renew(newer), (text) => room.tell(text));
   const { jobs } = await getScan(job.scan);
   if (jobs.length > 1) head.append(recipes(jobs, job.id));
+  await room.study();
 }

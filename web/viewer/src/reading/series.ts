@@ -1,8 +1,9 @@
 // The series of a job, read off the names of the files that it made: dicom/NAME/0001.dcm, where the number is the slice's place in
 // the scan. Series of one scan lie at the same places, so a number is a position.
 import type { Artifact } from "../api";
+import { depth, parallel, type Plane } from "./geometry";
 
-export type Kind = "method" | "reference" | "uncertainty" | "error" | "difference" | "blind"; // blind: a method that is not named
+export type Kind = "method" | "reference" | "uncertainty" | "error" | "difference" | "study" | "blind"; // study: another one of the same study; blind: a method that is not named
 
 export interface Series {
   id: string; // "ccdf", "reference", "ccdf-uncertainty", "error/ccdf", "difference/unet/ccdf"
@@ -10,6 +11,7 @@ export interface Series {
   title: string;
   of: string[]; // the stored series that it is computed from; itself when it is stored
   numbers: number[]; // of its slices, ascending
+  places?: Map<number, Plane>; // where its slices lie, as soon as that is known
 }
 
 const titles: Record<string, string> = {
@@ -68,10 +70,20 @@ export function nearest(numbers: number[], position: number): number {
   return best;
 }
 
+// match is the slice of a series that lies where a slice of another does; undefined when the two are not parallel or nobody knows.
+export function match(series: Series, from: Series, number: number): number | undefined {
+  if (series.kind !== "study" && from.kind !== "study") return series.numbers[nearest(series.numbers, number)];
+  const there = from.places?.get(number);
+  const [one] = series.places?.values() ?? [];
+  if (!there || !one || !parallel(one, there)) return undefined;
+  const depths = series.numbers.map((n) => depth(series.places!.get(n)!, one));
+  return series.numbers[nearest(depths, depth(there, one))];
+}
+
 // first lists the series that the panes show when the page opens: what a reader compares.
 export function first(series: Series[], panes: number): Series[] {
   const wanted = ["zero-filled", "unet", "ccdf", "reference", "error/ccdf", "ccdf-uncertainty"];
   const chosen = wanted.flatMap((id) => series.filter((s) => s.id === id));
-  const rest = series.filter((s) => !chosen.includes(s));
+  const rest = series.filter((s) => !chosen.includes(s) && s.kind !== "study");
   return [...chosen, ...rest].slice(0, panes);
 }
