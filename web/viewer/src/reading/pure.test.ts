@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { difference, grey, linear, type Slice } from "./dicom";
-import { affine, letters, pixel, scaleBar, world } from "./geometry";
+import { affine, coplanar, crossing, letters, parallel, pixel, scaleBar, world } from "./geometry";
 import { heat } from "./paint";
 import { ticks } from "./plot";
 import { columns } from "./mask";
@@ -61,4 +61,20 @@ test("heat grows lighter", () => {
 
 test("a mask's first column is its highest bit", () => {
   expect(columns({ columns: btoa(String.fromCharCode(0b10100000, 0b01000000)), width: 10 })).toEqual([true, false, true, false, false, false, false, false, false, true]);
+});
+
+const axial = (z: number) => ({ position: [0, 0, z], orientation: [1, 0, 0, 0, 1, 0], rows: 11, columns: 11, spacing: [1, 1] as [number, number] });
+const sagittal = (x: number) => ({ position: [x, 0, 10], orientation: [0, 1, 0, 0, 0, -1], rows: 11, columns: 11, spacing: [1, 1] as [number, number] });
+
+test("an image meets a plane in a line within its edges, or not at all", () => {
+  const ends = crossing(axial(3), sagittal(4));
+  expect(ends?.sort((a, b) => a[1] - b[1])).toEqual([[4, 0, 3], [4, 10, 3]]);
+  expect(crossing(axial(3), sagittal(11))).toBeUndefined();
+  expect(crossing(axial(3), axial(4))).toBeUndefined();
+});
+
+test("planes are parallel whichever way they are drawn, and coplanar at one depth", () => {
+  const turned = { position: [10, 0, 3], orientation: [-1, 0, 0, 0, 1, 0] };
+  expect([parallel(axial(3), turned), parallel(axial(3), sagittal(1))]).toEqual([true, false]);
+  expect([coplanar(axial(3), turned), coplanar(axial(4), turned), coplanar(axial(3), sagittal(1))]).toEqual([true, false, false]);
 });

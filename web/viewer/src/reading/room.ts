@@ -128,7 +128,7 @@ export class Room {
         activate: (p) => this.activate(p),
         moved: (p) => this.moved(p),
         windowed: (p, window) => this.windowed(p, window),
-        drawn: (p) => this.layers.draw(p),
+        drawn: (p) => this.drawn(p),
         pointed: (at) => this.point(at),
       }, this.grid);
       this.panes.push(pane);
@@ -159,9 +159,15 @@ export class Room {
     return this.normal.high / (window.high * slope);
   }
 
+  // drawn brings up to date what depends on the image of a pane.
+  private drawn(pane: Pane): void {
+    for (const p of this.panes) if (p === pane || pane === this.active) this.layers.draw(p);
+  }
+
   activate(pane: Pane): void {
     this.active = pane;
     if (pane.slice) [this.anchor, this.position] = [pane.series, pane.slice.number];
+    this.drawn(pane);
     for (const p of this.panes) p.element.classList.toggle("active", p === pane);
     this.changed();
   }

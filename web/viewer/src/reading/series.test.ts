@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { first, nearest, seriesOf } from "./series";
+import { first, match, nearest, seriesOf, type Series } from "./series";
 
 const files = (...names: string[]) => names.map((name) => ({ name, sha256: "", size: 0, content_type: "" }));
 
@@ -24,4 +24,17 @@ test("a series shows its slice that is nearest to a position", () => {
   expect(nearest([4, 5, 9], 8)).toBe(2);
   expect(nearest([4, 5, 9], 5)).toBe(1);
   expect(nearest([4, 5, 9], Infinity)).toBe(0);
+});
+
+test("series of other scans are matched by where they lie", () => {
+  const axial = (depths: number[]) => new Map(depths.map((z, i) => [i + 1, { position: [0, 0, z], orientation: [1, 0, 0, 0, 1, 0] }]));
+  const make = (kind: Series["kind"], places?: Series["places"]): Series => ({ id: kind, kind, title: "", of: [], numbers: [1, 2, 3], ...(places && { places }) });
+  const own = make("method", axial([0, 5, 10]));
+  const study = make("study", axial([4, 8, 12]));
+  expect([1, 2, 3].map((n) => match(study, own, n))).toEqual([1, 1, 2]); // 10 is as far from 8 as from 12: the earlier one
+  expect([1, 2, 3].map((n) => match(own, study, n))).toEqual([2, 3, 3]);
+  expect(match(make("reference"), own, 3)).toBe(3); // of one scan: the number is the place
+  expect(match(study, make("method"), 1)).toBeUndefined(); // nobody knows where that one lies
+  const sagittal = make("study", new Map([[1, { position: [0, 0, 0], orientation: [0, 1, 0, 0, 0, -1] }]]));
+  expect(match(sagittal, own, 1)).toBeUndefined();
 });
