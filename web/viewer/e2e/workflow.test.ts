@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe";
+import { drop, waitText } from "./page";
 import { settled } from "./panes";
 import { launch, open, Server } from "./server";
 
@@ -29,8 +30,6 @@ afterAll(async () => {
 });
 
 const text = (selector: string) => page.$$eval(selector, (found) => found.map((e) => (e as HTMLElement).innerText.trim()));
-const waitText = (selector: string, wanted: string) =>
-  page.waitForFunction((s, w) => [...document.querySelectorAll<HTMLElement>(s)].some((e) => e.innerText.includes(w)), { timeout: 60_000 }, selector, wanted);
 const api = <T>(path: string): Promise<T> => page.evaluate(async (p) => (await fetch("/api/v1" + p)).json(), path);
 
 async function pressShift(letter: "A" | "B") {
@@ -54,24 +53,15 @@ async function accessible(name: string) {
   await expectAccessible(page);
 }
 
-// drop gives the page a file as a file manager does.
-const drop = (path: string, name: string) =>
-  page.evaluate(async (data, name) => {
-    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-    const dataTransfer = new DataTransfer();
-    dataTransfer.items.add(new File([bytes], name));
-    for (const type of ["dragenter", "dragover", "drop"]) document.querySelector("main")!.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
-  }, readFileSync(path).toString("base64"), name);
-
 test("a reader logs in with a key, which no script can read afterwards", async () => {
   await page.waitForSelector("dialog input");
   await accessible("login");
   await page.keyboard.type("wrong");
   await page.keyboard.press("Enter");
-  await waitText("dialog .wrong", "does not know this key");
+  await waitText(page, "dialog .wrong", "does not know this key");
   await page.keyboard.type(key); // over the wrong one, which is selected
   await page.keyboard.press("Enter");
-  await waitText(".nothing", "No scans yet");
+  await waitText(page, ".nothing", "No scans yet");
   await accessible("worklist-empty");
   expect(await text(".who")).toEqual([expect.stringContaining("anna")]);
   const [cookie] = await browser.cookies();
@@ -85,10 +75,10 @@ test("a dropped file is pushed and its job followed until it is done", async () 
     const seen = ((window as never as { seen: Set<string> }).seen = new Set());
     new MutationObserver(() => document.querySelectorAll<HTMLElement>("tbody .state").forEach((e) => seen.add(e.innerText))).observe(document.body, { subtree: true, childList: true, characterData: true });
   });
-  await drop(head, "Mustermann.h5");
-  await waitText(".uploads .taken", "is taken");
-  await waitText("tbody .state", "done");
-  await waitText("tbody .psnr", "ccdf");
+  await drop(page, head, "Mustermann.h5");
+  await waitText(page, ".uploads .taken", "is taken");
+  await waitText(page, "tbody .state", "done");
+  await waitText(page, "tbody .psnr", "ccdf");
   const seen = await page.evaluate(() => [...(window as never as { seen: Set<string> }).seen].join("\n"));
   expect(seen).toMatch(/running\s+ccdf \d of 9 slices · step \d+ of 20/);
   const [scan] = (await api<{ scans: { jobs: { id: string; progress: unknown }[] }[] }>("/scans")).scans;
@@ -100,27 +90,27 @@ test("a dropped file is pushed and its job followed until it is done", async () 
 test("what is no scan is refused with a reason, and what fails says why", async () => {
   const junk = join(keys, "junk.h5");
   writeFileSync(junk, "not HDF5");
-  await drop(junk, "junk.h5");
-  await waitText(".uploads .refused", "expected an HDF5 or a DICOM file");
+  await drop(page, junk, "junk.h5");
+  await waitText(page, ".uploads .refused", "expected an HDF5 or a DICOM file");
   complaints.length = 0; // of the answer 415
   const pushed = await page.evaluate(async (data) => {
     const body = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
     return (await fetch("/api/v1/scans?slices=7:9", { method: "POST", body, headers: { "Content-Type": "application/x-hdf5" } })).status;
   }, readFileSync(head).toString("base64"));
   expect(pushed).toBe(201);
-  await waitText("tbody .state", "slices 7:9 were asked for; the scan has 3");
+  await waitText(page, "tbody .state", "slices 7:9 were asked for; the scan has 3");
 });
 
 test("a job is canceled by key, after being asked again", async () => {
   const long = await server.phantom("long", "--matrix", "96", "--slices", "20");
-  await drop(long, "long.h5");
-  await waitText("tbody .state", "running");
+  await drop(page, long, "long.h5");
+  await waitText(page, "tbody .state", "running");
   await page.focus("input[type=search]");
   await tabTo("Cancel");
   await page.keyboard.press("Enter");
   expect(await text("tbody .sure")).toEqual(["Really cancel?"]);
   await page.keyboard.press("Enter");
-  await waitText("tbody .state", "canceled");
+  await waitText(page, "tbody .state", "canceled");
   await page.focus(".recipe summary");
   await page.keyboard.press("Enter");
   await accessible("worklist");
@@ -137,7 +127,7 @@ test("search and filter", async () => {
   expect(await text("tbody .state")).toEqual([expect.stringContaining("✕ failed")]);
   expect(page.url()).toContain("?q=asked+zero");
   await page.keyboard.type("xyz");
-  await waitText(".nothing", "No job is like that");
+  await waitText(page, ".nothing", "No job is like that");
   await page.focus(".nothing button");
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 3);
@@ -159,17 +149,17 @@ test("series are accepted and rejected by key, with who and why, and nothing is 
   await page.keyboard.type("too smooth");
   await accessible("reject");
   await page.keyboard.press("Enter");
-  await waitText(".pane.active .verdict", "✕ rejected");
+  await waitText(page, ".pane.active .verdict", "✕ rejected");
   await page.keyboard.press("ArrowRight"); // to CCDF
   await page.keyboard.press("y");
   await page.keyboard.press("Enter");
-  await waitText(".pane.active .verdict", "✓ accepted");
+  await waitText(page, ".pane.active .verdict", "✓ accepted");
   await page.keyboard.press("y");
   await page.waitForSelector("dialog[open] .past");
   expect(await text("dialog[open] .past li")).toEqual([expect.stringMatching(/^accepted by anna, /)]);
   await page.keyboard.press("Escape");
   await page.reload();
-  await waitText(".verdict", "✓ accepted");
+  await waitText(page, ".verdict", "✓ accepted");
   await accessible("reading-reviewed");
   const csv = await page.evaluate(async () => (await fetch("/api/v1/reviews.csv")).text());
   expect(csv).toMatch(/anna,.*decision,unet,rejected,yes,.*too smooth/);
@@ -182,7 +172,7 @@ test("two methods are compared without being named", async () => {
   await page.waitForSelector("dialog[open] select");
   await tabTo("Begin");
   await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
-  await waitText(".answers", "Which is better?");
+  await waitText(page, ".answers", "Which is better?");
   await settled(page);
   expect(await page.$$eval(".pane select", (all) => all.map((s) => s.selectedOptions[0]!.text))).toEqual(["A", "B"]);
   await accessible("blinded");
@@ -197,20 +187,20 @@ test("two methods are compared without being named", async () => {
   await page.waitForSelector("dialog[open] input");
   await page.keyboard.type("edges");
   await page.keyboard.press("Enter");
-  await waitText("dialog[open]", "There is no further scan");
+  await waitText(page, "dialog[open]", "There is no further scan");
   const { reviews } = await api<{ reviews: { user: string; reason: string; preference?: { left: string; right: string; preferred: string; trial: number } }[] }>("/reviews");
   const { user, reason, preference } = reviews.at(-1)!;
   expect([user, reason, preference!.trial, preference!.preferred]).toEqual(["anna", "edges", 0, preference!.left]);
   expect([preference!.left, preference!.right].sort()).toEqual(["ccdf", "unet"]);
   await tabTo("Leave");
   await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
-  await waitText(".verdict", "✓ accepted");
+  await waitText(page, ".verdict", "✓ accepted");
   expect(complaints).toEqual([]);
 });
 
 test("who logs out sees nothing until the next login", async () => {
   await page.goto(server.url);
-  await waitText(".who", "anna");
+  await waitText(page, ".who", "anna");
   await tabTo("Log out");
   await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
   await page.waitForSelector("dialog input");

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Job } from "../api";
+import type { Job, Review } from "../api";
 import { acceleration, bytes, count, duration, everything, fraction, progressOf, select, type Figures } from "./jobs";
 
 const made = (id: string, change: Partial<Job> = {}): Job => ({
@@ -13,7 +13,8 @@ const jobs = [
 ];
 const psnr = (...values: (number | undefined)[]) => ({ input: { acquisition: "AXT2" }, psnr: new Map(values.map((v, i) => [`m${i}`, v])) }) as unknown as Figures;
 const figures = new Map([["1", psnr(20, 40)], ["4", psnr(undefined, 30)]]);
-const ids = (view: Partial<typeof everything>) => select(jobs, { ...everything, ...view }, figures).map((j) => j.id).join("");
+const decided = new Map([["1", new Map([["unet", { decision: { method: "unet", verdict: "rejected" } } as Review]])]]);
+const ids = (view: Partial<typeof everything>) => select(jobs, { ...everything, ...view }, { figures, decided }).map((j) => j.id).join("");
 
 test("the list is newest first, and sorted otherwise by whichever column, ties newest first", () => {
   expect(ids({})).toBe("4321");
@@ -25,7 +26,7 @@ test("the list is newest first, and sorted otherwise by whichever column, ties n
 });
 
 test("the search needs every word, in whatever is known of a job", () => {
-  for (const [text, found] of Object.entries({ "wide MASK": "2", "×8": "3", ccdf: "3", axt2: "41", "scan1 failed": "", acquired: "4", " ": "4321" })) {
+  for (const [text, found] of Object.entries({ "wide MASK": "2", "×8": "3", ccdf: "3", axt2: "41", "scan1 failed": "", acquired: "4", unreviewed: "4", rejected: "1", " ": "4321" })) {
     expect([text, ids({ text })]).toEqual([text, found]);
   }
   expect(ids({ state: "done", text: "gaussian" })).toBe("1");

@@ -1,5 +1,5 @@
 // What the worklist shows of all jobs: which ones, in which order. Pure functions of what the API said.
-import type { Job, Report, State } from "../api";
+import type { Job, Report, Review, State } from "../api";
 
 export type Column = "pushed" | "state" | "acceleration" | "psnr";
 
@@ -21,10 +21,20 @@ export const figuresOf = (report: Report): Figures => ({
 
 export const acceleration = (job: Job): string => (job.recipe.mask === "none" ? "as acquired" : `×${job.recipe.accel}`);
 
+// Known is what is known of jobs besides themselves, by job.
+export interface Known {
+  figures: Map<string, Figures>;
+  decided: Map<string, Map<string, Review>>; // and by method
+}
+
 // words are what the search looks in.
-const words = (job: Job, figures?: Figures) =>
-  [job.scan, job.id, job.state, job.error ?? "", acceleration(job), job.recipe.mask, ...(job.recipe.methods ?? []), figures?.input.acquisition ?? ""]
-    .join(" ").toLowerCase();
+function words(job: Job, { figures, decided }: Known): string {
+  const verdicts = [...(decided.get(job.id)?.values() ?? [])].map((r) => r.decision!.verdict);
+  const open = job.state === "done" && verdicts.length === 0 ? "unreviewed" : "";
+  return [
+    job.scan, job.id, job.state, job.error, acceleration(job), job.recipe.mask, ...(job.recipe.methods ?? []), figures.get(job.id)?.input.acquisition, ...verdicts, open,
+  ].join(" ").toLowerCase();
+}
 
 const order: State[] = ["running", "queued", "failed", "canceled", "done"];
 
@@ -41,14 +51,14 @@ const factor = (job: Job) => (job.recipe.mask === "none" ? 1 : (job.recipe.accel
 const compare = (a: number, b: number) => (a === b ? 0 : a < b ? -1 : 1); // also of infinities
 
 // select returns the jobs of a view in its order; equal ones newest first.
-export function select(jobs: Iterable<Job>, view: View, figures: Map<string, Figures>): Job[] {
+export function select(jobs: Iterable<Job>, view: View, known: Known): Job[] {
   const wanted = view.text.toLowerCase().split(/\s+/).filter(Boolean);
   const found = [...jobs].filter((job) => {
-    const text = wanted.length > 0 ? words(job, figures.get(job.id)) : "";
+    const text = wanted.length > 0 ? words(job, known) : "";
     return (view.state === "all" || job.state === view.state) && wanted.every((word) => text.includes(word));
   });
   const sign = view.descending ? -1 : 1;
-  return found.sort((a, b) => sign * ascending[view.by](a, b, figures) || ascending.pushed(b, a, figures) || alphabetical(a.id, b.id));
+  return found.sort((a, b) => sign * ascending[view.by](a, b, known.figures) || ascending.pushed(b, a, known.figures) || alphabetical(a.id, b.id));
 }
 
 const alphabetical = (a: string, b: string) => (a < b ? -1 : 1);

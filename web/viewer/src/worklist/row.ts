@@ -5,7 +5,7 @@ import { acceleration, fraction, progressOf, type Figures } from "./jobs";
 
 export const signs: Record<State, string> = { queued: "◷", running: "▶", done: "✓", failed: "✕", canceled: "⊘" };
 
-export interface Known {
+export interface Shown {
   figures?: Figures;
   decisions?: Map<string, Review>; // by method
   mayCancel: boolean;
@@ -44,7 +44,7 @@ export class Row {
   }
 
   // update draws what changed, and leaves the focus where it is.
-  update(job: Job, known: Known): void {
+  update(job: Job, known: Shown): void {
     this.job = job;
     this.element.dataset.state = job.state;
     set(this.word, `${signs[job.state]} ${job.state}`);

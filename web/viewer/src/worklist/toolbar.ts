@@ -8,7 +8,7 @@ import { searchOf, states, viewOf } from "./view";
 export class Toolbar {
   view = viewOf(location.search);
   readonly element: HTMLElement;
-  private readonly search = element("input", { type: "search", placeholder: "Scan, method, ×4, error …", value: this.view.text });
+  private readonly search = element("input", { type: "search", placeholder: "Scan, ×4, unreviewed, error …", value: this.view.text });
   private readonly radios = new Map<State | "all", { radio: HTMLInputElement; text: HTMLElement }>();
 
   constructor(private readonly changed: () => void) {

@@ -22,9 +22,9 @@ const text = (problem: unknown) => (problem instanceof Error ? problem.message :
 class Worklist {
   private readonly jobs = new Map<string, Job>();
   private readonly rows = new Map<string, Row>();
-  private readonly figures = new Map<string, Figures>();
+  readonly figures = new Map<string, Figures>();
   private readonly asked = new Set<string>(); // jobs whose report was asked for
-  private decided = new Map<string, Map<string, Review>>();
+  decided = new Map<string, Map<string, Review>>();
   private readonly news = element("p", { className: "news", role: "status" });
   private readonly connection = element("p", { className: "connection", role: "status" });
   private readonly table: Table;
@@ -80,7 +80,7 @@ class Worklist {
   }
 
   private draw() {
-    const found = select(this.jobs.values(), this.toolbar.view, this.figures);
+    const found = select(this.jobs.values(), this.toolbar.view, this);
     this.toolbar.counted(this.jobs.values());
     const shown = this.table.draw(found, this.jobs.size, (job) => this.row(job));
     this.readReports(shown);

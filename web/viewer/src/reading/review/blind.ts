@@ -2,6 +2,7 @@
 // sides. The address says #blind and no methods; those are kept in the tab.
 import { getSession, listReviews, listScans, nextComparison, prefer, Problem, type Comparison, type Job, type Review, type Scan } from "../../api";
 import { element } from "../../element";
+import { dialog } from "../dialog";
 import type { Room } from "../room";
 import type { Series } from "../series";
 import { ask } from "./ask";
@@ -53,7 +54,7 @@ export function begin(room: Room): void {
     enter(room.job.id);
   };
   const text = "The page shows both as A and B and hides what tells which is which.";
-  show("Blinded comparison", element("p", {}, text), one.label, other.label, ["Begin", start]);
+  show("Blinded comparison", [element("p", {}, text), one.label, other.label], [["Begin", start]]);
 }
 
 // answers heads the page while it is blinded.
@@ -77,8 +78,9 @@ export async function answer({ job, blind }: Room, side: keyof typeof asked): Pr
   if (!(await ask(asked[side], "Record", false, (reason) => prefer(job.id, { ...blind, preferred }, reason)))) return;
   const next = await Promise.all([listScans(), listReviews(), getSession()])
     .then(([scans, reviews, { user }]) => unanswered(scans, reviews, user, [blind.left, blind.right]), () => undefined);
-  show("Recorded", element("p", {}, next ? "" : "There is no further scan with these two."), ...(next ? [["Next scan", async () => enter(next)] as Choice] : []),
-    ["This scan again", async () => enter(job.id)], ["Leave", async () => leave()]);
+  const further: Choice[] = next ? [["Next scan", async () => enter(next)]] : [];
+  show("Recorded", [element("p", {}, next ? "" : "There is no further scan with these two.")],
+    [...further, ["This scan again", async () => enter(job.id)], ["Leave", async () => leave()]]);
 }
 
 // unanswered is the newest job with both series that the user has not compared yet.
@@ -91,15 +93,12 @@ export function unanswered(scans: Scan[], reviews: Review[], user: string, pair:
 type Choice = [text: string, run: () => Promise<unknown>];
 
 // show is a dialog with content and choices, the first of which has the focus.
-function show(title: string, ...content: (Node | Choice)[]): void {
+function show(title: string, content: Node[], choices: Choice[]): void {
   const wrong = element("p", { className: "wrong", role: "alert" });
-  const buttons = content.filter((c): c is Choice => Array.isArray(c)).map(([text, run], i) => {
+  const buttons = choices.map(([text, run], i) => {
     const made = element("button", { type: "button", autofocus: i === 0 }, text);
     made.addEventListener("click", () => run().catch((problem) => (wrong.textContent = problem instanceof Error ? problem.message : String(problem))));
     return made;
   });
-  const dialog = element("dialog", { className: "ask", ariaLabel: title }, element("h2", {}, title), ...content.filter((c): c is Node => !Array.isArray(c)), wrong, element("p", { className: "row" }, ...buttons));
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
+  dialog(title, element("div", { className: "ask" }, ...content, wrong, element("p", { className: "row" }, ...buttons)));
 }
