@@ -184,16 +184,24 @@ func TestHostileFilesAreRefused(t *testing.T) {
 	}
 }
 
-// TestInflateStopsAtItsLimit gives it 32 times what it may return.
+// TestInflateStopsAtItsLimit gives it an image of zeros that is taken, and a bomb of twice what a file of its size may become.
 func TestInflateStopsAtItsLimit(t *testing.T) {
-	file := deflate(t, uid.DeflatedExplicitVRLittleEndian, append(part10(uid.ExplicitVRLittleEndian), make([]byte, 32<<20)...))
-	_, data, err := split(file)
-	if err != nil || len(data) != 32<<20 {
+	zeros := func(n int) []byte {
+		return deflate(t, uid.DeflatedExplicitVRLittleEndian, append(part10(uid.ExplicitVRLittleEndian), make([]byte, n)...))
+	}
+	if _, data, err := split(zeros(12 << 20)); err != nil || len(data) != 12<<20 {
 		t.Fatalf("%d bytes: %v", len(data), err)
 	}
-	length := int(binary.LittleEndian.Uint32(file[preamble+12:]))
-	if data, err = inflate(file[preamble+16+length:], 1<<20); data != nil || !strings.Contains(fmt.Sprint(err), "inflates to more than 1 MiB") {
+	bomb := zeros(32 << 20)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, data, err := split(bomb)
+	runtime.ReadMemStats(&after)
+	if data != nil || !strings.Contains(fmt.Sprint(err), "inflates to more than 16 MiB") {
 		t.Errorf("%d bytes: %v", len(data), err)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 1<<20 {
+		t.Errorf("%d bytes were allocated", used)
 	}
 }
 

@@ -100,7 +100,7 @@ func split(file []byte) (syntax, []byte, error) {
 	s.name = name
 	switch {
 	case name == uid.DeflatedExplicitVRLittleEndian:
-		inflated, err := inflate(file[pos:], MaxFile)
+		inflated, err := inflate(file[pos:], maxInflated(len(file)-pos))
 		return s, inflated, err
 	case known:
 		return s, file[pos:], nil
@@ -112,6 +112,10 @@ func split(file []byte) (syntax, []byte, error) {
 		return syntax{}, nil, refuse("the DICOM file's transfer syntax %s is not supported; convert it first, for example with gdcmconv --raw", onlyUID(name))
 	}
 }
+
+// maxInflated bounds what n deflated bytes may inflate to, as maxDecoded does for pixels: images deflate to a third, empty ones of some
+// size to less.
+func maxInflated(n int) int64 { return min(MaxFile, max(16<<20, 20*int64(n))) }
 
 // inflate expands raw deflate (PS3.5 A.5) to at most limit bytes. It counts before it allocates: a bomb costs time in a sandbox
 // and no memory.
