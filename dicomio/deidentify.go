@@ -27,8 +27,8 @@ func (o *Origin) Deidentified() *Origin {
 	// Media (DICOMDIR) need a date, a time and an identifier of a study: these dates are dummies, as the profile allows and as
 	// LongitudinalTemporalInformationModified says.
 	c.Study = []carriedElement{
-		{tag.StudyDate, []string{"19000101"}},
-		{tag.StudyTime, []string{"000000"}},
+		{tag.StudyDate, []string{dummyDate}},
+		{tag.StudyTime, []string{dummyTime}},
 		{tag.ReferringPhysicianName, nil},
 		{tag.StudyID, []string{lastDigits(c.StudyUID)}},
 		{tag.AccessionNumber, nil},
@@ -36,10 +36,16 @@ func (o *Origin) Deidentified() *Origin {
 	}
 	out.images = slices.Clone(o.images)
 	for i := range out.images {
-		out.images[i].instance = anonymous(out.images[i].instance)
+		out.images[i].instance, out.images[i].series = anonymous(out.images[i].instance), anonymous(out.images[i].series)
 	}
 	return &out
 }
+
+// Dummies stand where an element must have a value and must not tell any.
+const (
+	dummyDate = "19000101"
+	dummyTime = "000000"
+)
 
 // anonymous replaces a UID by one that does not tell it.
 func anonymous(uid string) string {

@@ -2,7 +2,8 @@
 //
 // Written objects are classic MR Image Storage (PS3.3 A.4): one instance a slice, one series a method, Explicit VR Little
 // Endian, 16 bit unsigned. WriteSeries writes a method's images, WriteReference the reference that came with the file, WriteMap
-// any other image computed from them. Read reads one file or a directory as a Volume.
+// any other image computed from them. With Options.Enhanced a series is one enhanced MR image (PS3.3 A.36) instead, a slice a frame.
+// Read reads one file or a directory as a Volume.
 //
 // # Stored values
 //

@@ -12,24 +12,41 @@ import (
 // manufacturer stands for this program as equipment (PS3.3 C.7.5.1).
 const manufacturer = "closer"
 
-// common returns what all instances of a series share, module by module (PS3.3 A.4.3). Elements that a module requires but
+// shared returns what all objects of a series share, classic or enhanced, module by module. Elements that a module requires but
 // nobody knows are present and empty (type 2).
-func (s series) common(out Series, sc scale) dataset {
+func (s series) shared(out Series) dataset {
 	var d dataset
 	d.str(tag.SpecificCharacterSet, "ISO_IR 192") // UTF-8
 	s.patient(&d)
 	s.study(&d, out)
 	s.series(&d, out)
 	s.equipment(&d)
-	s.image(&d, sc)
-	mrImage(&d, s.rec, s.name)
-	realWorldValue(&d, sc)
-
-	g, gap := s.geometry()
+	s.image(&d)
 	d.str(tag.FrameOfReferenceUID, out.FrameUID)
 	if s.opts.Origin == nil {
 		d.str(tag.PositionReferenceIndicator)
 	}
+	return d
+}
+
+// common returns what all instances of a series of classic MR images share (PS3.3 A.4.3).
+func (s series) common(out Series, sc scale) dataset {
+	d := s.shared(out)
+	// Derived, because learned or retrospectively undersampled images are not what the scanner made; OTHER, because checkers
+	// know no M.
+	d.str(tag.ImageType, "DERIVED", "SECONDARY", "OTHER", code(s.name))
+	d.str(tag.DerivationDescription, text(s.story, maxST))
+	d.str(tag.ImageComments, text(s.comments(), maxLT))
+	if isPhantom(&s.rec.Header) {
+		d.str(tag.QualityControlImage, "YES")
+	}
+	center, width := sc.window()
+	d.str(tag.WindowCenter, decimal(center))
+	d.str(tag.WindowWidth, decimal(width))
+	mrImage(&d, s.rec, s.name)
+	realWorldValue(&d, sc)
+
+	g, gap := s.geometry()
 	d.str(tag.PixelSpacing, decimal(g.Spacing[0]), decimal(g.Spacing[1]))
 	d.str(tag.SliceThickness, decimal(g.Thickness))
 	if gap > 0 {
@@ -42,13 +59,7 @@ func (s series) common(out Series, sc scale) dataset {
 // slice returns what only slice index of the scan has.
 func (s series) slice(index int) dataset {
 	var d dataset
-	g, _ := s.geometry()
-	n := max(s.rec.Header.Slices, index+1)
-	p, location := g.position(index, n, s.rec.Ny, s.rec.Nx), g.location(index, n)
-	if o := s.opts.Origin; s.placed() {
-		p = o.position(index, s.rec.Ny, s.rec.Nx, g.Spacing)
-		location = dot(g.normal(), p)
-	}
+	p, location := s.position(index)
 	d.str(tag.InstanceNumber, fmt.Sprint(index+1))
 	d.str(tag.ImagePositionPatient, decimals(p[:]...)...)
 	d.str(tag.SliceLocation, decimal(location))
@@ -58,6 +69,17 @@ func (s series) slice(index int) dataset {
 		}
 	}
 	return d
+}
+
+// position is the centre of the first pixel of slice index, and its distance along the normal, in mm.
+func (s series) position(index int) (p [3]float64, location float64) {
+	g, _ := s.geometry()
+	if o := s.opts.Origin; s.placed() {
+		p = o.position(index, s.rec.Ny, s.rec.Nx, g.Spacing)
+		return p, dot(g.normal(), p)
+	}
+	n := max(s.rec.Header.Slices, index+1)
+	return g.position(index, n, s.rec.Ny, s.rec.Nx), g.location(index, n)
 }
 
 // placed reports whether the source says where its images lie.
@@ -141,18 +163,26 @@ func (s series) series(d *dataset, out Series) {
 	if h.Acquisition != "" {
 		d.str(tag.ProtocolName, text(h.Acquisition, maxLO))
 	}
-	part, side := bodyPart(h), ""
-	if s.opts.Origin != nil {
-		part, side = s.opts.Origin.carried.BodyPart, s.opts.Origin.carried.Laterality
-	}
+	part, side := s.body()
 	if part != "" {
 		d.str(tag.BodyPartExamined, part)
+	}
+	if s.opts.Enhanced {
+		return // each frame says its side
 	}
 	if side != "" {
 		d.str(tag.Laterality, side)
 	} else if part == "" || part == "KNEE" {
 		d.str(tag.Laterality) // required for paired parts (type 2C), and the side is not known
 	}
+}
+
+// body is the part of the body and the side of a paired one, "" where nobody knows.
+func (s series) body() (part, side string) {
+	if o := s.opts.Origin; o != nil {
+		return o.carried.BodyPart, o.carried.Laterality
+	}
+	return bodyPart(&s.rec.Header), ""
 }
 
 // bodyPart is the defined term of PS3.16 annex L, "" when the acquisition does not say. fastMRI has knees, all coronal, and
@@ -226,19 +256,11 @@ func coded(value, scheme, meaning string) dataset {
 	return d
 }
 
-// image is the general image (C.7.6.1), image pixel (C.7.6.3), VOI LUT (C.11.2) and SOP common (C.12.1) modules.
-func (s series) image(d *dataset, sc scale) {
-	// Derived, because learned or retrospectively undersampled images are not what the scanner made; OTHER, because checkers
-	// know no M.
-	d.str(tag.ImageType, "DERIVED", "SECONDARY", "OTHER", code(s.name))
-	d.str(tag.DerivationDescription, text(s.story, maxST))
-	d.str(tag.ImageComments, text(s.comments(), maxLT))
+// image is the general image (C.7.6.1), image pixel (C.7.6.3) and SOP common (C.12.1) modules.
+func (s series) image(d *dataset) {
 	d.str(tag.ContentQualification, "RESEARCH")
 	d.str(tag.BurnedInAnnotation, "NO")
 	d.str(tag.LossyImageCompression, "00")
-	if isPhantom(&s.rec.Header) {
-		d.str(tag.QualityControlImage, "YES")
-	}
 	s.dates(d)
 	d.set(tag.SamplesPerPixel, []int{1})
 	d.str(tag.PhotometricInterpretation, "MONOCHROME2")
@@ -248,9 +270,6 @@ func (s series) image(d *dataset, sc scale) {
 	d.set(tag.BitsStored, []int{16})
 	d.set(tag.HighBit, []int{15})
 	d.set(tag.PixelRepresentation, []int{0})
-	center, width := sc.window()
-	d.str(tag.WindowCenter, decimal(center))
-	d.str(tag.WindowWidth, decimal(width))
 }
 
 // dateTime returns Options.Now as values of an element, none when it is not given.

@@ -31,6 +31,7 @@ func (o *Origin) GoString() string { return o.String() }
 // sourceImage is one image of the source.
 type sourceImage struct {
 	class, instance string // SOP UIDs, "" when unknown
+	series          string // its UID, "" when unknown
 	frame           int    // from 1 on in an object of several, else 0
 	position        [3]float64
 	row, col        [3]float64 // orthogonal unit vectors
@@ -103,7 +104,7 @@ func carry(a attributes) carried {
 		return out
 	}
 	id := func(t tag.Tag) string {
-		if u := a.text(t); len(u) <= 64 && validUID.MatchString(u) {
+		if u := a.text(t); usableUID(u) {
 			return u
 		}
 		return ""
@@ -141,7 +142,7 @@ func newOrigin(first source, images []sourceImage, placed bool) *Origin {
 // newSourceImage places a frame; the cosines of files are rounded, those of objects must not be.
 func newSourceImage(f source, number int) sourceImage {
 	frame := f.Frames[number]
-	s := sourceImage{class: f.Class, instance: f.UID, position: frame.Position}
+	s := sourceImage{class: f.Class, instance: f.UID, series: f.SeriesUID, position: frame.Position}
 	if len(f.Frames) > 1 {
 		s.frame = number + 1
 	}
@@ -171,7 +172,7 @@ func (o *Origin) position(i, ny, nx int, spacing [2]float64) [3]float64 {
 // reference is the item of SourceImageSequence for slice i, none when its UID is not known.
 func (o *Origin) reference(i int) []dataset {
 	s := o.images[i]
-	if !validUID.MatchString(s.instance) || len(s.instance) > 64 {
+	if !usableUID(s.instance) {
 		return nil
 	}
 	var d dataset
@@ -183,6 +184,11 @@ func (o *Origin) reference(i int) []dataset {
 	d.set(tag.PurposeOfReferenceCodeSequence, []dataset{coded("121322", "DCM", "Source image for image processing operation")})
 	return []dataset{d}
 }
+
+func usableUID(uid string) bool { return len(uid) <= 64 && validUID.MatchString(uid) }
+
+// named reports whether the image and its series can be referred to.
+func (s sourceImage) named() bool { return usableUID(s.instance) && usableUID(s.series) }
 
 // carriedTags are all that carry reads.
 func carriedTags() []tag.Tag {

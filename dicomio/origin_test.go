@@ -59,7 +59,7 @@ func obliqueSeries(t *testing.T, rows, cols int) string {
 }
 
 // carriedSeries writes images of (ny, nx) pixels made from the volume at path.
-func carriedSeries(t *testing.T, path string, square bool) (Volume, Series) {
+func carriedSeries(t *testing.T, path string, square, enhanced bool) (Volume, Series) {
 	t.Helper()
 	v, err := Read(context.Background(), path)
 	if err != nil {
@@ -79,7 +79,7 @@ func carriedSeries(t *testing.T, path string, square bool) (Volume, Series) {
 		}
 	})
 	opts := testOptions
-	opts.Origin = v.Origin
+	opts.Origin, opts.Enhanced = v.Origin, enhanced
 	s, err := WriteSeries(context.Background(), t.TempDir(), rec, &rec.Results[1], opts)
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +124,7 @@ func TestResultsLieWhereTheirSourceDoes(t *testing.T) {
 		"GE": filepath.Join(shared(t), "ge_rtia_epi.dcm"), "enhanced Siemens": filepath.Join(shared(t), "siemens_xa10_enh_6_1.dcm"),
 		"MR_small": filepath.Join(shared(t), "pydicom_MR_small.dcm"),
 	} {
-		_, s := carriedSeries(t, path, false)
+		_, s := carriedSeries(t, path, false, false)
 		want, size := affine(t, path)
 		got, gotSize := affine(t, filepath.Dir(s.Files[0].Path))
 		if size != gotSize {
@@ -143,7 +143,7 @@ func TestResultsLieWhereTheirSourceDoes(t *testing.T) {
 // TestSquareImageOfOblongSourceKeepsTheCentre: pixel (n/2, n/2) of both is at one place.
 func TestSquareImageOfOblongSourceKeepsTheCentre(t *testing.T) {
 	for _, shape := range [][2]int{{24, 16}, {17, 24}, {24, 17}} {
-		v, s := carriedSeries(t, obliqueSeries(t, shape[0], shape[1]), true)
+		v, s := carriedSeries(t, obliqueSeries(t, shape[0], shape[1]), true, false)
 		for i, f := range s.Files {
 			frame := parseFile(t, f.Path).Frames[0]
 			n := max(v.Rows, v.Cols)
@@ -161,7 +161,7 @@ func TestSquareImageOfOblongSourceKeepsTheCentre(t *testing.T) {
 
 // TestPatientAndStudyTravel, and nothing of them is printed.
 func TestPatientAndStudyTravel(t *testing.T) {
-	v, s := carriedSeries(t, obliqueSeries(t, 24, 24), false)
+	v, s := carriedSeries(t, obliqueSeries(t, 24, 24), false, false)
 	if s.StudyUID != "1.2.99" || s.FrameUID != "1.2.98" {
 		t.Errorf("study %s, frame of reference %s", s.StudyUID, s.FrameUID)
 	}
@@ -195,7 +195,7 @@ func TestDciodvfyHasNoComplaintAboutCarriedSeries(t *testing.T) {
 		obliqueSeries(t, 24, 24), filepath.Join(shared(t), "ge_rtia_epi.dcm"), filepath.Join(shared(t), "siemens_xa10_enh_6_1.dcm"),
 		filepath.Join(shared(t), "pydicom_MR_small_RLE.dcm"), filepath.Join(shared(t), "siemens_ts_9.dcm"),
 	} {
-		v, s := carriedSeries(t, path, false)
+		v, s := carriedSeries(t, path, false, false)
 		var before, paths []string
 		if strings.HasSuffix(path, ".dcm") {
 			before = complaints(t, "dciodvfy", path)
@@ -218,7 +218,7 @@ func TestDciodvfyHasNoComplaintAboutCarriedSeries(t *testing.T) {
 // TestMosaicsSaySo: a mosaic is one image of many slices, and a viewer that trusts its position would be wrong.
 func TestMosaicsSaySo(t *testing.T) {
 	for name, want := range map[string]bool{"siemens_ts_1": true, "siemens_ts_4": true, "ge_rtia_epi": false} {
-		_, s := carriedSeries(t, filepath.Join(shared(t), name+".dcm"), false)
+		_, s := carriedSeries(t, filepath.Join(shared(t), name+".dcm"), false, false)
 		file, err := os.ReadFile(s.Files[0].Path)
 		if err != nil {
 			t.Fatal(err)

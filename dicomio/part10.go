@@ -50,15 +50,15 @@ func (d dataset) sorted() []*dicom.Element {
 }
 
 // encode returns the object as a Part 10 file (PS3.10 7.1), Explicit VR Little Endian, with raw as its pixels, little endian.
-func (d dataset) encode(sopInstance string, raw []byte) ([]byte, error) {
+func (d dataset) encode(sopClass, sopInstance string, raw []byte) ([]byte, error) {
 	file := slices.Clone(d)
 	file.set(tag.FileMetaInformationVersion, []byte{0, 1})
-	file.str(tag.MediaStorageSOPClassUID, mrImageStorage)
+	file.str(tag.MediaStorageSOPClassUID, sopClass)
 	file.str(tag.MediaStorageSOPInstanceUID, sopInstance)
 	file.str(tag.TransferSyntaxUID, uid.ExplicitVRLittleEndian)
 	file.str(tag.ImplementationClassUID, implementationClassUID)
 	file.str(tag.ImplementationVersionName, "CLOSER")
-	file.str(tag.SOPClassUID, mrImageStorage)
+	file.str(tag.SOPClassUID, sopClass)
 	file.str(tag.SOPInstanceUID, sopInstance)
 	// Pixels go in as bytes: value by value the library takes 40 ms for what takes 2 ms this way.
 	file.set(tag.PixelData, dicom.PixelDataInfo{IntentionallyUnprocessed: true, UnprocessedValueData: raw})

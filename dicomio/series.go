@@ -26,6 +26,8 @@ type Options struct {
 	// Origin is that of the Volume from which the reconstruction was made; nil when it was not made from DICOM. With it the
 	// series belong to the source's patient, study and frame of reference and lie where its images do.
 	Origin *Origin
+	// Enhanced writes a series as one enhanced MR image, a slice a frame, instead of one classic MR image a slice.
+	Enhanced bool
 }
 
 // Series is one written series.
@@ -148,26 +150,39 @@ func (s series) write(ctx context.Context, dir string) (Series, error) {
 	if o := s.opts.Origin; o != nil {
 		out.StudyUID, out.FrameUID = cmp.Or(o.carried.StudyUID, out.StudyUID), cmp.Or(o.carried.FrameUID, out.FrameUID)
 	}
-	common := s.common(out, sc)
 	if err := makeDir(dir); err != nil {
 		return Series{}, err
 	}
+	if s.opts.Enhanced {
+		f := File{Number: 1, InstanceUID: deriveUID("instance", out.SeriesUID), Path: filepath.Join(dir, "0001.dcm")}
+		out.Files = []File{f}
+		if err := s.writeFile(f, s.enhanced(out, sc), enhancedMRImageStorage, slices.Concat(pixels...)); err != nil {
+			return Series{}, err
+		}
+		return out, syncDir(dir)
+	}
+	common := s.common(out, sc)
 	for i, index := range s.rec.Indices {
 		if err := ctx.Err(); err != nil {
 			return Series{}, err
 		}
 		f := File{Number: index + 1, InstanceUID: deriveUID("instance", out.SeriesUID, fmt.Sprint(index))}
 		f.Path = filepath.Join(dir, fmt.Sprintf("%04d.dcm", f.Number))
-		encoded, err := append(common[:len(common):len(common)], s.slice(index)...).encode(f.InstanceUID, pixels[i])
-		if err != nil {
-			return Series{}, err
-		}
-		if err := writeFile(f.Path, encoded); err != nil {
+		if err := s.writeFile(f, append(common[:len(common):len(common)], s.slice(index)...), mrImageStorage, pixels[i]); err != nil {
 			return Series{}, err
 		}
 		out.Files = append(out.Files, f)
 	}
 	return out, syncDir(dir)
+}
+
+// writeFile writes one object.
+func (s series) writeFile(f File, d dataset, class string, pixels []byte) error {
+	encoded, err := d.encode(class, f.InstanceUID, pixels)
+	if err != nil {
+		return err
+	}
+	return writeFile(f.Path, encoded)
 }
 
 // check refuses a series whose parts do not belong together; that would be a defect of the caller.
@@ -201,6 +216,9 @@ func (s series) seriesUID(sc scale, pixels [][]byte) string {
 		h.Write(raw)
 	}
 	shape := fmt.Sprint(s.rec.Ny, s.rec.Nx, s.rec.Indices, sc)
+	if s.opts.Enhanced {
+		shape += " enhanced"
+	}
 	return deriveUID(append([]string{"series", s.rec.Header.SHA256, s.name, s.opts.Software, shape, hex.EncodeToString(h.Sum(nil))}, s.recipe...)...)
 }
 

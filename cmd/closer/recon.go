@@ -34,6 +34,7 @@ func reconCommand() *cobra.Command {
 	c.Flags().StringVarP(&run.out, "output", "o", "", "directory for the results (made when it does not exist)")
 	c.MarkFlagRequired("output")
 	c.Flags().BoolVar(&run.deidentify, "deidentify", false, "keep the patient and study of a DICOM input out of the results (PS3.15 Basic Profile)")
+	c.Flags().BoolVar(&run.enhanced, "enhanced", false, "write each DICOM series as one enhanced MR image, a slice a frame")
 	runFlags(c, &run)
 	return c
 }
@@ -44,6 +45,7 @@ type runOptions struct {
 	out                 string
 	scoreFile, unetFile string
 	deidentify          bool
+	enhanced            bool
 }
 
 func runFlags(c *cobra.Command, o *runOptions) {
@@ -79,6 +81,7 @@ func reconstruct(ctx context.Context, input string, recipe recon.Recipe, opt run
 	if err != nil {
 		return err
 	}
+	out.dicom.Enhanced = opt.enhanced
 	out.hidden, out.notes = opt.deidentify, b.notes
 	report, err := out.fill(ctx, input, recipe, recon.Pipeline{Methods: methods, Progress: newProgress(os.Stderr).Update})
 	if err != nil {

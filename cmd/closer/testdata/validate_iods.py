@@ -17,7 +17,8 @@ from dicom_validator.validator.dicom_file_validator import DicomFileValidator
 from dicom_validator.validator.dicom_info import DicomInfo
 
 STANDARD = Path(sys.prefix) / "standard"
-IODS = {"1.2.840.10008.5.1.4.1.1.4": "mr-image"}
+IODS = {"1.2.840.10008.5.1.4.1.1.4": "mr-image", "1.2.840.10008.5.1.4.1.1.4.1": "enhanced-mr-image"}
+GROUPS = ("(5200,9229)", "(5200,9230)")  # the sequences of shared and per-frame functional groups
 
 
 def table(name):
@@ -58,25 +59,39 @@ def attributes(rows, dictionary, parse, enums):
     return module
 
 
+def by(rows, key):
+    groups = {}
+    for row in rows:
+        groups.setdefault(row[key], []).append(row)
+    return groups
+
+
 def standard():
     dictionary = {a["tag"]: {"name": a["name"], "vr": a["valueRepresentation"].split(" ")[0], "vm": a["valueMultiplicity"], "prop": ""}
                   for a in table("attributes")}
     parse = ConditionParser(dictionary).parse
     enums = EnumParser(lambda section: None, ConditionParser(dictionary))
-    used = [m for m in table("ciod_to_modules") if m["ciodId"] in IODS.values()]
-    rows = {}
-    for row in table("module_to_attributes"):
-        rows.setdefault(row["moduleId"], []).append(row)
-    modules = {m["moduleId"]: attributes(rows[m["moduleId"]], dictionary, parse, enums) for m in used}
-    iods = {}
+    modules, iods = {}, {}
+
+    def use(rows, name, tables):
+        """The modules or macros of an object, whose attributes go into modules."""
+        used = {}
+        for row in rows:
+            ref = f"{name} {row[name]}"
+            if ref not in modules:
+                modules[ref] = attributes(tables[row[name]], dictionary, parse, enums)
+            used[row[name]] = {"ref": ref, "use": row["usage"]}
+            if row["usage"] == "C":
+                used[row[name]]["cond"] = parse(row["conditionalStatement"])
+        return used
+
+    of_modules, of_macros = by(table("module_to_attributes"), "moduleId"), by(table("macro_to_attributes"), "macroId")
+    with_modules, with_macros = by(table("ciod_to_modules"), "ciodId"), by(table("ciod_to_fg_macros"), "ciodId")
     for uid, iod in IODS.items():
-        iods[uid] = {"title": iod, "group_macros": {}, "modules": {}}
-        for m in used:
-            if m["ciodId"] == iod:
-                module = {"ref": m["moduleId"], "use": m["usage"]}
-                if m["usage"] == "C":
-                    module["cond"] = parse(m["conditionalStatement"])
-                iods[uid]["modules"][m["moduleId"]] = module
+        iods[uid] = {"title": iod, "modules": use(with_modules[iod], "moduleId", of_modules),
+                     "group_macros": use(with_macros.get(iod, []), "macroId", of_macros)}
+    for tag in GROUPS:
+        modules["moduleId multi-frame-functional-groups"][tag].setdefault("items", {})["include"] = [{"ref": "FuncGroup"}]
     return DicomInfo(*(json.loads(EditionReader.dump_description(d)) for d in (dictionary, iods, modules)))
 
 
