@@ -31,6 +31,7 @@ serve: build
 test: build bin/.installed-test .venv/.installed lint lint-deploy test-viewer
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} CLOSER_PYTHON=$${CLOSER_PYTHON:-$(CURDIR)/.venv/bin/python} \
 		go test -race -timeout 30m ./...
+	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} go test -run AtFullSize ./score/graph
 
 # The pages: their modules, and the whole of them in Chromium against the real server.
 test-viewer: build bin/.installed-test
@@ -62,6 +63,11 @@ bench-peers: build .venv-train/.installed
 	.ci/install peers
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} \
 		.venv-train/bin/python -m train.peers $(PEERS_VOLUME) --data $(DATA) --out peers $(PEERS)
+
+# The same on an NVIDIA GPU, after make gpu-runtime, for batches of 1, 4 and 16 in single and half precision.
+.PHONY: bench-gpu
+bench-gpu: build
+	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} $(BENCH_PYTHON) -m train.bench_gpu
 
 # A validation of VOLUMES small phantoms; make it again after an interruption, and it goes on.
 VOLUMES ?= 10

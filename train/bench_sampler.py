@@ -1,5 +1,6 @@
 """Time five steps of CCDF's sampler on a 320x320 slice, one coil, one thread: in Go on the host, in Go as ONNX graphs, and as the
-same loop in PyTorch eager with the same weights:  python -m train.bench_sampler [--rounds 5]
+same loop in PyTorch eager with the same weights; and, by the same library on the same thread, the network alone and a matrix
+product of 1536x1536:  python -m train.bench_sampler [--rounds 5]
 
 They take turns, so that a busy machine is busy for all of them. Medians of the clock and of processor time, which other
 processes disturb less. The last line is the ratio of the clock's.
@@ -17,15 +18,26 @@ ROOT = Path(__file__).parent.parent
 STEPS, SIDE = 5, 320
 
 
-def go_round(binary: str) -> dict[str, tuple[float, float]]:
-    """Clock and processor seconds of one run each of BenchmarkSampler's parts."""
-    out = subprocess.run([binary, "-test.run=^$", "-test.bench=Sampler", "-test.benchtime=1x"], cwd=ROOT / "score/graph",
-                         check=True, capture_output=True, text=True).stdout
-    found = re.findall(r"^BenchmarkSampler/(\S+?)(?:-\d+)?\s+\d+\s+(\S+) ns/op\s+(\S+) cpu-s/op", out, re.M)
-    return {name: (float(ns) / 1e9, float(cpu)) for name, ns, cpu in found}
+def build(folder: str) -> str:
+    """The Go benchmarks as a program."""
+    binary = os.path.join(folder, "graph.test")
+    subprocess.run(["go", "test", "-c", "-o", binary, "./score/graph"], cwd=ROOT, check=True)
+    return binary
 
 
-def pytorch():
+def go_round(binary: str, bench: str, *flags: str) -> dict[str, dict[str, float]]:
+    """What one run each of the parts of a Go benchmark reports: seconds of the clock ("s"), and every other unit."""
+    out = subprocess.run([binary, "-test.run=^$", f"-test.bench=^Benchmark{bench}$", "-test.benchtime=1x", *flags],
+                         cwd=ROOT / "score/graph", check=True, stdout=subprocess.PIPE, text=True).stdout
+    found = {}
+    for name, values in re.findall(rf"^Benchmark{bench}/(\S+?)(?:-\d+)?\s+\d+\s+(.*)$", out, re.M):
+        words = values.split()
+        found[name] = {unit: float(number) for number, unit in zip(words[::2], words[1::2])}
+        found[name]["s"] = found[name]["ns/op"] / 1e9
+    return found
+
+
+def pytorch(device="cpu", batch=1, half=False, compiled=False, side=SIDE, steps=STEPS, sigma=(0.2, 0.01)):
     """Returns a function that runs the loop once, or None without PyTorch."""
     try:
         import torch
@@ -34,25 +46,37 @@ def pytorch():
     from .export import load
     from .networks import Score
 
-    torch.set_num_threads(1)
     model = Score().eval()
     load(model, ROOT / "score/score.onnx")
-    columns = torch.arange(SIDE)
-    mask = (columns % 3 == 0) | ((columns > SIDE * 2 // 5) & (columns < SIDE * 3 // 5))
-    sigmas = [0.2 * (0.01 / 0.2) ** (i / (STEPS - 1)) for i in range(STEPS)] + [0.0]
-    measured = torch.randn(SIDE, SIDE, dtype=torch.complex64)
+    model = model.to(device)
+    if compiled:
+        model = torch.compile(model)
+    columns = torch.arange(side, device=device)
+    mask = (columns % 3 == 0) | ((columns > side * 2 // 5) & (columns < side * 3 // 5))
+    first, last = sigma
+    sigmas = [first * (last / first) ** (i / (steps - 1)) for i in range(steps)] + [0.0]
+    measured = torch.randn(side, side, dtype=torch.complex64, device=device)
+
+    def step(x, sigma, after):
+        g2 = sigma**2 - after**2
+        with torch.autocast(device, dtype=torch.float16, enabled=half):
+            denoised = model(x, sigma.expand(batch))
+        x = x + g2 / sigma**2 * (denoised - x) + g2**0.5 * (after > 0) * torch.randn_like(x)
+        z = torch.complex(x[:, 0], x[:, 1])
+        k = torch.fft.fftshift(torch.fft.fft(torch.fft.ifftshift(z, dim=-1), norm="ortho"), dim=-1)
+        k = torch.where(mask, measured, k)
+        z = torch.fft.fftshift(torch.fft.ifft(torch.fft.ifftshift(k, dim=-1), norm="ortho"), dim=-1)
+        return torch.stack((z.real, z.imag), 1)
+
+    levels = [torch.tensor(v, device=device) for v in sigmas]
 
     @torch.inference_mode()
     def run():
-        x = torch.randn(1, 2, SIDE, SIDE)
-        for sigma, after in zip(sigmas, sigmas[1:]):
-            g2 = sigma**2 - after**2
-            x = x + g2 / sigma**2 * (model(x, torch.full((1,), sigma)) - x) + g2**0.5 * (after > 0) * torch.randn_like(x)
-            z = torch.complex(x[:, 0], x[:, 1])
-            k = torch.fft.fftshift(torch.fft.fft(torch.fft.ifftshift(z, dim=-1), norm="ortho"), dim=-1)
-            k = torch.where(mask, measured, k)
-            z = torch.fft.fftshift(torch.fft.ifft(torch.fft.ifftshift(k, dim=-1), norm="ortho"), dim=-1)
-            x = torch.stack((z.real, z.imag), 1)
+        x = torch.randn(batch, 2, side, side, device=device)
+        for now, after in zip(levels, levels[1:]):
+            x = step(x, now, after)
+        if device != "cpu":
+            torch.cuda.synchronize()
 
     run()
     return run
@@ -63,20 +87,29 @@ def main():
     p.add_argument("--rounds", type=int, default=5)
     rounds = p.parse_args().rounds
     eager = pytorch()
-    seconds: dict[str, list[tuple[float, float]]] = {}
+    if eager:
+        import torch
+
+        torch.set_num_threads(1)
+    runs: dict[str, list[tuple[float, float]]] = {}
+    work: dict[str, float] = {}  # GFLOP
     with tempfile.TemporaryDirectory() as folder:
-        binary = os.path.join(folder, "graph.test")
-        subprocess.run(["go", "test", "-c", "-o", binary, "./score/graph"], cwd=ROOT, check=True)
+        binary = build(folder)
         for _ in range(rounds):
-            for name, value in go_round(binary).items():
-                seconds.setdefault(name, []).append(value)
+            for name, v in go_round(binary, "Sampler").items():
+                runs.setdefault(name, []).append((v["s"], v["cpu-s/op"]))
+                work[name] = v.get("GFLOP/op", 0)
             if eager:
                 start, cpu = time.perf_counter(), time.process_time()
                 eager()
-                seconds.setdefault("pytorch-eager", []).append((time.perf_counter() - start, time.process_time() - cpu))
-    median = {name: [statistics.median(v) for v in zip(*runs)] for name, runs in seconds.items()}
+                runs.setdefault("pytorch-eager", []).append((time.perf_counter() - start, time.process_time() - cpu))
+    median = {name: [statistics.median(v) for v in zip(*r)] for name, r in runs.items()}
     for name, (clock, cpu) in median.items():
-        print(f"{name:14} {clock:7.3f} s, processor {cpu:7.3f} s for {STEPS} steps; {len(seconds[name])} runs")
+        print(f"{name:14} clock {clock:7.3f} s, processor {cpu:7.3f} s; {len(runs[name])} runs" + f"; {work[name]:.0f} GFLOP" * (work.get(name, 0) > 0))
+    for i, which in enumerate(("clock", "processor time")):
+        rate = {name: work[name] / median[name][i] for name in ("network", "product")}
+        print(f"by {which}: the network is {100 * median['network'][i] / median['graph/K=5'][i]:.0f} % of graph/K=5; its convolutions run at "
+              f"{rate['network']:.0f} GFLOP/s, the matrix product at {rate['product']:.0f}: {100 * rate['network'] / rate['product']:.0f} %")
     if eager:
         print(f"graph/pytorch-eager processor time ratio: {median['pytorch-eager'][1] / median['graph/K=5'][1]:.2f}")
         print(f"graph/pytorch-eager speed ratio: {median['pytorch-eager'][0] / median['graph/K=5'][0]:.2f}")

@@ -14,6 +14,7 @@ import (
 type Options struct {
 	Device  string // one of Devices; "" is Auto
 	Threads int    // of the CPU; 0 lets the runtime take every core
+	Profile string // beginning of the name of a file that gets ONNX Runtime's profile when the session is closed; "" is none
 }
 
 // Session is one network loaded on one device. Run may be called from several goroutines; calls do not disturb each other.
@@ -100,6 +101,11 @@ func openOn(provider string, model []byte, in, out []string, opt Options) (*runt
 	defer settings.Destroy()
 	if opt.Threads > 0 {
 		if err := settings.SetIntraOpNumThreads(opt.Threads); err != nil {
+			return nil, err
+		}
+	}
+	if opt.Profile != "" {
+		if err := settings.EnableProfiling(opt.Profile); err != nil {
 			return nil, err
 		}
 	}

@@ -97,7 +97,7 @@ func FuzzHalf(f *testing.F) {
 }
 
 // head is the middle slice of a phantom, bright tissue near 1.
-func head(t *testing.T, n int) kspace.Image {
+func head(t testing.TB, n int) kspace.Image {
 	t.Helper()
 	fine, err := phantom.Head{Slices: 1, Matrix: n}.Slice(0)
 	if err != nil {
