@@ -49,8 +49,8 @@ export const commands: Command[] = [
   { group: "Pane", title: "Next series", keys: ["PageDown"], run: series(1) },
   ...tools.map((t): Command => ({ group: "Tool", title: t.title, keys: t.keys, button: t.title, run: (r) => (choose(t.id), r.changed()), pressed: () => chosenTool() === t.id })),
   ...([["Left", -1, 0], ["Right", 1, 0], ["Up", 0, -1], ["Down", 0, 1]] as const).map(([name, columns, rows]): Command => (
-    { group: "Tool", title: `Point further ${name.toLowerCase()}`, keys: [`shift+Arrow${name}`], run: (r) => r.move(columns * stride, rows * stride) })),
-  { group: "Tool", title: "Set a point of the measurement", keys: ["Enter"], run: (r) => r.mark() },
+    { group: "Tool", title: `Point further ${name.toLowerCase()}`, keys: [`shift+Arrow${name}`], run: (r) => r.pointer.move(columns * stride, rows * stride) })),
+  { group: "Tool", title: "Set a point of the measurement", keys: ["Enter"], run: (r) => r.pointer.mark() },
   { group: "Tool", title: "Remove the selected or newest measurement", keys: ["Delete", "ctrl+z"], button: "Undo", run: (r) => takeBack(r.panes.map((p) => p.viewport.id)) },
   ...presets.map((p, i): Command => ({ group: "Window", title: `Window: ${p.name.toLowerCase()}`, keys: [`${i + 1}`], run: (r) => r.setLook({ window: preset(i, r.normal) }) })),
   { group: "Window", title: "Invert", keys: ["i"], button: "Invert", run: (r) => r.setLook({ invert: !r.active.look.invert }), pressed: (r) => !!r.active?.look?.invert },

@@ -123,7 +123,8 @@ export class Layers {
     pane.say(statement);
     this.bar(context, pane, to, shown);
     this.reference(context, pane, shown);
-    if (this.room.cursor && this.room.active.slice && parallel(this.room.active.slice, shown)) cross(context, pane.viewport.worldToCanvas(this.room.cursor) as Point);
+    const { pointer, active } = this.room;
+    if (pointer.at && active.slice && parallel(active.slice, shown)) cross(context, pane.viewport.worldToCanvas(pointer.at) as Point);
   }
 
   // made keeps the last picture of a slice: zooming and panning draw it again and do not make it again.

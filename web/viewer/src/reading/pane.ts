@@ -76,7 +76,7 @@ export class Pane {
 
   // show replaces the series; position is the number of the slice to begin with.
   async show(series: Series, position: number, look: Look, gain: number): Promise<void> {
-    [this.series, this.look, this.gain] = [series, look, gain];
+    [this.series, this.look, this.gain, this.slice] = [series, look, gain, undefined];
     this.select.value = series.id;
     this.slot.replaceChildren(...slot(this.job, series));
     const ids = series.numbers.map((n) => imageId(this.job.id, series, n));
@@ -156,6 +156,7 @@ export class Pane {
       at ? `column ${at.column} row ${at.row} value ${s.pixels[at.row * s.columns + at.column]}` : "",
       `${kind === "study" ? "own window, " : this.gain === 1 ? "" : `${kind} ×${this.gain}, `}slice ${s.number} (${numbers.indexOf(s.number) + 1}/${numbers.length}), ${spoken(window)}${this.look.invert ? ", inverted" : ""}`,
     ].filter(Boolean).join("\n");
+    this.element.ariaLabel = `Pane ${this.index + 1}: ${this.series.title}, slice ${s.number}`;
     Object.assign(this.element.dataset, { series: id, slice: s.number, low: window.low, high: window.high });
   }
 }

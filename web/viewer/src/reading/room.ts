@@ -4,12 +4,13 @@ import { getReport, getScan, type Comparison, type Job, type Report } from "../a
 import { element } from "../element";
 import { banner, recipes } from "./banner";
 import { bind, toolbar } from "./commands";
-import { coplanar, parallel, pixel, world, type Vector } from "./geometry";
-import { initTools, joinTools, setPoint } from "./measure";
+import { coplanar } from "./geometry";
+import { initTools, joinTools } from "./measure";
 import { registerImages, slice } from "./images";
 import { follow } from "./live";
 import { mirrorMeasurements } from "./mirror";
 import { Pane, type Look } from "./pane";
+import { Pointer } from "./pointer";
 import { answers, blinded } from "./review/blind";
 import { first, match, nearest, seriesOf, type Series } from "./series";
 import { instances, others } from "./study";
@@ -34,7 +35,7 @@ export class Room {
   readonly linked = { scroll: true, view: true, window: true };
   readonly layers = new Layers(this);
   errorGain = 5;
-  cursor: Vector | undefined; // where the reader points at, in millimetres
+  readonly pointer = new Pointer(this);
   changed: () => void = () => undefined; // the toolbar looks again
   private readonly engine: RenderingEngine;
   private copying = false;
@@ -80,11 +81,13 @@ export class Room {
   async renew(job: Job): Promise<void> {
     this.job = job;
     const series = seriesOf(job.results ?? []);
-    if (series.length === this.series.filter((s) => s.kind !== "study").length) return;
-    this.series = series;
-    this.layers.with = series.find((s) => s.kind === "reference") ?? this.layers.with;
-    for (const pane of this.panes) pane.offer(series);
-    if (this.automatic) await this.arrange(this.fitting());
+    if (series.length > this.series.length) {
+      this.series = series;
+      this.layers.with = series.find((s) => s.kind === "reference") ?? this.layers.with;
+      for (const pane of this.panes) pane.offer(series);
+      if (this.automatic) await this.arrange(this.fitting());
+    }
+    if (!runs(job)) await this.study();
     this.changed();
   }
 
@@ -129,7 +132,7 @@ export class Room {
         moved: (p) => this.moved(p),
         windowed: (p, window) => this.windowed(p, window),
         drawn: (p) => this.drawn(p),
-        pointed: (at) => this.point(at),
+        pointed: (at) => this.pointer.point(at),
       }, this.grid);
       this.panes.push(pane);
       this.layers.grab(pane);
@@ -185,36 +188,6 @@ export class Room {
     this.changed();
   }
 
-  // point marks a place in every pane and shows the values there.
-  point(at: Vector | undefined): void {
-    this.cursor = at;
-    cancelAnimationFrame(this.frame);
-    this.frame = requestAnimationFrame(() => {
-      for (const pane of this.panes) {
-        pane.point(this.active.slice && pane.slice && parallel(this.active.slice, pane.slice) ? at : undefined);
-        this.layers.draw(pane);
-      }
-    });
-  }
-  private frame = 0;
-
-  // move points some pixels further, from the middle of the image to begin with.
-  move(columns: number, rows: number): void {
-    const s = this.active.slice;
-    if (!s) return;
-    const at = (this.cursor && pixel(this.cursor, s)) ?? { column: s.columns >> 1, row: s.rows >> 1 };
-    const clamp = (v: number, below: number) => Math.min(below - 1, Math.max(0, v));
-    this.point(world(clamp(at.column + columns, s.columns), clamp(at.row + rows, s.rows), s));
-  }
-
-  // mark sets a point of a measurement where the reader points at.
-  mark(): void {
-    const s = this.active.slice;
-    if (!s || !this.cursor) return;
-    const [row, column] = [s.orientation.slice(0, 3) as Vector, s.orientation.slice(3) as Vector];
-    this.tell(setPoint(this.active.viewport.id, this.cursor, { row, column }));
-  }
-
   // tell says something to the reader, also to one who listens.
   tell(text: string): void {
     this.status.textContent = text;
@@ -237,7 +210,7 @@ export class Room {
 
   setErrorGain(gain: number): void {
     this.errorGain = Math.min(50, Math.max(1, gain));
-    for (const pane of this.panes) pane.apply(pane.look, this.gain(pane.series));
+    for (const pane of this.panes) if (pane.series.kind !== "study") pane.apply(pane.look, this.gain(pane.series));
     this.changed();
   }
 
@@ -307,8 +280,10 @@ export async function open(body: HTMLElement, job: Job, blind: Comparison | unde
   head.replaceChildren(...(await room.begin()), room.status);
   await room.arrange(room.fitting());
   if (blind) return;
-  if (job.state === "running" || job.state === "queued") follow(job.id, (newer) => void room.renew(newer), (text) => room.tell(text));
-  const { jobs } = await getScan(job.scan);
-  if (jobs.length > 1) head.append(recipes(jobs, job.id));
-  await room.study();
+  const failed = (problem: Error) => room.tell(problem.message);
+  if (runs(job)) follow(job.id, (newer) => room.renew(newer).catch(failed), (text) => room.tell(text));
+  else room.study().catch(failed);
+  getScan(job.scan).then(({ jobs }) => jobs.length > 1 && head.append(recipes(jobs, job.id)), failed);
 }
+
+const runs = ({ state }: Job) => state === "queued" || state === "running";
