@@ -175,7 +175,7 @@ def validation_volume(args, work: Path) -> Path:
     """One slice of the validation patient as a scan of the test file's kind: phase encode anterior-posterior, phase, noise."""
     image, scan = work / "validation.npy", work / "validation.h5"
     slices = np.load(args.data / "val.npz")["openms"]
-    np.save(image, slices[20:21].transpose(0, 2, 1) / np.float32(170))
+    np.save(image, np.ascontiguousarray(slices[20:21].transpose(0, 2, 1)) / np.float32(170))
     timed([args.closer, "simulate", image, "-o", scan, "--phase", 1], args.threads)
     return scan
 
