@@ -45,7 +45,7 @@ func mrImage(d *dataset, rec *recon.Reconstruction, name string) {
 	// Columns are phase encode, so it runs along a row.
 	d.str(tag.InPlanePhaseEncodingDirection, "ROW")
 	if s := rec.Sampling; s != nil && len(s.Columns) > 0 && name != "reference" {
-		d.str(tag.PercentSampling, decimal(100*float64(s.Columns.Lines())/float64(len(s.Columns))))
+		d.str(tag.PercentSampling, decimal(100*s.Fraction()))
 	}
 }
 

@@ -75,13 +75,21 @@ func referenceStory(rec *recon.Reconstruction) string {
 	return s
 }
 
+// acquired counts what was acquired.
+func acquired(s *recon.Sampling) string {
+	if s.Points != nil {
+		return fmt.Sprintf("%d of %d samples", s.Points.Count(), len(s.Points))
+	}
+	return fmt.Sprintf("%d of %d phase-encode lines", s.Columns.Lines(), len(s.Columns))
+}
+
 // samplingStory says which k-space the images came from, as the rest of the sentence of a story.
 func samplingStory(rec *recon.Reconstruction) string {
 	var b strings.Builder
 	h, s := &rec.Header, rec.Sampling
 	fmt.Fprintf(&b, ", from %s k-space of %s", sampled(s), coils(h.Coils))
 	if s != nil {
-		fmt.Fprintf(&b, ": %d of %d phase-encode lines, measured acceleration %.4g", s.Columns.Lines(), len(s.Columns), s.Columns.Acceleration())
+		fmt.Fprintf(&b, ": %s, measured acceleration %.4g", acquired(s), s.Acceleration())
 		if s.AccelNominal > 0 {
 			fmt.Fprintf(&b, ", nominal %.4g", s.AccelNominal)
 		}
@@ -126,7 +134,7 @@ func measuredAcceleration(rec *recon.Reconstruction) float64 {
 	if rec.Sampling == nil {
 		return 0
 	}
-	return rec.Sampling.Columns.Acceleration()
+	return rec.Sampling.Acceleration()
 }
 
 // evaluations is the greatest number of network evaluations that a slice took.

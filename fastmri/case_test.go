@@ -123,6 +123,8 @@ var wants = map[string]string{
 	"bad_soft_external":                    "dataset kspace is a soft link",
 	"bad_virtual":                          "dataset kspace is a virtual dataset, which is refused",
 	"bad_mask_length":                      "dataset mask has the wrong number of values; expected 10",
+	"bad_points_disagree":                  "dataset kspace has samples in column",
+	"bad_points_reference":                 "dataset reconstruction_rss has images of 8 × 8; expected 16 × 10 as kspace",
 	"bad_mask_value":                       "dataset mask has the value 7 in column 0; expected 0 or 1",
 	"bad_mask_empty":                       "dataset mask marks no column as acquired",
 	"bad_mask_disagrees":                   "dataset kspace has samples in column 1 of slice 0, which dataset mask says was not acquired",
@@ -191,6 +193,17 @@ func checkVariant(t *testing.T, name string, h recon.Header, slices, plain []rec
 		equal(t, "length", len(h.Mask), 10)
 		equal(t, "first columns", []bool{h.Mask[0], h.Mask[1]}, []bool{true, false})
 		equal(t, "reference", h.Reference, "")
+	case name == "ok_points":
+		if h.Mask != nil || len(h.Points) != h.Ny*h.Nx {
+			t.Fatalf("mask of %d columns, %d points", len(h.Mask), len(h.Points))
+		}
+		for i, v := range slices[0].KSpace.Coil(0).Pix {
+			if h.Points[i] != (v != 0) {
+				t.Errorf("point %d is %v, its sample %v", i, h.Points[i], v)
+			}
+		}
+		equal(t, "image", [2]int{h.ReconNy, h.ReconNx}, [2]int{h.Ny, h.Nx})
+		return
 	default:
 		for i := range slices {
 			equal(t, "k-space", slices[i].KSpace, plain[i].KSpace)

@@ -189,28 +189,35 @@ func (r *reader) readMask(file *hdf5.File) error {
 		return err
 	}
 	defer d.Close()
-	values, err := numbers(d.ID(), false, r.Nx, "dataset mask")
+	count, twoAxes := r.Nx, false
+	if dims, err := shape(d, "mask", 2); err == nil && r.Ny > 1 && dims[0] == r.Ny && dims[1] == r.Nx {
+		count, twoAxes = r.Ny*r.Nx, true // both axes are phase encode
+	}
+	values, err := numbers(d.ID(), false, count, "dataset mask")
 	if err != nil {
 		return err
 	}
-	mask, lines := make([]byte, r.Nx), 0
+	mask, acquired := make([]byte, count), 0
 	for i, v := range values {
 		switch v {
 		case 0:
 		case 1:
 			mask[i] = 1
-			lines++
+			acquired++
 		default:
-			return refusef("dataset mask has the value %g in column %d; expected 0 or 1", v, i)
+			return refusef("dataset mask has the value %g in column %d; expected 0 or 1", v, i%r.Nx)
 		}
 	}
-	if lines == 0 {
+	switch {
+	case acquired == 0:
 		return refusal("dataset mask marks no column as acquired; expected at least one")
-	}
-	if lines < r.Nx {
+	case acquired == count:
+	case twoAxes:
+		r.Points = mask
+	default:
 		r.Mask = mask
 	}
-	return nil
+	return r.check()
 }
 
 func (r *reader) readAttributes(file *hdf5.File) error {

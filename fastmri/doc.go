@@ -3,7 +3,8 @@
 // A file holds, at its root:
 //
 //	kspace               complex64 (S, H, W) or (S, C, H, W): H readout rows with oversampling, W phase-encode columns
-//	mask                 (W), test sets only: which columns were acquired; bool, integer or float, every value 0 or 1
+//	mask                 (W), test sets only: which columns were acquired; bool, integer or float, every value 0 or 1. Ours too: (H, W),
+//	                     which samples were acquired where both axes are phase encode
 //	reconstruction_esc   float32 (S, h, w), single coil: the reference
 //	reconstruction_rss   float32 (S, h, w), the reference of multi coil
 //	ismrmrd_header       string: ISMRMRD XML with the matrices, fields of view and sequence

@@ -17,7 +17,8 @@ const (
 // layout is what the child tells of a file before any slice, as JSON. The parent trusts none of it: check is run on both sides.
 type layout struct {
 	Slices, Coils, Ny, Nx int
-	Mask                  []byte // 0 or 1 for each column; nil when fully sampled
+	Mask                  []byte // 0 or 1 for each column; nil when fully sampled, or where Points are
+	Points                []byte // 0 or 1 for each sample, (Ny, Nx), of a file undersampled in both axes; nil otherwise
 	Reference             string
 	RefNy, RefNx          int
 	Protocol              protocol
@@ -60,6 +61,12 @@ func (l *layout) check() error {
 	if l.Mask != nil && len(l.Mask) != l.Nx {
 		return refusef("dataset mask has %d values; expected one for each of the %d columns of kspace", len(l.Mask), l.Nx)
 	}
+	if l.Points != nil && (l.Mask != nil || len(l.Points) != l.Ny*l.Nx) {
+		return refusef("dataset mask has %d values; expected one for each of the %d × %d samples of kspace", len(l.Points), l.Ny, l.Nx)
+	}
+	if l.Points != nil && l.Reference != "" && (l.RefNy != l.Ny || l.RefNx != l.Nx) {
+		return refusef("dataset %s has images of %d × %d; expected %d × %d as kspace, both of whose axes are phase encode", l.Reference, l.RefNy, l.RefNx, l.Ny, l.Nx)
+	}
 	return nil
 }
 
@@ -90,6 +97,12 @@ func (l *layout) header(sha string) recon.Header {
 			h.Mask[i] = on != 0
 		}
 	}
+	if l.Points != nil {
+		h.Points = make(kspace.Points, len(l.Points))
+		for i, on := range l.Points {
+			h.Points[i] = on != 0
+		}
+	}
 	return h
 }
 
@@ -98,6 +111,8 @@ func (l *layout) header(sha string) recon.Header {
 // a header, the square of the smaller extent of k-space, readout being oversampled.
 func (l *layout) delivered() (ny, nx int) {
 	switch r := l.Protocol.Recon; {
+	case l.Points != nil: // no axis is oversampled readout
+		return l.Ny, l.Nx
 	case l.Reference != "":
 		return l.RefNy, l.RefNx
 	case r.X > 0 && r.Y > l.Nx:

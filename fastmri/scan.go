@@ -242,15 +242,15 @@ func (s *Scan) verify(i int, dst *recon.Slice) error {
 				s.layout.Reference, i, p/s.layout.RefNx, p%s.layout.RefNx)
 		}
 	}
-	for x, on := range s.layout.Mask {
-		if on != 0 {
-			continue
-		}
-		for at := x; at < len(k.Val); at += k.Nx {
-			if k.Val[at] != 0 {
-				return recon.Errorf(recon.Invalid, "dataset kspace has samples in column %d of slice %d, which dataset mask says was not acquired; expected zeros there",
-					x, i)
-			}
+	// A mask of columns repeats with each row, one of single samples with each coil.
+	mask := s.layout.Mask
+	if s.layout.Points != nil {
+		mask = s.layout.Points
+	}
+	for at, v := range k.Val {
+		if v != 0 && mask != nil && mask[at%len(mask)] == 0 {
+			return recon.Errorf(recon.Invalid, "dataset kspace has samples in column %d of slice %d, which dataset mask says was not acquired; expected zeros there",
+				at%k.Nx, i)
 		}
 	}
 	return nil

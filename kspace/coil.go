@@ -25,6 +25,11 @@ func RSS(dst []float32, coils Data) []float32 {
 // phase is relative to the coil with most signal, which leaves the image's own phase in the image.
 func EstimateMaps(y Data, mask Mask) Data {
 	lo, hi := mask.ACS()
+	return EstimateMapsFrom(y, lo, hi)
+}
+
+// EstimateMapsFrom is EstimateMaps from the central columns [lo, hi) and as many rows.
+func EstimateMapsFrom(y Data, lo, hi int) Data {
 	low := lowResolution(y, lo, hi)
 	best := strongest(low)
 	maps := NewData(y.Nc, y.Ny, y.Nx)

@@ -1,6 +1,7 @@
 package kspace_test
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -48,5 +49,34 @@ func TestHoldOutRefuses(t *testing.T) {
 	}
 	if kept, held, err := (kspace.HoldOut{}).Split(all); err != nil || held != nil || !slices.Equal(kept, all) {
 		t.Errorf("nothing held out gives %v, %v, %v", kept, held, err)
+	}
+}
+
+// Single samples are divided in the same way, and the central square stays whole.
+func TestHoldOutDividesPoints(t *testing.T) {
+	const ny, nx = 31, 24
+	r := rand.New(rand.NewPCG(2, 3))
+	points := make(kspace.Points, ny*nx)
+	for i := range points {
+		y, x := i/nx-ny/2, i%nx-nx/2
+		points[i] = r.Float64() < 0.2 || y >= -4 && y < 4 && x >= -4 && x < 4
+	}
+	points[(ny/2+4)*nx+nx/2] = false // the square is no larger
+	if lo, hi := points.Centre(nx); lo != nx/2-4 || hi != nx/2+4 {
+		t.Errorf("the centre is %d…%d", lo, hi)
+	}
+	kept, held, err := kspace.HoldOut{Fraction: 0.1}.SplitPoints(points, nx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, on := range points {
+		y, x := i/nx-ny/2, i%nx-nx/2
+		central := y >= -4 && y < 4 && x >= -4 && x < 4
+		if kept[i] && held[i] || (kept[i] || held[i]) != on || held[i] && central {
+			t.Fatalf("sample (%d, %d): acquired %v, kept %v, held out %v", y, x, on, kept[i], held[i])
+		}
+	}
+	if n := held.Count(); n != (points.Count()+5)/10 {
+		t.Errorf("%d of %d samples are held out", n, points.Count())
 	}
 }

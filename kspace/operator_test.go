@@ -12,7 +12,7 @@ import (
 
 var shapes = [][3]int{{1, 8, 8}, {1, 7, 9}, {1, 5, 6}, {3, 8, 8}, {4, 9, 7}, {2, 6, 5}}
 
-// operators returns one operator for each shape: Cartesian for one coil, Sense with random normalised maps for several.
+// operators gives test operators of each shape: Cartesian for one coil, Sense and Scattered with random normalised maps for several.
 func operators(t *testing.T, test func(t *testing.T, a kspace.Operator, r *rand.Rand)) {
 	for i, s := range shapes {
 		r := rand.New(rand.NewPCG(uint64(i), 1))
@@ -20,14 +20,20 @@ func operators(t *testing.T, test func(t *testing.T, a kspace.Operator, r *rand.
 		for x := range mask {
 			mask[x] = x == s[2]/2 || r.IntN(2) == 0
 		}
-		var a kspace.Operator = kspace.NewCartesian(s[1], mask)
+		all := []kspace.Operator{kspace.NewCartesian(s[1], mask)}
 		if s[0] > 1 {
 			maps := kspace.NewData(s[0], s[1], s[2])
 			randomize(r, maps.Val)
 			normalize(maps)
-			a = kspace.NewSense(maps, mask)
+			points := make(kspace.Points, s[1]*s[2])
+			for i := range points {
+				points[i] = i == s[1]/2*s[2]+s[2]/2 || r.IntN(2) == 0
+			}
+			all = []kspace.Operator{kspace.NewSense(maps, mask), kspace.NewScattered(maps, points)}
 		}
-		t.Run(fmt.Sprintf("%T%v", a, s), func(t *testing.T) { test(t, a, r) })
+		for _, a := range all {
+			t.Run(fmt.Sprintf("%T%v", a, s), func(t *testing.T) { test(t, a, r) })
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -108,5 +109,32 @@ func TestHoldingOutOfEverythingIsRefused(t *testing.T) {
 	p := recon.Pipeline{Scan: newScan(1, 1), Methods: []recon.Method{zeroFilled()}, HoldOut: holdOut}
 	if _, err := p.Run(t.Context()); recon.CodeOf(err) != recon.Invalid {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Where both axes are phase encode, single samples are used, held out and counted.
+func TestPointsAreHeldOutOneByOne(t *testing.T) {
+	for _, coils := range []int{1, 3} {
+		scan := newScan(1, coils)
+		h := &scan.header
+		h.ReconNy, h.ReconNx, h.Reference, scan.slices[0].Reference = h.Ny, h.Nx, "", nil
+		r := rand.New(rand.NewPCG(7, 7))
+		h.Points = make(kspace.Points, h.Ny*h.Nx)
+		for i := range h.Points {
+			y, x := i/h.Nx-h.Ny/2, i%h.Nx-h.Nx/2
+			h.Points[i] = r.Float64() < 0.4 || y >= -6 && y < 6 && x >= -6 && x < 6
+		}
+		h.Points.Apply(scan.slices[0].KSpace)
+		methods := []recon.Method{zeroFilled(), {Name: "tv", Reconstructor: recon.TV{Iterations: 30}}}
+		rec := run(t, recon.Pipeline{Scan: scan, Methods: methods, HoldOut: holdOut})
+		none, tv := rec.Results[0].Slices[0], rec.Results[1].Slices[0]
+		if coils == 1 && (math.Abs(none.HeldOut-1) > 1e-6 || none.Residual.RMS > 1e-5) || !(tv.HeldOut < 0.9*none.HeldOut) {
+			t.Errorf("%d coils: errors %g and %g, residual %g", coils, none.HeldOut, tv.HeldOut, none.Residual.RMS)
+		}
+		m := recon.NewReport(rec, recon.Software{}).Mask
+		kept, held := rec.Sampling.Points.Count(), rec.Sampling.HeldOutPoints.Count()
+		if kept+held != h.Points.Count() || held == 0 || math.Abs(float64(m.AccelMeasured)*float64(kept)/float64(len(h.Points))-1) > 1e-9 || len(m.Points) != (len(h.Points)+7)/8 {
+			t.Errorf("%d of %d samples kept, %d held out, acceleration %g, bit map of %d bytes", kept, h.Points.Count(), held, m.AccelMeasured, len(m.Points))
+		}
 	}
 }

@@ -18,15 +18,17 @@ type prepared struct {
 // measurer turns stored slices into inverse problems. Nothing it does to a measurement looks at the reference, at samples
 // outside the mask or at those held out.
 type measurer struct {
-	header   Header
-	mask     kspace.Mask // without the columns held out
-	heldOut  kspace.Mask // nil for none
-	protocol Protocol
-	fft      *kspace.FFT2
+	header  Header
+	mask    kspace.Mask // without the columns held out
+	heldOut kspace.Mask // nil for none
+	// points and heldOutPoints are the samples of mask and heldOut where both axes are phase encode.
+	points, heldOutPoints kspace.Points
+	protocol              Protocol
+	fft                   *kspace.FFT2
 }
 
 func newMeasurer(h Header, mask, heldOut kspace.Mask, protocol Protocol) *measurer {
-	return &measurer{h, mask, heldOut, protocol, kspace.NewFFT2(rows(h), len(mask))}
+	return &measurer{header: h, mask: mask, heldOut: heldOut, protocol: protocol, fft: kspace.NewFFT2(rows(h), len(mask))}
 }
 
 // rows is the height of the images that methods see: the readout oversampling is removed first, since the readout is fully
@@ -42,15 +44,8 @@ func (p *measurer) prepare(i int, s *Slice) prepared {
 	held := kspace.Data{Nc: y.Nc, Ny: y.Ny, Nx: y.Nx}
 	if p.heldOut != nil {
 		held.Val = slices.Clone(y.Val)
-		p.heldOut.Apply(held)
 	}
-	p.mask.Apply(y)
-	sampled := func(m kspace.Mask) kspace.Operator { return kspace.NewCartesian(y.Ny, m) }
-	if y.Nc > 1 {
-		maps := kspace.EstimateMaps(y, p.mask)
-		sampled = func(m kspace.Mask) kspace.Operator { return kspace.NewSense(maps, m) }
-	}
-	a := sampled(p.mask)
+	a, b := p.operators(y, held)
 	x := kspace.NewImage(y.Ny, y.Nx)
 	a.Adjoint(x, y)
 	scale := float32(percentile(x.Magnitude(nil), 99.5))
@@ -61,9 +56,42 @@ func (p *measurer) prepare(i int, s *Slice) prepared {
 	out := prepared{measurement: kspace.Measurement{Slice: i, Y: y, A: a}, scale: scale, reference: slices.Clone(s.Reference)}
 	if p.heldOut != nil {
 		kspace.Scale(held.Val, 1/scale)
-		out.heldOut = kspace.Measurement{Slice: i, Y: held, A: sampled(p.heldOut)}
+		out.heldOut = kspace.Measurement{Slice: i, Y: held, A: b}
 	}
 	return out
+}
+
+// operators removes from y and held what each is not to have, and returns the operators that measure the rest. Without anything
+// held out the second is nil.
+func (p *measurer) operators(y, held kspace.Data) (a, b kspace.Operator) {
+	if p.points != nil {
+		p.points.Apply(y)
+		maps := kspace.NewData(y.Nc, y.Ny, y.Nx)
+		if y.Nc > 1 {
+			lo, hi := p.points.Centre(y.Nx)
+			maps = kspace.EstimateMapsFrom(y, lo, hi)
+		} else {
+			for i := range maps.Val {
+				maps.Val[i] = 1
+			}
+		}
+		if a = kspace.NewScattered(maps, p.points); held.Val != nil {
+			p.heldOutPoints.Apply(held)
+			b = kspace.NewScattered(maps, p.heldOutPoints)
+		}
+		return a, b
+	}
+	p.mask.Apply(y)
+	sampled := func(m kspace.Mask) kspace.Operator { return kspace.NewCartesian(y.Ny, m) }
+	if y.Nc > 1 {
+		maps := kspace.EstimateMaps(y, p.mask)
+		sampled = func(m kspace.Mask) kspace.Operator { return kspace.NewSense(maps, m) }
+	}
+	if a = sampled(p.mask); held.Val != nil {
+		p.heldOut.Apply(held)
+		b = sampled(p.heldOut)
+	}
+	return a, b
 }
 
 // cropReadout removes readout oversampling without loss: inverse transform along the readout, keep the central ny rows,

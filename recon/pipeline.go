@@ -96,13 +96,15 @@ func (p *Pipeline) begin() (*Reconstruction, *measurer, error) {
 	}
 	columns := h.Nx
 	if rec.Protocol == ScoreMRI320 {
-		if h.Mask != nil {
+		if h.Mask != nil || h.Points != nil {
 			return nil, nil, Errorf(Invalid, "protocol %s needs fully sampled k-space; this scan is undersampled", ScoreMRI320)
 		}
 		columns = min(h.Nx, h.ReconNx)
 	}
 	mask := h.Mask
 	switch {
+	case h.Points != nil:
+		return p.beginPoints(rec)
 	case mask != nil:
 		rec.Sampling = &Sampling{Kind: "acquired", Columns: mask}
 	case p.Undersampling != nil:
@@ -126,6 +128,22 @@ func (p *Pipeline) begin() (*Reconstruction, *measurer, error) {
 		rec.Sampling.Columns, rec.Sampling.HeldOut = kept, held
 	}
 	return rec, newMeasurer(h, kept, held, rec.Protocol), nil
+}
+
+// beginPoints is begin for a scan that was undersampled in both axes.
+func (p *Pipeline) beginPoints(rec *Reconstruction) (*Reconstruction, *measurer, error) {
+	h := rec.Header
+	kept, held, err := p.HoldOut.SplitPoints(h.Points, h.Nx)
+	if err != nil {
+		return nil, nil, Errorf(Invalid, "%w", err)
+	}
+	rec.Sampling = &Sampling{Kind: "acquired", Columns: kept.Columns(h.Nx), Points: kept, HeldOutPoints: held}
+	if held != nil {
+		rec.Sampling.HeldOut = held.Columns(h.Nx)
+	}
+	m := newMeasurer(h, rec.Sampling.Columns, rec.Sampling.HeldOut, rec.Protocol)
+	m.points, m.heldOutPoints = kept, held
+	return rec, m, nil
 }
 
 // run applies one method to every slice that is not finished yet.

@@ -172,6 +172,7 @@ type ReportMask struct {
 	Seed          uint64 `json:"seed"`
 	Columns       []byte `json:"columns"`            // bit map, first column in the highest bit; base64 in JSON
 	HeldOut       []byte `json:"held_out,omitempty"` // of the acquired columns that methods had to predict; absent for none
+	Points        []byte `json:"points,omitempty"`   // bit map of single samples, (rows, columns), where both axes are phase encode
 }
 
 func reportMask(s *Sampling) *ReportMask {
@@ -179,11 +180,14 @@ func reportMask(s *Sampling) *ReportMask {
 		return nil
 	}
 	r := &ReportMask{
-		Kind: s.Kind, Mode: s.Mode, AccelNominal: Number(s.AccelNominal), AccelMeasured: Number(s.Columns.Acceleration()),
+		Kind: s.Kind, Mode: s.Mode, AccelNominal: Number(s.AccelNominal), AccelMeasured: Number(s.Acceleration()),
 		ACSFraction: Number(s.ACSFraction), Lines: s.Columns.Lines(), Width: len(s.Columns), Seed: s.Seed, Columns: packMask(s.Columns),
 	}
 	if s.HeldOut != nil {
 		r.HeldOut = packMask(s.HeldOut)
+	}
+	if s.Points != nil {
+		r.Points = packMask(kspace.Mask(s.Points))
 	}
 	return r
 }

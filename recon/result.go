@@ -25,6 +25,25 @@ type Sampling struct {
 	Seed         uint64
 	Columns      kspace.Mask // that methods were given
 	HeldOut      kspace.Mask // acquired too, but kept from the methods, which had to predict them; nil for none
+	// Points are the single samples that methods were given where both axes are phase encode, HeldOutPoints those held out; nil
+	// otherwise. Columns and HeldOut then mark the columns that have any.
+	Points, HeldOutPoints kspace.Points
+}
+
+// Fraction is the share of k-space that methods were given.
+func (s *Sampling) Fraction() float64 {
+	if s.Points != nil {
+		return float64(s.Points.Count()) / float64(len(s.Points))
+	}
+	return float64(s.Columns.Lines()) / float64(len(s.Columns))
+}
+
+// Acceleration is the measured acceleration, 0 when nothing was given.
+func (s *Sampling) Acceleration() float64 {
+	if f := s.Fraction(); f > 0 {
+		return 1 / f
+	}
+	return 0
 }
 
 // Residual is the data-consistency residual of a complex result on the acquired samples: RMS is ‖MFSx − y‖/‖y‖, Max is

@@ -9,23 +9,24 @@ import (
 
 // Header describes a scan before any slice of it is read. It holds nothing that identifies a patient.
 type Header struct {
-	Format       string      // "fastmri", "dicom"
-	Acquisition  string      // as the file names it, for example CORPD_FBK or AXFLAIR; "" when it does not
-	Slices       int         // number of slices
-	Coils        int         // receive coils, 1 for single coil
-	Ny, Nx       int         // k-space matrix: readout (with its oversampling), phase encode
-	ReconNy      int         // rows of the delivered image, after the readout oversampling is cropped
-	ReconNx      int         // columns of the delivered image
-	PixelSpacing [2]float64  // mm between rows, between columns of the delivered image; 0 when unknown
-	Thickness    float64     // slice thickness in mm; 0 when unknown
-	Mask         kspace.Mask // the file's own undersampling mask, length Nx; nil when fully sampled
-	Reference    string      // dataset that holds the reference, "" when there is none
-	Simulated    bool        // k-space was computed from an image, not measured
-	SHA256       string      // of the file as it was read, lower-case hex
-	Field        float64     // static field in tesla; 0 when unknown
-	Sequence     Sequence    // contrast parameters; zero values when unknown
-	Vendor       string      // manufacturer of the scanner; "" when unknown
-	Model        string      // model name of the scanner; "" when unknown
+	Format       string        // "fastmri", "dicom"
+	Acquisition  string        // as the file names it, for example CORPD_FBK or AXFLAIR; "" when it does not
+	Slices       int           // number of slices
+	Coils        int           // receive coils, 1 for single coil
+	Ny, Nx       int           // k-space matrix: readout (with its oversampling), phase encode
+	ReconNy      int           // rows of the delivered image, after the readout oversampling is cropped
+	ReconNx      int           // columns of the delivered image
+	PixelSpacing [2]float64    // mm between rows, between columns of the delivered image; 0 when unknown
+	Thickness    float64       // slice thickness in mm; 0 when unknown
+	Mask         kspace.Mask   // the file's own undersampling mask, length Nx; nil when fully sampled
+	Points       kspace.Points // the file's own undersampling where both axes are phase encode, (Ny, Nx); nil otherwise
+	Reference    string        // dataset that holds the reference, "" when there is none
+	Simulated    bool          // k-space was computed from an image, not measured
+	SHA256       string        // of the file as it was read, lower-case hex
+	Field        float64       // static field in tesla; 0 when unknown
+	Sequence     Sequence      // contrast parameters; zero values when unknown
+	Vendor       string        // manufacturer of the scanner; "" when unknown
+	Model        string        // model name of the scanner; "" when unknown
 }
 
 // Sequence holds the contrast parameters of an acquisition, in milliseconds and degrees; 0 is unknown.

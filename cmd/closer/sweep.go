@@ -174,7 +174,7 @@ func (w *sweepWorker) reconstruct(ctx context.Context, path string, r recon.Reci
 		}
 	}
 	accel := r.Accel
-	if h.Mask != nil {
+	if h.Mask != nil || h.Points != nil {
 		accel = 0
 	}
 	pipeline := recon.Pipeline{Scan: scan, Methods: w.methods, Undersampling: under, HoldOut: r.HoldOut(), Protocol: r.Protocol, Slices: indices}

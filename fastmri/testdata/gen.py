@@ -173,6 +173,12 @@ def cases(d):
         v[:] = h5py.VirtualSource(os.path.join(d, "other.hdf5"), "kspace", (S, C, H, W))
         f.create_virtual_dataset("kspace", v)
 
+    points = np.random.default_rng(5).random((H, W)) < 0.4
+    for name, k2 in (("ok_points", k * points), ("bad_points_disagree", k)):
+        with h5py.File(write(p(name), k2.astype(np.complex64), refs=()), "a") as f:
+            f["mask"] = points
+    with h5py.File(write(p("bad_points_reference"), (k * points).astype(np.complex64)), "a") as f:
+        f["mask"] = points
     with h5py.File(write(p("bad_mask_length")), "a") as f:
         f["mask"] = np.ones(W - 1, bool)
     with h5py.File(write(p("bad_mask_value")), "a") as f:
