@@ -96,7 +96,7 @@ func (a *api) done(w middleware.WrapResponseWriter, r *http.Request, t *request,
 		}
 	}
 	if t.problem != nil {
-		fields = append(fields, "problem", t.problem.Detail)
+		fields = append(fields, "problem", quoted.ReplaceAllLiteralString(t.problem.Detail, `"…"`))
 		if status >= http.StatusInternalServerError {
 			level = slog.LevelError
 			if t.problem.cause != nil {
@@ -106,6 +106,9 @@ func (a *api) done(w middleware.WrapResponseWriter, r *http.Request, t *request,
 	}
 	a.Log.Log(r.Context(), level, "request", fields...)
 }
+
+// quoted is what a problem repeats of a request, for who sent it to find. The log has no use for it.
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
 // method returns the method if it is one: a client may send any word, which must not become a label.
 func method(r *http.Request) string {

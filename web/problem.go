@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,6 +62,11 @@ func problemOf(err error) *problem {
 // fail answers with err as application/problem+json and leaves it to the log.
 func fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := *problemOf(err)
+	if ended := context.Cause(r.Context()); p.Status >= http.StatusInternalServerError && ended != nil { // which is why, whatever err says
+		if p = *problemf(http.StatusBadRequest, "the client went away before it was answered"); recon.CodeOf(ended) == recon.Unavailable {
+			p = *problemOf(ended) // the server stops
+		}
+	}
 	p.Request = requestID(r.Context())
 	note(r.Context(), &p)
 	if p.retry > 0 {

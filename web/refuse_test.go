@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -176,5 +177,20 @@ func TestSlowHeaders(t *testing.T) {
 	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 	if _, err := io.ReadAll(conn); err != nil {
 		t.Errorf("the connection stayed open: %v", err)
+	}
+}
+
+// A client that leaves is no mistake of the server, and one that a stopping server cuts off comes again.
+func TestEndedRequests(t *testing.T) {
+	for status, cause := range map[int]error{400: nil, 503: recon.Errorf(recon.Unavailable, "the server is being stopped")} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(cause)
+		for failure, want := range map[error]int{context.Canceled: status, recon.Errorf(recon.NotFound, "there is no such job"): 404} {
+			w := httptest.NewRecorder()
+			fail(w, httptest.NewRequestWithContext(ctx, "GET", "/", nil), failure)
+			if w.Code != want || (w.Header().Get("Retry-After") != "") != (want == 503) {
+				t.Errorf("%v, %v: %d %s", cause, failure, w.Code, w.Body)
+			}
+		}
 	}
 }

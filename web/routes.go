@@ -14,7 +14,7 @@ func (a *api) routes() chi.Router {
 		fail(w, r, problemf(http.StatusNotFound, "there is nothing at this address"))
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
-		fail(w, r, problemf(http.StatusMethodNotAllowed, "%s is not possible at this address", r.Method))
+		fail(w, r, problemf(http.StatusMethodNotAllowed, "the method is not possible at this address"))
 	})
 
 	r.Get("/healthz", a.healthz)

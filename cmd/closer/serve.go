@@ -224,8 +224,8 @@ const stopTime = 15 * time.Second
 
 // listen answers requests until ctx ends.
 func listen(ctx context.Context, listener net.Listener, handler http.Handler, o serveOptions, log *slog.Logger) error {
-	requests, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
+	requests, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer end(nil)
 	server := web.Server(handler)
 	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
 	server.BaseContext = func(net.Listener) context.Context { return requests }
@@ -244,7 +244,9 @@ func listen(ctx context.Context, listener net.Listener, handler http.Handler, o 
 	case <-ctx.Done():
 	}
 	log.Info("server stops")
-	time.AfterFunc(time.Second, end) // streams of events never end by themselves
+	time.AfterFunc(time.Second, func() { // streams of events never end by themselves
+		end(recon.Errorf(recon.Unavailable, "the server is being stopped"))
+	})
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
 	if err := server.Shutdown(grace); err != nil && !errors.Is(err, context.DeadlineExceeded) {
