@@ -7,7 +7,7 @@ RUNTIME := bin/lib/libonnxruntime.so.1
 
 VIEWER := web/viewer/dist/index.html
 
-.PHONY: build viewer demo serve test test-viewer bench-viewer viewers crash lint lint-deploy bench bench-peers sweep fuzz train train-smoke clean
+.PHONY: build viewer demo serve test test-viewer bench-viewer viewers crash lint lint-deploy bench bench-server bench-load bench-overhead bench-peers sweep fuzz train train-smoke clean
 
 build: bin/.installed-build $(RUNTIME) viewer
 	go build -buildvcs=auto -ldflags "-X main.version=$(VERSION)" -o bin/closer ./cmd/closer
@@ -68,6 +68,16 @@ bench-peers: build .venv-train/.installed
 .PHONY: bench-gpu
 bench-gpu: build
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} $(BENCH_PYTHON) -m train.bench_gpu
+
+# CLIENTS push 20 MB each at once to a server whose queue is full, and the time of SCAN in a server, stage by stage; both print figures.
+CLIENTS ?= 50
+SCAN ?= ../shared/data/fastmri/singlecoil_val/brain_axflair_sc.h5
+bench-server: bench-load bench-overhead
+bench-load: build
+	CLOSER_LOAD=$(CLIENTS) go test -count 1 -timeout 1h -run '^TestLoad$$' ./cmd/closer
+bench-overhead: build
+	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} CLOSER_OVERHEAD=$(abspath $(SCAN)) \
+		go test -count 1 -timeout 1h -run '^TestOverhead$$' ./cmd/closer
 
 # A validation of VOLUMES small phantoms; make it again after an interruption, and it goes on.
 VOLUMES ?= 10

@@ -36,19 +36,26 @@ func projectColumns(a *Cartesian, y Data, lambda float64) Consistency {
 		a.fft.cols.Inverse(hybrid.Pix[x:], y.Val[x:], y.Nx)
 	}
 	l := complex(float32(lambda), 0)
-	row := make([]complex64, y.Nx)
+	parts := Processors()
+	plans, rows := make([]*FFT, parts), make([][]complex64, parts)
+	for p := range plans {
+		plans[p], rows[p] = NewFFT(y.Nx), make([]complex64, y.Nx)
+	}
 	return func(x Image) {
 		mustFit(a, y, x)
-		for r := 0; r < len(x.Pix); r += y.Nx {
-			pix, measured := x.Pix[r:r+y.Nx], hybrid.Pix[r:r+y.Nx]
-			a.fft.rows.Forward(row, pix, 1)
-			for i, on := range a.mask {
-				if on {
-					row[i] += l * (measured[i] - row[i])
+		Parallel(parts, y.Ny, func(part, from, to int) {
+			fft, row := plans[part], rows[part]
+			for r := from * y.Nx; r < to*y.Nx; r += y.Nx {
+				pix, measured := x.Pix[r:r+y.Nx], hybrid.Pix[r:r+y.Nx]
+				fft.Forward(row, pix, 1)
+				for i, on := range a.mask {
+					if on {
+						row[i] += l * (measured[i] - row[i])
+					}
 				}
+				fft.Inverse(pix, row, 1)
 			}
-			a.fft.rows.Inverse(pix, row, 1)
-		}
+		})
 	}
 }
 

@@ -17,13 +17,15 @@ type Noise struct {
 // Fill overwrites dst with the noise of one draw: unit variance in the real and in the imaginary part.
 func (n Noise) Fill(dst kspace.Image, draw int) {
 	key := [2]uint32{uint32(n.Seed), uint32(n.Seed >> 32)}
-	for i := 0; i < len(dst.Pix); i += 2 {
-		r := philox([4]uint32{uint32(i / 2), uint32(draw), n.Slice, n.Sample}, key)
-		dst.Pix[i] = boxMuller(r[0], r[1])
-		if i+1 < len(dst.Pix) {
-			dst.Pix[i+1] = boxMuller(r[2], r[3])
+	kspace.Parallel(kspace.Processors(), (len(dst.Pix)+1)/2, func(_, from, to int) {
+		for pair := from; pair < to; pair++ {
+			r := philox([4]uint32{uint32(pair), uint32(draw), n.Slice, n.Sample}, key)
+			dst.Pix[2*pair] = boxMuller(r[0], r[1])
+			if 2*pair+1 < len(dst.Pix) {
+				dst.Pix[2*pair+1] = boxMuller(r[2], r[3])
+			}
 		}
-	}
+	})
 }
 
 // boxMuller maps two uniform words to a complex normal.

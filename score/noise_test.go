@@ -2,6 +2,8 @@ package score
 
 import (
 	"math"
+	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/closer-mri/closer/kspace"
@@ -53,5 +55,23 @@ func TestNoiseIsStandardNormalAndKeyed(t *testing.T) {
 	Noise{Seed: 1, Slice: 2, Sample: 3}.Fill(small, 4)
 	if small.Pix[6] != base.Pix[6] {
 		t.Error("noise depends on the image size")
+	}
+}
+
+// The noise is the same on any number of processors, and for images with an odd number of pixels.
+func TestNoiseDoesNotDependOnProcessors(t *testing.T) {
+	for _, ny := range []int{1, 2, 7, 31} {
+		want, n := kspace.NewImage(ny, 13), Noise{Seed: 5, Slice: 2}
+		before := runtime.GOMAXPROCS(1)
+		n.Fill(want, 3)
+		for _, processors := range []int{2, 3, 16} {
+			runtime.GOMAXPROCS(processors)
+			got := kspace.NewImage(ny, 13)
+			n.Fill(got, 3)
+			if !slices.Equal(got.Pix, want.Pix) {
+				t.Errorf("%d rows on %d processors differ", ny, processors)
+			}
+		}
+		runtime.GOMAXPROCS(before)
 	}
 }
