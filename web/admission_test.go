@@ -70,6 +70,11 @@ func TestFullDisk(t *testing.T) {
 	s := start(t, func(c *Config) {
 		c.MaxUpload, c.minFree = 64<<20, 1<<30
 		c.free = func(string) (int64, error) { return free.Add(-drain.Load()), nil }
+		c.DICOMweb = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // says what its body says
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				fail(w, r, err)
+			}
+		})
 	})
 	const room = 1<<30 + 100<<20
 	free.Store(room)
@@ -86,6 +91,12 @@ func TestFullDisk(t *testing.T) {
 	drain.Store(20 << 20)
 	response, data = s.do("POST", "/api/v1/scans", bytes.NewReader(scan))
 	refused(t, "a push while the disk fills", response, data, http.StatusServiceUnavailable, "disk is full")
+	free.Store(1<<30 + 70<<20)
+	response, data = s.do("POST", "/dicom-web/studies", bytes.NewReader(scan))
+	refused(t, "objects while the disk fills", response, data, http.StatusServiceUnavailable, "disk is full")
+	free.Store(1 << 20)
+	response, data = s.do("POST", "/dicom-web/studies", bytes.NewReader(scan))
+	refused(t, "objects", response, data, http.StatusServiceUnavailable, "disk is full")
 	if response, data := s.do("GET", "/readyz", nil); response.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(data), `"disk":"the server's disk is full"`) {
 		t.Errorf("readyz: %s %s", response.Status, data)
 	}

@@ -74,8 +74,8 @@ func (a *api) routes() chi.Router {
 	if a.DICOMweb != nil {
 		h := http.StripPrefix("/dicom-web", a.DICOMweb)
 		r.With(a.require(roleRead)).Get("/dicom-web/*", h.ServeHTTP)
-		r.With(a.require(rolePush), a.taking).Post("/dicom-web/*", h.ServeHTTP) // it has a list of other origins that may
-		r.Options("/dicom-web/*", h.ServeHTTP)                                  // browsers ask before they send a key
+		r.With(a.require(rolePush), a.taking, a.storing).Post("/dicom-web/*", h.ServeHTTP) // it has a list of other origins that may
+		r.Options("/dicom-web/*", h.ServeHTTP)                                             // browsers ask before they send a key
 	}
 	return r
 }

@@ -51,6 +51,7 @@ const dicomJSON = "application/dicom+json"
 type server struct {
 	Config
 	index   *index
+	recent  recent
 	reading sync.Mutex // held while an object that came in is in memory
 }
 

@@ -33,6 +33,8 @@ func Results(queue recon.Queue, blobs recon.Blobs) Library {
 	return &results{queue: queue, blobs: blobs, inputs: map[string][]dicomio.Stored{}}
 }
 
+const maxInputs = 1 << 14 // that are remembered
+
 type results struct {
 	queue recon.Queue
 	blobs recon.Blobs
@@ -97,6 +99,9 @@ func (r *results) input(ctx context.Context, input recon.Blob) ([]dicomio.Stored
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if len(r.inputs) == maxInputs {
+		clear(r.inputs) // of jobs that are gone, too
+	}
 	r.inputs[input.SHA256] = files
 	return files, nil
 }

@@ -3,6 +3,7 @@ package dicomweb
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -154,4 +155,34 @@ func pixelsOf(t testing.TB, file []byte) []byte {
 	}
 	e, _ := set.Find(0x7FE00010)
 	return slices.Clone(e.Value)
+}
+
+// Every frame of an enhanced object is that frame, whichever was asked for before, native and compressed.
+func TestFramesOfEnhancedOriginal(t *testing.T) {
+	data, err := os.ReadFile("../../../shared/data/dicom/siemens_xa10_enh_6_1.dcm")
+	if err != nil {
+		t.Skip("the scanners' files are not here (../shared/data/dicom)")
+	}
+	set, err := dicomio.ReadDataSet(data, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pixels := pixelsOf(t, data)
+	s := serve(t, 0, nil)
+	s.submit(t, data)
+	path := "/studies/" + uidIn(t, set, 0x0020000D) + "/series/" + uidIn(t, set, 0x0020000E) + "/instances/" + uidIn(t, set, 0x00080018)
+	const size = 64 * 64 * 2
+	for _, n := range []int{6, 1, 3, 3} {
+		response, body := s.get(t, fmt.Sprintf("%s/frames/%d", path, n), "application/octet-stream")
+		if response.StatusCode != 200 || !bytes.Equal(body, pixels[(n-1)*size:n*size]) {
+			t.Errorf("frame %d: %s, %d bytes", n, response.Status, len(body))
+		}
+	}
+	response, body := s.get(t, path+"/frames/2,5", "")
+	if parts, _ := bodies(t, response, body); len(parts) != 2 || !bytes.Equal(parts[1], pixels[4*size:5*size]) {
+		t.Errorf("two frames: %d parts", len(parts))
+	}
+	if response, _ := s.get(t, path+"/frames/7", ""); response.StatusCode != 404 {
+		t.Errorf("a frame that is not there: %s", response.Status)
+	}
 }

@@ -86,53 +86,6 @@ func (s *server) retrieve(w http.ResponseWriter, r *http.Request) {
 	s.send(w, r, how, dicomFile, parts)
 }
 
-// frames answers with the pixels of frames: as they are compressed when the client takes them so, else Explicit VR Little Endian, the
-// default (PS3.18 8.7.3.3.2).
-func (s *server) frames(w http.ResponseWriter, r *http.Request) {
-	in, data, err := s.content(r)
-	if err != nil {
-		s.problem(w, r, err)
-		return
-	}
-	numbers, err := frameNumbers(chi.URLParam(r, "frames"))
-	if err != nil {
-		s.problem(w, r, err)
-		return
-	}
-	syntax, how := in.syntax, refused
-	if dicomio.Compressed(syntax) {
-		how = packAs(r, octetStream, syntax)
-	}
-	if how == refused {
-		syntax = dicomio.ExplicitLittleEndian
-		how = pack(r, octetStream, syntax)
-	}
-	if how == refused || how == single && len(numbers) > 1 {
-		notAcceptable(w, r)
-		return
-	}
-	var frames [][]byte
-	if syntax == in.syntax && dicomio.Compressed(syntax) {
-		frames, err = dicomio.Streams(data)
-	} else {
-		frames, err = dicomio.RawFrames(r.Context(), data)
-	}
-	if err != nil {
-		s.problem(w, r, err)
-		return
-	}
-	var parts []part
-	for _, n := range numbers {
-		if n > len(frames) {
-			s.problem(w, r, recon.Errorf(recon.NotFound, "the instance has no frame %d", n))
-			return
-		}
-		parts = append(parts, bytesPart(frames[n-1], octetStream+"; transfer-syntax="+syntax,
-			fmt.Sprintf("%s%s/frames/%d", s.baseURL(r), in.path(object), n)))
-	}
-	s.send(w, r, how, octetStream, parts)
-}
-
 // bulk answers with the value of the element at a place within an instance.
 func (s *server) bulk(w http.ResponseWriter, r *http.Request) {
 	in, data, err := s.content(r)
@@ -184,19 +137,6 @@ func (s *server) content(r *http.Request) (*instance, []byte, error) {
 	}
 	data, err := s.index.read(r.Context(), named[0].file)
 	return named[0], data, err
-}
-
-// frameNumbers reads a list such as 1,3: from 1, as the standard counts.
-func frameNumbers(list string) ([]int, error) {
-	var numbers []int
-	for _, text := range strings.Split(list, ",") {
-		n, err := strconv.ParseUint(text, 10, 31)
-		if err != nil || n == 0 || len(numbers) == 4096 || slices.Contains(numbers, int(n)) {
-			return nil, recon.Errorf(recon.Invalid, "frames are named by their numbers, from 1, separated by commas, each once")
-		}
-		numbers = append(numbers, int(n))
-	}
-	return numbers, nil
 }
 
 // part is one piece of content to send.

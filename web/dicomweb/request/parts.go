@@ -22,8 +22,8 @@ var (
 )
 
 // Parts gives each, one after the other, the DICOM files that a request to store brings: the parts of multipart/related, or the
-// body. It reads at most limit bytes, and of one file dicomio.MaxFile. A body that is cut short or not what it says is Invalid; any
-// other error is ErrTooLarge, ErrMediaType or what each returned, which ends it.
+// body. It reads at most limit bytes, and of one file dicomio.MaxFile. A body that is cut short or not what it says is Invalid,
+// unless its reader gives a *recon.Error; any other error is ErrTooLarge, ErrMediaType or what each returned, which ends it.
 func Parts(contentType string, body io.Reader, limit int64, each func(io.Reader) error) error {
 	content := ParseAccept(contentType)
 	if len(content) != 1 {
@@ -64,10 +64,14 @@ func Parts(contentType string, body io.Reader, limit int64, each func(io.Reader)
 	}
 }
 
-// broken is the error of a body that could not be read to its end.
+// broken is the error of a body that could not be read to its end, unless the reader says why itself.
 func broken(err error) error {
-	if errors.Is(err, ErrTooLarge) {
+	var said *recon.Error
+	switch {
+	case errors.Is(err, ErrTooLarge):
 		return ErrTooLarge
+	case errors.As(err, &said):
+		return said
 	}
 	return &recon.Error{Code: recon.Invalid, Message: "the request is cut short or is not multipart/related as it says", Cause: err}
 }
