@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -46,8 +47,8 @@ func awaitJob(t *testing.T, address string, wanted func(recon.Job) bool) (job re
 	return job
 }
 
-// The archive is down when a job ends, and the server is killed while it keeps trying. When both are back, the archive gets every
-// series once, byte by byte as it was made.
+// The archive is down when a job ends, then it does not answer, and the server is killed while it sends. When both are back, the
+// archive gets every series once, byte by byte as it was made.
 func TestSeriesReachAnArchiveThatWasDown(t *testing.T) {
 	needRuntime(t)
 	archive := newOrthanc(t)
@@ -69,10 +70,18 @@ func TestSeriesReachAnArchiveThatWasDown(t *testing.T) {
 			t.Errorf("%s waits because of %q", d.Series, d.Reason)
 		}
 	}
+	silent, err := net.Listen("tcp", strings.TrimPrefix(archive.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitJob(t, address, func(job recon.Job) bool {
+		return slices.ContainsFunc(job.Deliveries, func(d recon.Delivery) bool { return d.State == recon.DeliverySending })
+	})
 	if err := server.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	server.end()
+	silent.Close()
 
 	archive.start(t)
 	server, address = serving(t, data, args...)

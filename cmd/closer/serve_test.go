@@ -114,6 +114,9 @@ func TestServeRefusals(t *testing.T) {
 		"in use by another":        {"--listen", "127.0.0.1:0"},
 		"address already in use":   {"--listen", address},
 		"nats://host:port":         {"--listen", "127.0.0.1:0", "--nats", "elsewhere", "--data", t.TempDir()},
+		"would travel in clear":    {"--listen", "127.0.0.1:0", "--pacs", "http://pacs.example.org/dicom-web", "--pacs-credentials", "x"},
+		"needs --pacs":             {"--listen", "127.0.0.1:0", "--pacs-credentials", "x"},
+		"belong into their file":   {"--listen", "127.0.0.1:0", "--pacs", "https://a:b@pacs.example.org/dicom-web", "--data", t.TempDir()},
 		"files cannot be kept at ": {"--listen", "127.0.0.1:0", "--blobs", "ftp://x", "--data", t.TempDir()},
 	} {
 		_, stderr, err := try(append([]string{"serve", "--data", data}, args...)...)
