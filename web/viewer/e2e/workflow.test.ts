@@ -17,7 +17,8 @@ let server: Server, browser: Browser, page: Page, complaints: string[], head: st
 
 beforeAll(async () => {
   keys = mkdtempSync(join(tmpdir(), "closer-keys-"));
-  writeFileSync(join(keys, "keys"), `anna admin ${createHash("sha256").update(key).digest("hex")}\n`);
+  const line = (name: string, role: string, secret: string) => `${name} ${role} ${createHash("sha256").update(secret).digest("hex")}\n`;
+  writeFileSync(join(keys, "keys"), line("anna", "admin", key) + line("guest", "read", "the key of a guest"));
   [server, browser] = await Promise.all([Server.start("--keys", join(keys, "keys")), launch()]);
   head = await server.phantom("head", "--matrix", "64", "--slices", "3");
   ({ page, complaints } = await open(browser, server.url));
@@ -205,4 +206,20 @@ test("who logs out sees nothing until the next login", async () => {
   await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
   await page.waitForSelector("dialog input");
   expect(await page.$("tbody tr")).toBeNull();
+});
+
+test("who may only read is offered nothing else", async () => {
+  await page.keyboard.type("the key of a guest");
+  await page.keyboard.press("Enter");
+  await waitText(page, ".who", "guest");
+  await waitText(page, "tbody .review", "✕ unet rejected\n✓ ccdf accepted");
+  await drop(page, head, "head.h5");
+  expect(await page.$(".push")).toBeNull();
+  const [address] = await page.$$eval(".actions a", (links) => links.map((a) => (a as HTMLAnchorElement).href));
+  await page.goto(address!);
+  await waitText(page, ".verdict", "✓ accepted");
+  await settled(page);
+  expect(await page.$(".verdict button")).toBeNull();
+  await page.keyboard.press("y");
+  expect(await page.$("dialog")).toBeNull();
 });

@@ -135,7 +135,7 @@ export function toolbar(room: Room): HTMLElement {
     element("div", { className: "part", role: "group", ariaLabel: name }, ...more, ...buttons.filter(({ command }) => command.group === name).map(({ button }) => button));
   const slices = element("input", { type: "range", step: "1", ariaLabel: "Slice" });
   slices.addEventListener("input", () => room.to(room.active.series.numbers[Number(slices.value)] ?? room.position));
-  bar.append(layout, part("Slice", slices), part("Tool"), part("Window"), part("View"), part("Linked", element("span", { className: "quiet" }, "link")), part("Compare", other), part("Trust"), part("Review"), ...ranges.map((r) => r.box));
+  bar.append(layout, part("Slice", slices), part("Tool"), part("Window"), part("View"), part("Linked", element("span", { className: "quiet" }, "link")), part("Compare", other), part("Trust"), part("Review"), ...(room.blind ? [] : ranges.map((r) => r.box)));
   room.changed = () => {
     layout.value = room.layout;
     const numbers = room.active?.series?.numbers ?? [];
