@@ -46,7 +46,7 @@ func TestEveryEncodingGivesTheSamePixels(t *testing.T) {
 	}
 }
 
-// TestCompressedByOtherToolkits compresses files, one of several frames, with gdcm and dcmtk and reads them back.
+// TestCompressedByOtherToolkits encodes files, one of several frames, in every transfer syntax that is read, with gdcm and dcmtk and reads them back.
 func TestCompressedByOtherToolkits(t *testing.T) {
 	tool(t, gdcmconv, "libgdcm-tools")
 	tool(t, "dcmcjpeg", "dcmtk")
@@ -60,6 +60,7 @@ func TestCompressedByOtherToolkits(t *testing.T) {
 		for _, command := range [][]string{
 			{gdcmconv, "--rle"}, {gdcmconv, "--jpeg"}, {gdcmconv, "--jpegls"}, {gdcmconv, "--j2k"},
 			{"dcmcjpeg", "+el"}, {"dcmcjpeg", "+e1"}, {"dcmcrle"},
+			{"dcmconv", "+td"}, {"dcmconv", "+tb"}, {"dcmconv", "+ti"}, // deflated, big endian, implicit
 		} {
 			path := filepath.Join(t.TempDir(), "compressed.dcm")
 			if out, err := exec.Command(command[0], append(command[1:], plain, path)...).CombinedOutput(); err != nil {

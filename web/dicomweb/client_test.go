@@ -47,7 +47,9 @@ for study in client.search_for_studies(fuzzymatching=True, search_filters={"Pati
             assert client.retrieve_instance_rendered(*ids, uid, media_types=("image/png",)).startswith(b"\x89PNG")
             seen.add(uid)
 answer = client.store_instances(list(files.values()))
-print(json.dumps({"seen": sorted(seen), "stored": len(answer.ReferencedSOPSequence), "failed": len(answer.get("FailedSOPSequence", []))}))
+held = DICOMwebClient(url=sys.argv[1] + "/open").store_instances(list(files.values()))
+count = lambda answer: {"stored": len(answer.get("ReferencedSOPSequence", [])), "failed": len(answer.get("FailedSOPSequence", []))}
+print(json.dumps({"seen": sorted(seen), "store": count(answer), "hold": count(held)}))
 `
 
 func TestPythonClient(t *testing.T) {
@@ -58,8 +60,8 @@ func TestPythonClient(t *testing.T) {
 	if out, err := exec.Command(python, "-c", "import dicomweb_client, pydicom, numpy").CombinedOutput(); err != nil {
 		t.Skipf("%s cannot import dicomweb_client: %s", python, out)
 	}
-	var kept sink
-	s := serve(t, 2, func(c *Config) { c.Store, c.URL = kept.store, "this" })
+	var kept, held sink
+	s := serve(t, 2, func(c *Config) { c.Store, c.Hold, c.URL = kept.store, held.store, "this" })
 	dir := t.TempDir()
 	for uid, data := range s.files {
 		if err := os.WriteFile(filepath.Join(dir, uid+".dcm"), data, 0o600); err != nil {
@@ -74,9 +76,10 @@ func TestPythonClient(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
 	}
+	type count struct{ Stored, Failed int }
 	var saw struct {
-		Seen           []string
-		Stored, Failed int
+		Seen        []string
+		Store, Hold count
 	}
 	if err := json.Unmarshal(out, &saw); err != nil {
 		t.Fatalf("%v in %s", err, out)
@@ -85,7 +88,7 @@ func TestPythonClient(t *testing.T) {
 		t.Errorf("the client saw %d of %d instances", len(saw.Seen), len(s.files))
 	}
 	// The client encodes the objects anew: what it stores has our UIDs and, unless pydicom writes the very same bytes, others.
-	if saw.Stored+saw.Failed != 12 || len(kept.files) != saw.Stored {
-		t.Errorf("%d stored and %d failed, %d taken", saw.Stored, saw.Failed, len(kept.files))
+	if saw.Store.Stored+saw.Store.Failed != 12 || len(kept.files) != saw.Store.Stored || saw.Hold != saw.Store || len(held.files) != saw.Hold.Stored {
+		t.Errorf("%+v stored, %+v held; %d and %d taken", saw.Store, saw.Hold, len(kept.files), len(held.files))
 	}
 }

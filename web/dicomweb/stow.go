@@ -130,7 +130,8 @@ func (s *server) spool(path string, r io.Reader) (*received, error) {
 	return part, file.Close()
 }
 
-// check reads the header of every part and gives those that cannot be stored their reason.
+// check reads the header of every part and gives those that cannot be stored their reason. Objects that were de-identified are no longer
+// of the study that a request names.
 func (s *server) check(ctx context.Context, parts []*received, study string) error {
 	first := map[string]int{}
 	for i, p := range parts {
@@ -148,7 +149,7 @@ func (s *server) check(ctx context.Context, parts []*received, study string) err
 		switch {
 		case p.reason != 0:
 			continue
-		case !p.Complete() || study != "" && p.Study != study:
+		case !p.Complete() || study != "" && p.Study != study && s.Deidentify == nil:
 			p.reason = notOfItsClass
 		case known != "" && known != fmt.Sprintf("%x", p.digest), again && parts[other].digest != p.digest:
 			p.reason = duplicateInstance

@@ -150,6 +150,33 @@ func TestStoreBelowOpenIsHeld(t *testing.T) {
 	}
 }
 
+// Objects are de-identified before anything is done with them, also those that are sent to a study of theirs, and what cannot be is
+// refused alone.
+func TestStoreDeidentifies(t *testing.T) {
+	from := serve(t, 1, nil)
+	series := from.series[0]
+	d, err := dicomio.NewDeidentifier(bytes.Repeat([]byte("s"), dicomio.MinSecret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept sink
+	spool := t.TempDir()
+	s := serve(t, 0, func(c *Config) { c.Store, c.Spool, c.Deidentify = kept.store, spool, d.Read })
+	file := from.files[series.Files[0].InstanceUID]
+	body, boundary := form(file, file[:len(file)-9], file)
+	status, answer := s.post(t, "/studies/"+series.StudyUID, `multipart/related; type="application/dicom"; boundary=`+boundary, bytes.NewReader(body))
+	want, err := d.File(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status != 202 || len(kept.files) != 1 || !bytes.Equal(kept.files[0], want) || len(answer["00081199"].Value) != 2 || reasons(answer)[""] != 0xC000 {
+		t.Errorf("%d, %d files, %v", status, len(kept.files), answer)
+	}
+	if bytes.Contains(want, []byte(series.StudyUID)) {
+		t.Error("the study kept its UID")
+	}
+}
+
 func TestStoreSaysWhyEachPartFailed(t *testing.T) {
 	from := serve(t, 1, nil)
 	series := from.series[0]
