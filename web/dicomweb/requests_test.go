@@ -131,6 +131,9 @@ func (s *served) checkAnswer(t *testing.T, what, path, uid string, response *htt
 func (s *served) checkStored(t *testing.T, what, contentType string, data []byte) {
 	t.Helper()
 	stored := 0
+	if wantsXML := strings.HasSuffix(what, dicomXML); wantsXML != (contentType == dicomXML) {
+		t.Errorf("%s: %s", what, contentType)
+	}
 	switch contentType {
 	case dicomXML:
 		var model nativeModel
