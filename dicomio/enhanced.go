@@ -19,7 +19,7 @@ func (s series) enhanced(out Series, sc scale) dataset {
 	d.str(tag.InstanceNumber, "1")
 	d.str(tag.NumberOfFrames, fmt.Sprint(len(s.images)))
 	d.str(tag.ImageType, frameType...)
-	d.str(tag.ImageComments, text(s.comments()+". "+s.story, maxLT))
+	d.str(tag.ImageComments, text(s.comments()+" "+s.story, maxLT))
 	d.str(tag.ApplicableSafetyStandardAgency, "IEC") // one must be named; its standard for scanners, 60601-2-33, is the international one
 	d.str(tag.PresentationLUTShape, "IDENTITY")
 	s.describe(&d)
@@ -30,6 +30,20 @@ func (s series) enhanced(out Series, sc scale) dataset {
 	}
 	s.dimensions(&d, out)
 
+	d.set(tag.SharedFunctionalGroupsSequence, []dataset{s.groups(sc)})
+	if evidence := s.evidence(); evidence != nil {
+		d.set(tag.SourceImageEvidenceSequence, evidence)
+	}
+	var frames []dataset
+	for i, index := range s.rec.Indices {
+		frames = append(frames, s.frame(i+1, index))
+	}
+	d.set(tag.PerFrameFunctionalGroupsSequence, frames)
+	return d
+}
+
+// groups are the functional groups that all frames share.
+func (s series) groups(sc scale) dataset {
 	g, gap := s.geometry()
 	var measures, orientation, anatomy, transform, voi, kind dataset
 	measures.str(tag.PixelSpacing, decimal(g.Spacing[0]), decimal(g.Spacing[1]))
@@ -58,16 +72,7 @@ func (s series) enhanced(out Series, sc scale) dataset {
 		all.set(t, []dataset{group})
 	}
 	realWorldValue(&all, sc)
-	d.set(tag.SharedFunctionalGroupsSequence, []dataset{all})
-	if evidence := s.evidence(); evidence != nil {
-		d.set(tag.SourceImageEvidenceSequence, evidence)
-	}
-	var frames []dataset
-	for i, index := range s.rec.Indices {
-		frames = append(frames, s.frame(i+1, index))
-	}
-	d.set(tag.PerFrameFunctionalGroupsSequence, frames)
-	return d
+	return all
 }
 
 // describe adds what the whole image and each of its frames say of what they are (C.8.13.3.1.1 and C.8.16.2).
