@@ -33,7 +33,7 @@ const stride = 4; // pixels that a key moves the cursor by
 let film: ReturnType<typeof setInterval> | undefined;
 function cine(room: Room): void {
   if (film) clearInterval(film);
-  film = film ? undefined : setInterval(() => room.step(1, true), 125);
+  film = film ? undefined : setInterval(() => room.active.slice?.number === room.position && room.step(1, true), 125); // not faster than slices come
   room.changed();
 }
 

@@ -35,6 +35,8 @@ export class Pane {
   look!: Look;
   gain = 1;
   private pointed: Vector | undefined;
+  private wanted: number | undefined; // where to scroll
+  private catching: Series | undefined; // the series that is scrolled
   private readonly select: HTMLSelectElement;
   private readonly slot = element("span", { className: "slot" });
   private readonly label = element("p", { className: "research pane-label" });
@@ -76,7 +78,8 @@ export class Pane {
 
   // show replaces the series; position is the number of the slice to begin with.
   async show(series: Series, position: number, look: Look, gain: number): Promise<void> {
-    [this.series, this.look, this.gain, this.slice] = [series, look, gain, undefined];
+    [this.series, this.look, this.gain] = [series, look, gain];
+    this.slice = this.wanted = this.catching = undefined;
     this.select.value = series.id;
     this.slot.replaceChildren(...slot(this.job, series));
     const ids = series.numbers.map((n) => imageId(this.job.id, series, n));
@@ -105,9 +108,27 @@ export class Pane {
     this.write();
   }
 
-  // scrollTo shows the slice nearest to a position.
+  // scrollTo shows the slice nearest to a position. While one is fetched, only the newest wish is kept.
   scrollTo(position: number): void {
-    this.viewport.setImageIdIndex(nearest(this.series.numbers, position)).then(() => (this.trouble.textContent = ""), (problem) => this.fail(problem));
+    this.wanted = position;
+    if (this.catching === this.series) return;
+    this.catching = this.series;
+    void this.catchUp(this.series);
+  }
+
+  private async catchUp(series: Series): Promise<void> {
+    while (this.wanted !== undefined && this.series === series) {
+      const position = this.wanted;
+      this.wanted = undefined;
+      try {
+        await slice(this.job.id, series, position);
+        if (this.series === series) await this.viewport.setImageIdIndex(nearest(series.numbers, position));
+        this.trouble.textContent = "";
+      } catch (problem) {
+        this.fail(problem);
+      }
+    }
+    if (this.catching === series) this.catching = undefined;
   }
 
   // follow takes the zoom, pan, rotation and flips of another pane. Both lie in one frame of reference.

@@ -196,7 +196,7 @@ export class Room {
   // step goes some slices on within the active series.
   step(by: number, around = false): void {
     const { numbers } = this.active.series;
-    const at = numbers.indexOf(this.active.slice?.number ?? -1);
+    const at = numbers.indexOf(this.position);
     const next = around ? (at + by + numbers.length) % numbers.length : Math.min(numbers.length - 1, Math.max(0, at + by));
     this.to(numbers[next] ?? this.position);
   }
