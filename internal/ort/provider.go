@@ -55,8 +55,9 @@ func appendCUDA(settings *runtime.SessionOptions) error {
 		return err
 	}
 	defer cuda.Destroy()
+	// Memory grows by what is asked for and not to twice that, since each graph has an arena of its own.
 	// Single precision is single precision: TF32 would round every product's factors to 10 bits, as half precision does.
-	if err := cuda.Update(map[string]string{"device_id": "0", "use_tf32": "0"}); err != nil {
+	if err := cuda.Update(map[string]string{"device_id": "0", "arena_extend_strategy": "kSameAsRequested", "use_tf32": "0"}); err != nil {
 		return err
 	}
 	return settings.AppendExecutionProviderCUDA(cuda)
