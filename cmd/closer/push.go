@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/closer-mri/closer/recon"
 	"github.com/closer-mri/closer/web"
@@ -25,20 +26,24 @@ type pushOptions struct {
 	to, key, out string
 	noWait       bool
 	patience     time.Duration
+	parallel     int
 }
 
 func pushCommand() *cobra.Command {
 	var recipe recon.Recipe
 	var o pushOptions
 	c := &cobra.Command{
-		Use:   "push INPUT --to URL",
-		Short: "Push a scan to a server, wait for it and fetch what it made",
+		Use:   "push INPUT… --to URL",
+		Short: "Push scans to a server, wait for them and fetch what it made",
 		Long: `Push a file (fastMRI or ISMRMRD .h5, or DICOM) to a closer server and follow its job. The upload survives the death of either side: a server that
-goes away is waited for, and the same command goes on where an interrupted one stopped. The same file and recipe are the same job.`,
+goes away is waited for, and the same command goes on where an interrupted one stopped. The same file and recipe are the same job.
+
+Of several files, and of a directory every .h5 below it, --parallel are uploaded at a time, and the results of each go into a directory
+of its name. One that fails does not keep the others.`,
 		Example: "  closer push scan.h5 --to http://127.0.0.1:8080 --accel 4 -o out",
-		Args:    cobra.ExactArgs(1),
+		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return push(cmd.Context(), args[0], recipe, o)
+			return push(cmd.Context(), args, recipe, o)
 		},
 	}
 	recipeFlags(c.Flags(), &recipe)
@@ -48,41 +53,114 @@ goes away is waited for, and the same command goes on where an interrupted one s
 	f.StringVarP(&o.out, "output", "o", "", "directory for the results (made when it does not exist)")
 	f.BoolVar(&o.noWait, "no-wait", false, "return as soon as the server has acknowledged the scan")
 	f.DurationVar(&o.patience, "patience", 2*time.Minute, "how long to try without any progress")
+	f.IntVar(&o.parallel, "parallel", 4, "uploads at a time")
 	c.MarkFlagRequired("to")
 	c.MarkFlagsMutuallyExclusive("no-wait", "output")
 	return c
 }
 
-func push(ctx context.Context, input string, recipe recon.Recipe, o pushOptions) error {
+func push(ctx context.Context, inputs []string, recipe recon.Recipe, o pushOptions) error {
 	if err := recipe.Validate(); err != nil {
 		return err
+	}
+	if o.parallel < 1 {
+		return recon.Errorf(recon.Invalid, "%d uploads at a time are too few", o.parallel)
 	}
 	server, err := newRemote(o.to, o.key, o.patience)
 	if err != nil {
 		return err
 	}
-	up, err := newUpload(server, input, recipe)
+	files, err := findVolumes(inputs)
 	if err != nil {
-		return fmt.Errorf("%s: %w", input, err)
+		return err
+	}
+	if len(files) == 1 {
+		scan := &pushed{path: files[0], out: o.out}
+		if scan.send(ctx, server, recipe, false); scan.err == nil {
+			fmt.Printf("job %s\nreceipt: %d bytes, SHA-256 %s, received %s\n",
+				scan.receipt.Job, scan.receipt.Size, scan.receipt.SHA256, scan.receipt.Received.Format(time.RFC3339))
+			if !o.noWait {
+				scan.await(ctx, server)
+			}
+		}
+		return scan.err
+	}
+	return pushAll(ctx, server, files, recipe, o)
+}
+
+// pushAll uploads several files, some at a time, then waits for one after the other: the server runs them as it can anyway.
+func pushAll(ctx context.Context, server *remote, files []string, recipe recon.Recipe, o pushOptions) error {
+	scans := make([]*pushed, len(files))
+	var uploads errgroup.Group
+	uploads.SetLimit(o.parallel)
+	for i, path := range files {
+		name := strings.TrimSuffix(submissionName(path), ".h5")
+		scans[i] = &pushed{path: path}
+		if o.out != "" {
+			scans[i].out = filepath.Join(o.out, name)
+		}
+		uploads.Go(func() error {
+			if scans[i].send(ctx, server, recipe, true); scans[i].err == nil {
+				fmt.Printf("%s: job %s, %d bytes, SHA-256 %s\n", path, scans[i].receipt.Job, scans[i].receipt.Size, scans[i].receipt.SHA256)
+			} else {
+				fmt.Fprintln(os.Stderr, scans[i].err)
+			}
+			return nil
+		})
+	}
+	uploads.Wait()
+	var failed []error
+	for _, scan := range scans {
+		if scan.err == nil && !o.noWait {
+			fmt.Printf("\n%s\n", scan.path)
+			if scan.await(ctx, server); scan.err != nil {
+				fmt.Fprintln(os.Stderr, scan.err)
+			}
+		}
+		if scan.err != nil {
+			failed = append(failed, scan.err)
+		}
+	}
+	if failed != nil {
+		return fmt.Errorf("%d of %d scans failed; the first: %w", len(failed), len(scans), failed[0])
+	}
+	return nil
+}
+
+// pushed is a file, and what became of it.
+type pushed struct {
+	path, out string
+	forget    func() // so that the same command tries again
+	receipt   web.Receipt
+	err       error
+}
+
+// send uploads the file.
+func (p *pushed) send(ctx context.Context, server *remote, recipe recon.Recipe, quiet bool) {
+	up, err := newUpload(server, p.path, recipe)
+	if err != nil {
+		p.err = fmt.Errorf("%s: %w", p.path, err)
+		return
 	}
 	defer up.Close()
-	receipt, err := up.run(ctx)
-	if err != nil {
-		return fmt.Errorf("push %s: %w", input, err)
+	up.quiet, p.forget = quiet, up.forget
+	if p.receipt, err = up.run(ctx); err != nil {
+		p.err = fmt.Errorf("push %s: %w", p.path, err)
 	}
-	fmt.Printf("job %s\nreceipt: %d bytes, SHA-256 %s, received %s\n", receipt.Job, receipt.Size, receipt.SHA256, receipt.Received.Format(time.RFC3339))
-	if o.noWait {
-		return nil
+}
+
+// await follows the job to its end and fetches what it made.
+func (p *pushed) await(ctx context.Context, server *remote) {
+	job, err := server.follow(ctx, p.receipt.Job)
+	switch {
+	case err != nil:
+		p.err = fmt.Errorf("follow job %s: %w", p.receipt.Job, err)
+	case job.State != recon.Done:
+		p.forget()
+		p.err = jobFailure(job)
+	default:
+		p.err = results(ctx, server, job, p.out)
 	}
-	job, err := server.follow(ctx, receipt.Job)
-	if err != nil {
-		return fmt.Errorf("follow job %s: %w", receipt.Job, err)
-	}
-	if job.State != recon.Done {
-		up.forget() // so that the same command tries again
-		return jobFailure(job)
-	}
-	return results(ctx, server, job, o.out)
 }
 
 // jobFailure is the sentence for a job that ended without a result.

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -206,13 +208,75 @@ func TestPushMistakes(t *testing.T) {
 		"of an unknown kind":     {text, "--to", server.URL},
 		"not an address":         {text, "--to", "nowhere"},
 		"given up after":         {text, "--to", "http://127.0.0.1:1", "--patience", "1s"},
-		"no such file":           {"/nowhere.h5", "--to", server.URL},
+		"does not exist":         {"/nowhere.h5", "--to", server.URL},
 		"required flag":          {text},
-		"only single files":      {t.TempDir(), "--to", server.URL},
+		"there is no .h5 file":   {t.TempDir(), "--to", server.URL},
+		"are too few":            {text, "--to", server.URL, "--parallel", "0"},
 		"none of the others can": {text, "--to", server.URL, "--no-wait", "-o", t.TempDir()},
 	} {
 		if _, stderr, err := try(append([]string{"push"}, args...)...); err == nil || !strings.Contains(stderr, want) {
 			t.Errorf("%v: %v\n%s\nexpected: %s", args, err, stderr, want)
+		}
+	}
+}
+
+// A directory is pushed with several uploads at a time, and never more; a file that is no scan does not keep the others.
+func TestPushDirectory(t *testing.T) {
+	s := newPushServer(t)
+	const scans, parallel = 5, 3
+	var now, most atomic.Int32
+	together := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPatch {
+			n := now.Add(1)
+			defer now.Add(-1)
+			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+			}
+			if n == parallel && most.Load() == parallel {
+				select {
+				case <-together:
+				default:
+					close(together)
+				}
+			}
+			select { // hold each until so many are there at the same time
+			case <-together:
+			case <-time.After(20 * time.Second):
+			}
+		}
+		s.handler.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	dir, out := t.TempDir(), t.TempDir()
+	for i := range scans {
+		closer(t, "phantom", "-o", filepath.Join(dir, fmt.Sprint("day", i%2), fmt.Sprintf("head%d.h5", i)), "--matrix", "64", "--slices", "1", "--seed", strconv.Itoa(i))
+	}
+	if err := os.WriteFile(filepath.Join(dir, "broken.h5"), []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	worked := make(chan error, 1)
+	go func() {
+		for range scans {
+			if err := s.work(t); err != nil {
+				worked <- err
+				return
+			}
+		}
+		worked <- nil
+	}()
+	stdout, stderr, err := try("push", dir, "--to", server.URL, "-o", out, "--method", "zero-filled", "--method", "tv", "--parallel", strconv.Itoa(parallel))
+	if err == nil || !strings.Contains(stderr, "1 of 6 scans failed") || !strings.Contains(stderr, "broken.h5: the body is of an unknown kind") {
+		t.Errorf("%v\n%s%s", err, stdout, stderr)
+	}
+	if err := <-worked; err != nil {
+		t.Fatal(err)
+	}
+	if most.Load() != parallel {
+		t.Errorf("%d uploads at the same time, want %d", most.Load(), parallel)
+	}
+	for i := range scans {
+		if report := readReport(t, filepath.Join(out, fmt.Sprint("head", i))); len(report.Methods) != 2 {
+			t.Errorf("scan %d has %d methods", i, len(report.Methods))
 		}
 	}
 }

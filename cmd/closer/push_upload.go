@@ -36,6 +36,7 @@ type upload struct {
 	isDICM bool
 	recipe string
 	note   string // file with the upload's identifier
+	quiet  bool   // draws no bar
 }
 
 func newUpload(server *remote, input string, recipe recon.Recipe) (*upload, error) {
@@ -50,7 +51,7 @@ func newUpload(server *remote, input string, recipe recon.Recipe) (*upload, erro
 	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("only single files are pushed: %w", err)
+		return nil, err
 	}
 	u.sum = hash.Sum(nil)
 	cache, err := os.UserCacheDir()
@@ -66,7 +67,7 @@ func (u *upload) forget() { os.Remove(u.note) }
 
 // run brings every byte to the server and returns its receipt.
 func (u *upload) run(ctx context.Context) (receipt web.Receipt, err error) {
-	bar := newByteBar(u.size)
+	bar := newByteBar(u.size, !u.quiet && term.IsTerminal(int(os.Stderr.Fd())))
 	defer bar.Close()
 	err = u.server.persist(ctx, func(progress func()) error {
 		address, err := u.address(ctx)
@@ -174,8 +175,8 @@ func (m *moving) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func newByteBar(size int64) *progressbar.ProgressBar {
+func newByteBar(size int64, visible bool) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(size, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("upload      "),
 		progressbar.OptionShowBytes(true), progressbar.OptionSetWidth(30), progressbar.OptionSetPredictTime(true),
-		progressbar.OptionSetVisibility(term.IsTerminal(int(os.Stderr.Fd()))), progressbar.OptionOnCompletion(func() { fmt.Fprintln(os.Stderr) }))
+		progressbar.OptionSetVisibility(visible), progressbar.OptionOnCompletion(func() { fmt.Fprintln(os.Stderr) }))
 }

@@ -201,7 +201,7 @@ func findVolumes(paths []string) ([]string, error) {
 			if filepath.Clean(other) == filepath.Clean(path) {
 				return nil
 			}
-			return recon.Errorf(recon.Invalid, "two files are named %s: validate them apart, as fastMRI's evaluation tells volumes by name", name)
+			return recon.Errorf(recon.Invalid, "two files are named %s: take them apart, since results are told by that name, as in fastMRI's evaluation", name)
 		}
 		seen[name] = path
 		out = append(out, path)
