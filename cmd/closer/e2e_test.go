@@ -89,6 +89,36 @@ func TestReconOfISMRMRD(t *testing.T) {
 	}
 }
 
+// The tools of ISMRMRD make raw data and reconstruct it: our zero-filled image of it is theirs, transposed, to the scale.
+func TestReconAgreesWithISMRMRDTools(t *testing.T) {
+	python := os.Getenv("CLOSER_PYTHON")
+	if _, err := exec.LookPath("ismrmrd_recon_cartesian_2d"); err != nil || python == "" {
+		t.Skip("ismrmrd-tools is not installed or CLOSER_PYTHON not set: run make test")
+	}
+	scan, out := filepath.Join(t.TempDir(), "raw.h5"), t.TempDir()
+	for _, args := range [][]string{
+		{"ismrmrd_generate_cartesian_shepp_logan", "-m", "64", "-c", "4", "-O", "2", "-n", "0", "-o", scan}, {"ismrmrd_recon_cartesian_2d", scan},
+	} {
+		if text, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", args[0], err, text)
+		}
+	}
+	closer(t, "recon", scan, "-o", out, "--method", "zero-filled", "--mask", "none")
+	script := `import sys, h5py, numpy as np
+theirs = np.squeeze(h5py.File(sys.argv[1])["dataset/cpp/data"][()]).T
+ours = h5py.File(sys.argv[2])["reconstruction"][0]
+ours *= (ours * theirs).sum() / (ours ** 2).sum()
+print(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))`
+	text, err := exec.Command(python, "-c", script, scan, filepath.Join(out, "reconstruction.h5")).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	var difference float64
+	if _, err := fmt.Sscan(string(text), &difference); err != nil || !(difference < 1e-3) {
+		t.Errorf("differs by %s", text)
+	}
+}
+
 // Samples kept from every method rank them as the reference does, though they need none.
 func TestHeldOutErrorRanksAsTheReferenceDoes(t *testing.T) {
 	needRuntime(t)
