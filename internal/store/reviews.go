@@ -64,6 +64,9 @@ func (s *reviews) Add(ctx context.Context, r recon.Review) error {
 	}
 	return s.queue.try(ctx, func(ctx context.Context) error {
 		stored, err := s.entries.Get(ctx, key)
+		if errors.Is(err, jetstream.ErrKeyNotFound) {
+			return errLagging // the leader refuses a second message before the first is stored
+		}
 		if err == nil && !bytes.Equal(stored.Value(), value) { // equal when it was stored but the answer was lost
 			err = reviewExists()
 		}
