@@ -31,15 +31,15 @@ func TestCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(queue.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	changes, err := queue.Watch(ctx, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	const scans = 10
-	scan := phantom(t, "--matrix", "96", "--slices", "4")
+	const scans, slices = 7, 6
+	scan := phantom(t, "--matrix", "96", "--slices", fmt.Sprint(slices))
 	recipe := func(i int) []string {
 		return []string{"--mask-seed", fmt.Sprint(i), "--method", "zero-filled", "--method", "tv"}
 	}
@@ -47,20 +47,20 @@ func TestCluster(t *testing.T) {
 		closer(t, append([]string{"push", scan, "--to", "http://" + address, "--no-wait"}, recipe(i)...)...)
 	}
 	doomed, heir := worker(t, env), worker(t, env)
-	jobs, ended, killed := map[string]recon.Job{}, map[string]int{}, false
+	jobs, ended, done, killed := map[string]recon.Job{}, map[string]int{}, map[int]int{}, false // done by worker
 	for job := range changes {
 		if job.State.Terminal() && !jobs[job.ID].State.Terminal() {
 			ended[job.ID]++
 		}
 		jobs[job.ID] = job
-		done := map[int]int{} // by worker
+		clear(done)
 		for _, j := range jobs {
 			if j.State == recon.Done {
 				done[pid(t, j)]++
 			}
 		}
-		if !killed && job.State == recon.Running && pid(t, job) == doomed.Process.Pid && job.Progress.SlicesDone > 4 &&
-			done[doomed.Process.Pid] > 0 && done[heir.Process.Pid] > 0 {
+		middle := job.State == recon.Running && job.Progress.SlicesDone > slices && job.Progress.SlicesDone <= slices*3/2 // of the second method
+		if !killed && middle && pid(t, job) == doomed.Process.Pid && done[doomed.Process.Pid] > 0 {
 			leader := leader(t, addresses)
 			doomed.Process.Signal(syscall.SIGKILL)
 			for _, n := range nodes {
@@ -75,8 +75,8 @@ func TestCluster(t *testing.T) {
 			break
 		}
 	}
-	if !killed || len(ended) != scans {
-		t.Fatalf("killed: %t, %d of %d jobs ended: %v", killed, len(ended), scans, ctx.Err())
+	if !killed || len(ended) != scans || done[doomed.Process.Pid] == 0 || done[heir.Process.Pid] == 0 {
+		t.Fatalf("killed: %t, %d of %d jobs ended, by worker %v: %v", killed, len(ended), scans, done, ctx.Err())
 	}
 	interrupted := 0
 	for id, job := range jobs {
@@ -95,9 +95,6 @@ func TestCluster(t *testing.T) {
 	}
 	if interrupted == 0 {
 		t.Error("no job was taken over")
-	}
-	if !strings.Contains(heir.stderr(), "resumed_slices=") {
-		t.Error("the heir ran nothing")
 	}
 }
 

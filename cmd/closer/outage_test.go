@@ -16,7 +16,7 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// TestOutage stops the queue, then the blob store, under a job that runs, each for longer than a worker may be silent and with another
+// TestOutage stops the blob store, then the queue, under a job that runs, each for longer than a worker may be silent and with another
 // worker waiting for work. /readyz says what is missing, a push is refused for now, and afterwards the job goes on where it was, in
 // the same attempt.
 func TestOutage(t *testing.T) {
@@ -35,7 +35,7 @@ func TestOutage(t *testing.T) {
 	env := []string{"CLOSER_NATS=" + queue.URL(), "CLOSER_BLOBS=" + place, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x"}
 	_, address := servingOn(t, env, "--blobs", place, "--workers", "0", "--lease", lease.String())
 	workers := []*process{worker(t, env), worker(t, env)}
-	scan := phantom(t, "--slices", "24")
+	scan := phantom(t, "--slices", "16")
 	var receipt struct{ Job string }
 	status, _, body := postScan(t, address, scan, "method=tv")
 	if err := json.Unmarshal(body, &receipt); err != nil || status != http.StatusCreated {
@@ -45,16 +45,10 @@ func TestOutage(t *testing.T) {
 		getJSON(t, "http://"+address+"/api/v1/jobs/"+receipt.Job, &job)
 		return job
 	}
-	furtherThan := func(slices int) {
+	running := func(what string) {
 		t.Helper()
-		eventually(t, func() string {
-			if j := job(); j.Progress.SlicesDone > slices || j.State.Terminal() {
-				return string(j.State)
-			}
-			return ""
-		})
 		if j := job(); j.State != recon.Running || j.Attempt != 1 {
-			t.Fatalf("the job is %s in attempt %d after %d slices: %s", j.State, j.Attempt, j.Progress.SlicesDone, j.Error)
+			t.Fatalf("when it %s the job is %s in attempt %d: %s", what, j.State, j.Attempt, j.Error)
 		}
 	}
 	out := func(what, sentence string, end func()) {
@@ -78,7 +72,12 @@ func TestOutage(t *testing.T) {
 		})
 	}
 
-	furtherThan(0)
+	eventually(t, func() string { return map[bool]string{true: "begun"}[job().Progress.SlicesDone > 0] })
+	running("begins")
+	s3.Stop()
+	out("blobs", "does not answer", func() { s3.Start(t) })
+
+	running("goes on")
 	u, err := url.Parse(queue.URL())
 	if err != nil {
 		t.Fatal(err)
@@ -90,17 +89,7 @@ func TestOutage(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	done := job().Progress.SlicesDone
-	furtherThan(done)
-
-	s3.Stop()
-	out("blobs", "does not answer", func() { s3.Start(t) })
-	eventually(t, func() string {
-		if j := job(); j.State.Terminal() {
-			return string(j.State)
-		}
-		return ""
-	})
+	ended(t, address, receipt.Job)
 	if j := job(); j.State != recon.Done || j.Attempt != 1 {
 		t.Errorf("the job is %s in attempt %d: %s", j.State, j.Attempt, j.Error)
 	}

@@ -86,14 +86,14 @@ func TestFilesThatCrashTheirReader(t *testing.T) {
 
 // A worker that stands still loses its job to another; when it goes on, nothing that it writes is taken, and it takes the next job.
 func TestFrozenWorker(t *testing.T) {
-	b, scan := newBench(t), phantom(t, "--matrix", "96", "--slices", "12")
+	b, scan := newBench(t), phantom(t, "--matrix", "96", "--slices", "9")
 	tv := func(r *recon.Recipe) { r.Methods = []string{"zero-filled", "tv"} }
 	frozen := b.worker(t)
 	b.submit(t, "job", scan, tv)
-	b.await(t, "job", func(job recon.Job) bool { return job.Progress.SlicesDone > 13 })
+	b.await(t, "job", func(job recon.Job) bool { return job.Progress.SlicesDone > 10 })
 	frozen.Process.Signal(syscall.SIGSTOP)
 	heir := b.worker(t)
-	b.await(t, "job", func(job recon.Job) bool { return job.Attempt == 2 && job.Progress.SlicesDone > 14 })
+	b.await(t, "job", func(job recon.Job) bool { return job.Attempt == 2 && job.Progress.SlicesDone > 11 })
 	frozen.Process.Signal(syscall.SIGCONT)
 	eventually(t, func() string {
 		return map[bool]string{true: "stopped"}[strings.Contains(frozen.stderr(), "job taken away")]
