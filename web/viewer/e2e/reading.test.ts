@@ -52,7 +52,7 @@ test("every pane draws its DICOM values through the window", async () => {
   await expectTruth(2);
 });
 
-test("scrolling by key and by wheel takes all panes to another slice", async () => {
+test("scrolling by key, by wheel and by dragging takes all panes to another slice", async () => {
   await page.keyboard.press("ArrowDown");
   await settled(page, 3);
   await expectTruth(3);
@@ -60,6 +60,14 @@ test("scrolling by key and by wheel takes all panes to another slice", async () 
   await page.mouse.wheel({ deltaY: -100 });
   await settled(page, 2);
   await expectTruth(2);
+  await page.keyboard.press("s"); // the tool that scrolls by dragging
+  await page.mouse.move(300, 300);
+  await page.mouse.down();
+  await page.mouse.move(300, 420, { steps: 10 });
+  await page.mouse.up();
+  await settled(page, 3);
+  await expectTruth(3);
+  await page.keyboard.press("w");
   await page.keyboard.press("Home");
   await Promise.all([page.keyboard.press("ArrowDown"), page.keyboard.press("ArrowDown")]); // faster than slices come
   await settled(page, 3);

@@ -21,6 +21,7 @@ export interface PaneEvents {
   activate(pane: Pane): void;
   moved(pane: Pane): void; // zoom, pan, rotation or flip
   windowed(pane: Pane, window: Window): void;
+  scrolled(pane: Pane, number: number): void; // by the tool, to the slice of a number
   drawn(pane: Pane): void;
   pointed(at: Vector | undefined): void; // in millimetres
 }
@@ -67,6 +68,7 @@ export class Pane {
     on(Enums.Events.CAMERA_MODIFIED, () => events.moved(this));
     on(Enums.Events.VOI_MODIFIED, (event) => this.onWindow(event.detail.range));
     on(Enums.Events.STACK_NEW_IMAGE, (event) => void this.onImage(event.detail.imageId));
+    on(Enums.Events.STACK_VIEWPORT_SCROLL, (event) => events.scrolled(this, this.series.numbers[event.detail.newImageIdIndex]!));
     on(Enums.Events.IMAGE_RENDERED, () => events.drawn(this));
   }
 

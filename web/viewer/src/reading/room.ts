@@ -131,6 +131,7 @@ export class Room {
         activate: (p) => this.activate(p),
         moved: (p) => this.moved(p),
         windowed: (p, window) => this.windowed(p, window),
+        scrolled: (p, number) => (this.activate(p), this.to(number)),
         drawn: (p) => this.drawn(p),
         pointed: (at) => this.pointer.point(at),
       }, this.grid);
