@@ -30,14 +30,14 @@ test("all series of the scan are shown, at one position and in one window", asyn
 });
 
 // expectTruth compares 50 pixels of every pane with the DICOM files through the window of the file, which the page was not asked for.
-async function expectTruth(slice: number) {
+async function expectTruth(slice: number, on = page) {
   const of = (series: string) => readImage(files(out, series)[slice - 1]!);
   const [ccdf, reference] = [of("ccdf"), of("reference")];
   const gains: Record<string, number> = { "error/ccdf": 5, "ccdf-uncertainty": 10 };
-  for (const [i, { series }] of (await shown(page)).entries()) {
+  for (const [i, { series }] of (await shown(on)).entries()) {
     const image = series === "error/ccdf" ? { ...ccdf, pixels: ccdf.pixels.map((v, k) => Math.abs(v - reference.pixels[k]!)) } : of(series);
     const at = some(50, image);
-    const seen = (await greys(page, i, image, at)).map(([g]) => g!);
+    const seen = (await greys(on, i, image, at)).map(([g]) => g!);
     at.forEach(([column, row], k) => {
       const stored = image.pixels[row * image.columns + column]! * (gains[series] ?? 1);
       const want = drawn(stored, ccdf.center, ccdf.width);
@@ -160,6 +160,15 @@ const isClear = (column: number, row: number) => row > 3 && row < 26 && column <
 
 test("the page asks no other host, breaks no policy and has no error", () => {
   expect(complaints).toEqual([]);
+});
+
+test("on a screen of two device pixels a CSS pixel it is the same, also after zooming and fitting", async () => {
+  const fine = await open(browser, `${server.url}/study/${job}`, 1280, 800, 2);
+  await settled(fine.page, 2);
+  for (const key of ["n", "+", "="] as const) await fine.page.keyboard.press(key);
+  await settled(fine.page, 2);
+  await expectTruth(2, fine.page);
+  await fine.page.close();
 });
 
 test("a job that runs is shown as far as it is, and goes on by itself", async () => {

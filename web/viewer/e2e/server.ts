@@ -60,9 +60,9 @@ export const launch = (): Promise<Browser> =>
   puppeteer.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", pipe: true, args: ["--no-sandbox", "--disable-gpu", "--disable-3d-apis"] });
 
 // open shows a page and collects what the browser complains of: errors, refused by the policy, requests to other hosts.
-export async function open(browser: Browser, url: string, width = 1280, height = 800): Promise<{ page: Page; complaints: string[] }> {
+export async function open(browser: Browser, url: string, width = 1280, height = 800, deviceScaleFactor = 1): Promise<{ page: Page; complaints: string[] }> {
   const page = await browser.newPage();
-  await page.setViewport({ width, height });
+  await page.setViewport({ width, height, deviceScaleFactor });
   const complaints: string[] = [];
   page.on("pageerror", (e) => complaints.push(`error: ${(e as Error).message}`));
   page.on("console", (m) => m.type() === "error" && complaints.push(m.text()));

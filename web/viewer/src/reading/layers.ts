@@ -167,11 +167,10 @@ export class Layers {
 
 const percent = (share: number) => `${Number((100 * share).toPrecision(2))} %`;
 
-// fitted clears a canvas and gives it the size of the stage; it is drawn on in CSS pixels.
+// fitted clears a canvas and gives it the size of the stage, in CSS pixels.
 function fitted(canvas: HTMLCanvasElement, { clientWidth, clientHeight }: HTMLElement): CanvasRenderingContext2D {
-  [canvas.width, canvas.height] = [clientWidth * devicePixelRatio, clientHeight * devicePixelRatio];
+  [canvas.width, canvas.height] = [clientWidth, clientHeight];
   const context = canvas.getContext("2d")!;
-  context.scale(devicePixelRatio, devicePixelRatio);
   context.font = "13px system-ui, sans-serif";
   return context;
 }

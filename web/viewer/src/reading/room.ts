@@ -271,6 +271,8 @@ export class Room {
 
 export async function open(body: HTMLElement, job: Job, blind: Comparison | undefined): Promise<void> {
   // Canvas, not WebGL: it is there on every machine, exact to the grey value, and quick for images of this size.
+  // cornerstone's canvas mixes CSS with device pixels where they differ (fine screens, zoomed pages): it is told that they do not.
+  Object.defineProperty(window, "devicePixelRatio", { get: () => 1, configurable: true });
   initCore({ rendering: { useCPURendering: true }, debug: {} });
   registerImages();
   initTools();
