@@ -105,7 +105,8 @@ def main():
                 runs.setdefault("pytorch-eager", []).append((time.perf_counter() - start, time.process_time() - cpu))
     median = {name: [statistics.median(v) for v in zip(*r)] for name, r in runs.items()}
     for name, (clock, cpu) in median.items():
-        print(f"{name:14} clock {clock:7.3f} s, processor {cpu:7.3f} s; {len(runs[name])} runs" + f"; {work[name]:.0f} GFLOP" * (work.get(name, 0) > 0))
+        size = f"; {work[name]:.0f} GFLOP" if work.get(name) else ""
+        print(f"{name:14} clock {clock:7.3f} s, processor {cpu:7.3f} s; {len(runs[name])} runs{size}")
     for i, which in enumerate(("clock", "processor time")):
         rate = {name: work[name] / median[name][i] for name in ("network", "product")}
         print(f"by {which}: the network is {100 * median['network'][i] / median['graph/K=5'][i]:.0f} % of graph/K=5; its convolutions run at "
