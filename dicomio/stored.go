@@ -16,7 +16,8 @@ type Stored struct {
 	offset int64  // in the archive
 }
 
-// Contents returns the DICOM files that content is or holds; none when it is something else. It reads no more than it must.
+// Contents returns the DICOM files that content is or holds; none when it is something else. It reads no more than it must. A
+// damaged archive is Invalid.
 func Contents(content io.Reader, whole Stored) ([]Stored, error) {
 	buffered := bufio.NewReaderSize(content, 512)
 	head, err := buffered.Peek(512)
@@ -42,6 +43,8 @@ func Contents(content io.Reader, whole Stored) ([]Stored, error) {
 		switch {
 		case err == io.EOF:
 			return files, nil
+		case errors.Is(err, tar.ErrHeader), errors.Is(err, io.ErrUnexpectedEOF):
+			return nil, refuse("the tar archive is damaged")
 		case err != nil:
 			return nil, err
 		}

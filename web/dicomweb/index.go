@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/closer-mri/closer/dicomio"
 )
@@ -28,10 +29,14 @@ type index struct {
 	sources map[string][]*pile
 	piles   map[string]*pile // by the digest of their files
 	series  map[[2]string]*shelf
-	order   []*shelf // all of series, sorted; nil after a change
-	headers int      // in shelves
-	retry   map[string]Holding
+	order   []*shelf           // all of series, sorted; nil after a change
+	headers int                // in shelves
+	retry   map[string]Holding // what could not be read
+	retried time.Time
 }
+
+// retryTime is how long what could not be read is left alone.
+const retryTime = 10 * time.Second
 
 // pile is files that lie together: a series, or a part of one.
 type pile struct {
@@ -124,15 +129,20 @@ func (x *index) refresh(ctx context.Context) error {
 		x.retry[h.Source] = h
 	}
 	x.cursor = next
+	if len(changed) == 0 && time.Since(x.retried) < retryTime {
+		return nil
+	}
 	for source, h := range x.retry {
 		whole := x.hold(ctx, h)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil { // the rest comes with the next request
+			x.retried = time.Time{}
 			return ctx.Err()
 		}
 		if whole {
 			delete(x.retry, source)
 		}
 	}
+	x.retried = time.Now()
 	return nil
 }
 

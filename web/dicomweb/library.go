@@ -94,7 +94,7 @@ func (r *results) input(ctx context.Context, input recon.Blob) ([]dicomio.Stored
 	}
 	defer content.Close()
 	files, err = dicomio.Contents(content, dicomio.Stored{SHA256: input.SHA256, Size: input.Size})
-	if err != nil {
+	if err != nil && recon.CodeOf(err) != recon.Invalid { // what is damaged stays so
 		return nil, err
 	}
 	r.mu.Lock()

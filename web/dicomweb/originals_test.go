@@ -86,6 +86,28 @@ func TestOriginalsAreServed(t *testing.T) {
 	}
 }
 
+// A file that cannot be read hides its own series only, and not for ever; what changes is read at once.
+func TestUnreadableFilesHideTheirSeriesOnly(t *testing.T) {
+	s := serve(t, 1, nil)
+	damaged := make([]byte, 1024)
+	copy(damaged[257:], "ustar\x00")
+	s.submit(t, damaged)
+	missing := s.put(t, "dicom/unet/0001.dcm", []byte("content that is not there yet"))
+	if err := s.blobs.Delete(context.Background(), missing.SHA256); err != nil {
+		t.Fatal(err)
+	}
+	s.finish(t, strings.Repeat("b", 32), []recon.Artifact{missing})
+	for range 2 {
+		if found := s.query(t, "/series"); len(found) != 2 {
+			t.Fatalf("%d series", len(found))
+		}
+	}
+	s.addScan(t, 2)
+	if found := s.query(t, "/series"); len(found) != 4 {
+		t.Errorf("%d series after another job", len(found))
+	}
+}
+
 // Frames of a compressed original come as they are to who takes any transfer syntax, and decoded to others; every encoding of one image
 // gives the same pixels and the same picture.
 func TestFramesOfCompressedOriginals(t *testing.T) {
