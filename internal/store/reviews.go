@@ -55,20 +55,17 @@ func (s *reviews) Add(ctx context.Context, r recon.Review) error {
 		return err
 	}
 	key := r.Job + "." + r.ID
-	err = s.queue.try(ctx, func(ctx context.Context) error {
-		_, err := s.entries.Create(ctx, key, value)
-		return err
-	})
-	if !isConflict(err) {
-		return err
-	}
 	return s.queue.try(ctx, func(ctx context.Context) error {
-		stored, err := s.entries.Get(ctx, key)
-		if errors.Is(err, jetstream.ErrKeyNotFound) {
-			return errLagging // the leader refuses a second message before the first is stored
+		_, err := s.entries.Create(ctx, key, value)
+		if !isConflict(err) {
+			return err
 		}
-		if err == nil && !bytes.Equal(stored.Value(), value) { // equal when it was stored but the answer was lost
-			err = reviewExists()
+		stored, err := s.entries.Get(ctx, key)
+		switch {
+		case errors.Is(err, jetstream.ErrKeyNotFound): // the leader refuses a second writer before the first is stored, which it may never be
+			return errNotYet
+		case err == nil && !bytes.Equal(stored.Value(), value): // equal when it was stored but the answer was lost
+			return reviewExists()
 		}
 		return err
 	})
@@ -90,13 +87,13 @@ func (s *reviews) List(ctx context.Context, job string) (list []recon.Review, er
 			return err
 		}
 		if list, err = s.read(ctx, keys); err == nil && len(list) < len(info.State.Subjects) {
-			err = errLagging
+			err = errNotYet
 		}
 		return err
 	})
 }
 
-var errLagging = fmt.Errorf("a replica lags: %w", jetstream.ErrNoStreamResponse) // transient, as the latter is
+var errNotYet = fmt.Errorf("a write is on its way: %w", jetstream.ErrNoStreamResponse) // transient, as the latter is
 
 // read returns what the replica that answers has, in the order of the revisions.
 func (s *reviews) read(ctx context.Context, keys string) (list []recon.Review, err error) {
