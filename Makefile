@@ -74,10 +74,10 @@ CLIENTS ?= 50
 SCAN ?= ../shared/data/fastmri/singlecoil_val/brain_axflair_sc.h5
 bench-server: bench-load bench-overhead
 bench-load: build
-	CLOSER_LOAD=$(CLIENTS) go test -count 1 -timeout 1h -run '^TestLoad$$' ./cmd/closer
+	CLOSER_LOAD=$(CLIENTS) go test -count 1 -v -timeout 1h -run '^TestLoad$$' ./cmd/closer
 bench-overhead: build
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} CLOSER_OVERHEAD=$(abspath $(SCAN)) \
-		go test -count 1 -timeout 1h -run '^TestOverhead$$' ./cmd/closer
+		go test -count 1 -v -timeout 1h -run '^TestOverhead$$' ./cmd/closer
 
 # A validation of VOLUMES small phantoms; make it again after an interruption, and it goes on.
 VOLUMES ?= 10

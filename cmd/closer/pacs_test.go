@@ -97,6 +97,7 @@ func TestSeriesReachAnArchiveThatWasDown(t *testing.T) {
 	job = awaitJob(t, address, sent)
 
 	kept, objects := archive.files(t), 0
+	const patient = "Anonymous^fastMRI"
 	for _, a := range job.Results {
 		if !strings.HasPrefix(a.Name, "dicom/") {
 			continue
@@ -106,6 +107,9 @@ func TestSeriesReachAnArchiveThatWasDown(t *testing.T) {
 		if !bytes.Equal(kept[instanceUID(t, file)], file) {
 			t.Errorf("%s came back with other bytes", a.Name)
 		}
+		if !bytes.Contains(file, []byte(patient)) {
+			t.Errorf("%s is of another patient than the one looked for below", a.Name)
+		}
 	}
 	if objects != 4 || len(kept) != objects {
 		t.Errorf("the archive keeps %d objects of %d", len(kept), objects)
@@ -114,7 +118,7 @@ func TestSeriesReachAnArchiveThatWasDown(t *testing.T) {
 		t.Error("the metrics do not count what was sent")
 	}
 	for name, text := range map[string]string{"log": server.stderr(), "job": string(fetch(t, "http://"+address+"/api/v1/jobs/"+job.ID))} {
-		if strings.Contains(text, "secret") || strings.Contains(text, "closer:") || strings.Contains(text, "Phantom^closer") {
+		if strings.Contains(text, "secret") || strings.Contains(text, "closer:") || strings.Contains(text, patient) {
 			t.Errorf("the %s tells a secret or a patient", name)
 		}
 	}
