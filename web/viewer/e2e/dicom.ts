@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 export interface Image {
   rows: number;
   columns: number;
+  spacing: number; // millimetres from column to column
   center: number;
   width: number;
   pixels: Uint16Array;
@@ -29,6 +30,7 @@ export function readImage(path: string): Image {
   const raw = value("7fe00010");
   return {
     rows: value("00280010").readUInt16LE(), columns: value("00280011").readUInt16LE(),
+    spacing: Number(value("00280030").toString("latin1").split("\\")[1]),
     center: Number(value("00281050")), width: Number(value("00281051")),
     pixels: Uint16Array.from({ length: raw.length / 2 }, (_, i) => raw.readUInt16LE(2 * i)),
   };

@@ -1,18 +1,16 @@
 // A reader's day, by keyboard: log in, push, follow, cancel, find, read, accept, reject, compare blinded.
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectAccessible } from "./axe";
-import { drop, waitText } from "./page";
+import { drop, keep, tabTo, waitText } from "./page";
 import { settled } from "./panes";
 import { launch, open, Server } from "./server";
 
 const key = "the key of Anna";
-const pictures = join(import.meta.dirname, "pictures");
-mkdirSync(pictures, { recursive: true });
 let server: Server, browser: Browser, page: Page, complaints: string[], head: string, keys: string;
 
 beforeAll(async () => {
@@ -39,18 +37,9 @@ async function pressShift(letter: "A" | "B") {
   await page.keyboard.up("Shift");
 }
 
-// tabTo presses Tab until what has the focus says the words.
-async function tabTo(words: string) {
-  for (let i = 0; i < 60; i++) {
-    await page.keyboard.press("Tab");
-    if (await page.evaluate((w) => (document.activeElement as HTMLElement | null)?.innerText?.trim() === w, words)) return;
-  }
-  throw new Error(`Tab does not come to ${words}`);
-}
-
 // accessible looks for barriers on the page as it is, and keeps a picture of it.
 async function accessible(name: string) {
-  await page.screenshot({ path: join(pictures, name + ".png") });
+  await keep(page, name);
   await expectAccessible(page);
 }
 
@@ -107,7 +96,7 @@ test("a job is canceled by key, after being asked again", async () => {
   await drop(page, long, "long.h5");
   await waitText(page, "tbody .state", "running");
   await page.focus("input[type=search]");
-  await tabTo("Cancel");
+  await tabTo(page, "Cancel");
   await page.keyboard.press("Enter");
   expect(await text("tbody .sure")).toEqual(["Really cancel?"]);
   await page.keyboard.press("Enter");
@@ -138,7 +127,7 @@ test("series are accepted and rejected by key, with who and why, and nothing is 
   await page.focus("input[type=search]");
   await page.keyboard.type("done");
   await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 1);
-  await tabTo("Read");
+  await tabTo(page, "Read");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".verdict button");
   await settled(page);
@@ -171,7 +160,7 @@ test("two methods are compared without being named", async () => {
   await settled(page);
   await pressShift("B");
   await page.waitForSelector("dialog[open] select");
-  await tabTo("Begin");
+  await tabTo(page, "Begin");
   await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
   await waitText(page, ".answers", "Which is better?");
   await settled(page);
@@ -193,7 +182,7 @@ test("two methods are compared without being named", async () => {
   const { user, reason, preference } = reviews.at(-1)!;
   expect([user, reason, preference!.trial, preference!.preferred]).toEqual(["anna", "edges", 0, preference!.left]);
   expect([preference!.left, preference!.right].sort()).toEqual(["ccdf", "unet"]);
-  await tabTo("Leave");
+  await tabTo(page, "Leave");
   await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
   await waitText(page, ".verdict", "✓ accepted");
   expect(complaints).toEqual([]);
@@ -202,7 +191,7 @@ test("two methods are compared without being named", async () => {
 test("who logs out sees nothing until the next login", async () => {
   await page.goto(server.url);
   await waitText(page, ".who", "anna");
-  await tabTo("Log out");
+  await tabTo(page, "Log out");
   await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
   await page.waitForSelector("dialog input");
   expect(await page.$("tbody tr")).toBeNull();
