@@ -1,6 +1,7 @@
 package recon
 
 import (
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func (j *Job) Series() (names []string, files map[string][]Artifact) {
 	for _, a := range j.Results {
 		series, isDICOM := strings.CutPrefix(a.Name, "dicom/")
 		series, _, inSeries := strings.Cut(series, "/")
-		if !isDICOM || !inSeries {
+		if !isDICOM || !inSeries || path.Ext(a.Name) != ".dcm" {
 			continue
 		}
 		if files[series] == nil {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,10 +39,9 @@ func (a *api) readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 
 // hasSeries returns nil when the job has made a series with each method.
 func hasSeries(job recon.Job, methods ...string) error {
+	_, files := job.Series()
 	for _, method := range methods {
-		if method == "" || !slices.ContainsFunc(job.Results, func(f recon.Artifact) bool {
-			return strings.HasPrefix(f.Name, "dicom/"+method+"/")
-		}) {
+		if files[method] == nil {
 			return problemf(http.StatusConflict, "the job is %s and has no series of that method", job.State)
 		}
 	}

@@ -3,8 +3,6 @@ package dicomweb
 import (
 	"context"
 	"io"
-	"path"
-	"strings"
 	"sync"
 
 	"github.com/closer-mri/closer/dicomio"
@@ -54,17 +52,13 @@ func (r *results) Changes(ctx context.Context, since uint64) ([]Holding, uint64,
 	}
 	for _, job := range jobs {
 		h := Holding{Source: job.ID}
-		place := map[string]int{}
-		for _, a := range job.Results {
-			if !strings.HasPrefix(a.Name, "dicom/") || path.Ext(a.Name) != ".dcm" {
-				continue
+		names, artifacts := job.Series()
+		for _, name := range names {
+			files := make([]dicomio.Stored, len(artifacts[name]))
+			for i, a := range artifacts[name] {
+				files[i] = dicomio.Stored{SHA256: a.SHA256, Size: a.Size}
 			}
-			folder := path.Dir(a.Name)
-			if _, known := place[folder]; !known {
-				place[folder] = len(h.Series)
-				h.Series = append(h.Series, nil)
-			}
-			h.Series[place[folder]] = append(h.Series[place[folder]], dicomio.Stored{SHA256: a.SHA256, Size: a.Size})
+			h.Series = append(h.Series, files)
 		}
 		source, err := r.input(ctx, job.Input)
 		if err != nil {
