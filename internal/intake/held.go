@@ -60,7 +60,7 @@ func (in *Intake) hold(ctx context.Context, o dicomio.Object) (recon.Held, error
 	mu := in.lock(scan)
 	mu.Lock()
 	defer mu.Unlock()
-	held, err := in.held(ctx, scan)
+	held, err := in.Held(ctx, scan)
 	switch {
 	case recon.CodeOf(err) == recon.NotFound:
 		err = os.RemoveAll(in.path(scan)) // the record of what is not stored any more
@@ -97,14 +97,9 @@ func keep(path, from string) (int64, error) {
 	return int64(len(content)), durable.Write(path, content, 0o600)
 }
 
-// Held implements recon.Intake.
-func (in *Intake) Held(ctx context.Context, scan string) (recon.Held, error) {
-	return in.held(ctx, scan)
-}
-
-// held finds nothing of a scan that was committed when its input is not stored any more: its jobs have expired. If its instances are
+// Held implements recon.Intake. It finds nothing of a scan that was committed when its input is not stored any more: its jobs have expired. If its instances are
 // there the input was swept before it had a job, and the scan is open.
-func (in *Intake) held(ctx context.Context, scan string) (recon.Held, error) {
+func (in *Intake) Held(ctx context.Context, scan string) (recon.Held, error) {
 	held := recon.Held{Scan: scan}
 	if data, err := os.ReadFile(in.path(scan, record)); err == nil {
 		if err := json.Unmarshal(data, &held); err != nil {
@@ -153,7 +148,7 @@ func (in *Intake) Commit(ctx context.Context, scan string, instances int, recipe
 	mu := in.lock(scan)
 	mu.Lock()
 	defer mu.Unlock()
-	held, err := in.held(ctx, scan)
+	held, err := in.Held(ctx, scan)
 	switch {
 	case err != nil:
 		return recon.Job{}, false, err
@@ -196,7 +191,7 @@ func (in *Intake) Discard(ctx context.Context, scan string) error {
 	mu := in.lock(scan)
 	mu.Lock()
 	defer mu.Unlock()
-	held, err := in.held(ctx, scan)
+	held, err := in.Held(ctx, scan)
 	switch {
 	case err != nil:
 		return err
