@@ -100,6 +100,9 @@ export class Problem extends Error {
   }
 }
 
+// messageOf is what to tell the user of anything that was thrown.
+export const messageOf = (problem: unknown): string => (problem instanceof Error ? problem.message : String(problem));
+
 // request fetches a path and throws a Problem unless the answer is a success.
 export async function request(path: string, options: RequestInit = {}): Promise<Response> {
   let response: Response;

@@ -1,6 +1,6 @@
 // One pane: a series in a cornerstone viewport, its layers, and what is written around it.
 import { Enums, type RenderingEngine, type Types } from "@cornerstonejs/core";
-import type { Job } from "../api";
+import { messageOf, type Job } from "../api";
 import { element } from "../element";
 import type { Slice, Window } from "./dicom";
 import { parallel, pixel, type Vector } from "./geometry";
@@ -96,7 +96,7 @@ export class Pane {
   }
 
   private fail(problem: unknown): void {
-    this.trouble.textContent = `This slice cannot be shown: ${problem instanceof Error ? problem.message : problem}`;
+    this.trouble.textContent = `This slice cannot be shown: ${messageOf(problem)}`;
   }
 
   apply(look: Look, gain = this.gain): void {

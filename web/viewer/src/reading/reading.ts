@@ -1,7 +1,7 @@
 // The reading page: all series of one scan side by side.
 import "./reading.css";
 import "./review/review.css";
-import { getJob, getScan, Problem, type Job } from "../api";
+import { getJob, getScan, messageOf, Problem, type Job } from "../api";
 import { element } from "../element";
 import { follow } from "./live";
 import { drawn } from "./review/blind";
@@ -26,7 +26,7 @@ export async function show(body: HTMLElement, id: string): Promise<void> {
   body.replaceChildren(element("main", { className: "wait" }, element("h1", {}, "Reading"), message, element("a", { href: "/" }, "Worklist")));
   const failed = (problem: unknown) => {
     message.role = "alert";
-    message.textContent = problem instanceof Error ? problem.message : String(problem);
+    message.textContent = messageOf(problem);
   };
   const room = import("./room"); // cornerstone comes while the job is asked for
   try {

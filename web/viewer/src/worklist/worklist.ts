@@ -1,6 +1,6 @@
 // The worklist: every scan that was pushed, live.
 import "./worklist.css";
-import { decisions, getReport, getSession, listReviews, logout, reviewsCSV, type Job, type Review, type Role } from "../api";
+import { decisions, getReport, getSession, listReviews, logout, messageOf, reviewsCSV, type Job, type Review, type Role } from "../api";
 import { element } from "../element";
 import { follow } from "./feed";
 import { figuresOf, select, type Figures } from "./jobs";
@@ -12,12 +12,10 @@ import { Toolbar } from "./toolbar";
 export async function show(body: HTMLElement): Promise<void> {
   document.title = "Worklist – closer";
   const message = element("p", { className: "message", role: "alert" });
-  const session = await getSession().catch((problem): undefined => void (body.textContent = text(problem)));
+  const session = await getSession().catch((problem): undefined => void (body.textContent = messageOf(problem)));
   if (!session) return;
   new Worklist(body, session.user, session.roles, message);
 }
-
-const text = (problem: unknown) => (problem instanceof Error ? problem.message : String(problem));
 
 class Worklist {
   private readonly jobs = new Map<string, Job>();
@@ -54,7 +52,7 @@ class Worklist {
   }
 
   private fail(problem: unknown) {
-    this.message.textContent = text(problem);
+    this.message.textContent = messageOf(problem);
   }
 
   private connected(yes: boolean) {

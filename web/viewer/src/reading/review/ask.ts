@@ -1,4 +1,5 @@
 // A dialog that asks for a reason and sends what the reader decided.
+import { messageOf } from "../../api";
 import { element } from "../../element";
 
 const reasons = ["motion", "residual aliasing", "too smooth", "invented structure", "lost detail", "noise", "contrast"]; // to choose from, or to type over
@@ -31,7 +32,7 @@ export function ask(title: string, action: string, required: boolean, send: (rea
         sent = true;
         dialog.close();
       } catch (problem) {
-        wrong.textContent = problem instanceof Error ? problem.message : String(problem);
+        wrong.textContent = messageOf(problem);
       }
     });
   });

@@ -1,6 +1,6 @@
 // The blinded comparison: two series of the job, of which the page shows nothing that tells which is which. The server draws the
 // sides. The address says #blind and no methods; those are kept in the tab.
-import { getSession, listReviews, listScans, nextComparison, prefer, Problem, type Comparison, type Job, type Review, type Scan } from "../../api";
+import { getSession, listReviews, listScans, messageOf, nextComparison, prefer, Problem, type Comparison, type Job, type Review, type Scan } from "../../api";
 import { element } from "../../element";
 import { dialog } from "../dialog";
 import type { Room } from "../room";
@@ -97,7 +97,7 @@ function show(title: string, content: Node[], choices: Choice[]): void {
   const wrong = element("p", { className: "wrong", role: "alert" });
   const buttons = choices.map(([text, run], i) => {
     const made = element("button", { type: "button", autofocus: i === 0 }, text);
-    made.addEventListener("click", () => run().catch((problem) => (wrong.textContent = problem instanceof Error ? problem.message : String(problem))));
+    made.addEventListener("click", () => run().catch((problem) => (wrong.textContent = messageOf(problem))));
     return made;
   });
   dialog(title, element("div", { className: "ask" }, ...content, wrong, element("p", { className: "row" }, ...buttons)));
