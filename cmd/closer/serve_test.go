@@ -134,19 +134,11 @@ func TestServeReconstructsAScan(t *testing.T) {
 	server, address := serving(t, data)
 	post := func(address, query string) (status int, answer struct{ Scan, Job, SHA256 string }) {
 		t.Helper()
-		response, err := http.Post("http://"+address+"/api/v1/scans?"+query, "application/x-hdf5", bytes.NewReader(read(t, scan)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
+		status, _, body := postScan(t, address, scan, query)
 		if err := json.Unmarshal(body, &answer); err != nil {
-			t.Fatalf("%s: %s", response.Status, body)
+			t.Fatalf("%d: %s", status, body)
 		}
-		return response.StatusCode, answer
+		return status, answer
 	}
 	status, answer := post(address, "steps=3")
 	if status != http.StatusCreated {
