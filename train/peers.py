@@ -23,9 +23,11 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import torch
 from skimage.metrics import structural_similarity
 
-ACS = {2: 0.10, 4: 0.08, 6: 0.06}
+from .physics import ACS_FRACTION, fft2c, ifft2c
+
 GRID = {  # of BART: λ in units of its own scaling of the data, iterations
     "T": [(lam, n) for lam in (0.005, 0.01, 0.02) for n in (100, 300)],
     "W": [(lam, n) for lam in (0.001, 0.003, 0.01, 0.03) for n in (50, 150)],
@@ -42,14 +44,6 @@ CLOSER = {  # name in the table: flags of closer recon
 PYTORCH = {"pytorch ccdf": "ccdf", "pytorch score-pocs": "score-pocs"}
 BART = {"bart tv": "T", "bart wavelet": "W"}
 SLOW = ("score-pocs", "pytorch score-pocs")
-
-
-def fft2c(x):
-    return np.fft.fftshift(np.fft.fft2(np.fft.ifftshift(x, axes=(-2, -1)), norm="ortho"), axes=(-2, -1)).astype(np.complex64)
-
-
-def ifft2c(k):
-    return np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(k, axes=(-2, -1)), norm="ortho"), axes=(-2, -1)).astype(np.complex64)
 
 
 def quality(reference, images) -> dict:
@@ -94,7 +88,7 @@ class Problem:
 
     def __init__(self, args, volume: Path, slices: str | None, accel: int, work: Path):
         self.args, self.volume, self.work = args, volume, work
-        self.options = ["--accel", accel, "--acs", ACS[accel], "--mask", "gaussian1d", "--mask-seed", 0, "--threads", args.threads]
+        self.options = ["--accel", accel, "--acs", ACS_FRACTION[accel], "--mask", "gaussian1d", "--mask-seed", 0, "--threads", args.threads]
         if slices:
             self.options += ["--slices", slices]
         report, _, _ = self.closer(CLOSER["zero-filled"])
@@ -103,7 +97,7 @@ class Problem:
             k, self.reference = f["kspace"][()][self.indices], f[report["reference"]][()][self.indices]
         self.mask = np.unpackbits(np.frombuffer(base64.b64decode(report["mask"]["columns"]), np.uint8))[:k.shape[-1]].astype(bool)
         top = (k.shape[-2] - self.reference.shape[-2]) // 2
-        self.y = fft2c(ifft2c(k)[:, top:k.shape[-2] - top]) * self.mask
+        self.y = fft2c(ifft2c(torch.from_numpy(k))[:, top:k.shape[-2] - top]).numpy() * self.mask
 
     def magnitude(self, x):
         side = (x.shape[-1] - self.reference.shape[-1]) // 2
@@ -120,7 +114,7 @@ class Problem:
 
     def pytorch(self, method):
         archive, out = self.work / "y.npz", self.work / "x.npz"
-        scale = np.percentile(np.abs(ifft2c(self.y)), 99.5, axis=(1, 2), method="inverted_cdf")[:, None, None].astype(np.float32)
+        scale = np.percentile(ifft2c(torch.from_numpy(self.y)).abs().numpy(), 99.5, axis=(1, 2), method="inverted_cdf")[:, None, None].astype(np.float32)
         np.savez(archive, y=self.y / scale, mask=self.mask)
         cost = timed([sys.executable, "-m", "train.peers_loop", archive, out, method, "--threads", self.args.threads], self.args.threads)
         result = np.load(out)
