@@ -24,19 +24,18 @@ type measurer struct {
 	// points and heldOutPoints are the samples of mask and heldOut where both axes are phase encode.
 	points, heldOutPoints kspace.Points
 	protocol              Protocol
-	fft                   *kspace.FFT2
 }
 
 func newMeasurer(h Header, mask, heldOut kspace.Mask, protocol Protocol) *measurer {
-	return &measurer{header: h, mask: mask, heldOut: heldOut, protocol: protocol, fft: kspace.NewFFT2(rows(h), len(mask))}
+	return &measurer{header: h, mask: mask, heldOut: heldOut, protocol: protocol}
 }
 
 // rows is the height of the images that methods see: the readout oversampling is removed first, since the readout is fully
 // sampled and rows are independent of one another under a 1-D mask.
 func rows(h Header) int { return min(h.Ny, h.ReconNy) }
 
-// prepare builds the inverse problem of slice i.
-func (p *measurer) prepare(i int, s *Slice) prepared {
+// prepare builds the inverse problem of slice i, and its zero-filled image in the units of the input.
+func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image) {
 	y := cropReadout(s.KSpace, rows(p.header))
 	if p.protocol == ScoreMRI320 {
 		y = p.imageGrid(y)
@@ -58,7 +57,7 @@ func (p *measurer) prepare(i int, s *Slice) prepared {
 		kspace.Scale(held.Val, 1/scale)
 		out.heldOut = kspace.Measurement{Slice: i, Y: held, A: b}
 	}
-	return out
+	return out, x
 }
 
 // operators removes from y and held what each is not to have, and returns the operators that measure the rest. Without anything
@@ -120,12 +119,12 @@ func cropReadout(k kspace.Data, ny int) kspace.Data {
 // imageGrid replaces k-space by the Fourier transform of the image cropped to the mask's width, as score-MRI does.
 func (p *measurer) imageGrid(k kspace.Data) kspace.Data {
 	out := kspace.NewData(k.Nc, k.Ny, len(p.mask))
-	acquired := kspace.NewFFT2(k.Ny, k.Nx)
+	acquired, cropped := kspace.NewFFT2(k.Ny, k.Nx), kspace.NewFFT2(k.Ny, len(p.mask))
 	for c := range k.Nc {
 		x := k.Coil(c)
 		acquired.Inverse(x.Pix, x.Pix)
 		kspace.CenterCrop(out.Coil(c), x)
-		p.fft.Forward(out.Coil(c).Pix, out.Coil(c).Pix)
+		cropped.Forward(out.Coil(c).Pix, out.Coil(c).Pix)
 	}
 	return out
 }
@@ -141,11 +140,32 @@ func (p *measurer) deliver(x kspace.Image, scale float32) []float32 {
 	return out
 }
 
-// percentile returns the p-th percentile of v (nearest rank), 0 for none. It reorders v.
-func percentile(v []float32, p float64) float64 {
-	if len(v) == 0 {
+// percentile returns the p-th percentile of magnitudes (nearest rank), 0 for none. Numbers that are not negative are in the order of
+// their bits, so that counting finds it: the upper half of its bits first, then the lower half.
+func percentile(magnitudes []float32, p float64) float64 {
+	if len(magnitudes) == 0 {
 		return 0
 	}
-	slices.Sort(v)
-	return float64(v[min(len(v)-1, int(math.Ceil(p/100*float64(len(v))))-1)])
+	rank := max(0, int(math.Ceil(p/100*float64(len(magnitudes))))-1)
+	counts := make([]int, 1<<16)
+	pick := func() uint32 {
+		for half, n := range counts {
+			if rank < n {
+				return uint32(half)
+			}
+			rank -= n
+		}
+		panic("recon: the percentile is not among the values")
+	}
+	for _, v := range magnitudes {
+		counts[math.Float32bits(v)>>16]++
+	}
+	upper := pick()
+	clear(counts)
+	for _, v := range magnitudes {
+		if b := math.Float32bits(v); b>>16 == upper {
+			counts[b&0xffff]++
+		}
+	}
+	return float64(math.Float32frombits(upper<<16 | pick()))
 }

@@ -1,6 +1,10 @@
 package recon
 
-import "math"
+import (
+	"math"
+
+	"github.com/closer-mri/closer/kspace"
+)
 
 // Quality compares a reconstruction with its reference as fastMRI's evaluate.py does, on magnitude images. A value that has no
 // meaning is NaN: everything but NMSE where the reference's maximum is 0, NMSE where the reference is all 0, SSIM below 7×7 pixels.
@@ -44,19 +48,22 @@ func Evaluate(r, x [][]float32, ny, nx int) (VolumeQuality, error) {
 		peak = max(peak, maximum(crop(im)))
 	}
 
-	q := VolumeQuality{Slices: make([]SliceQuality, len(r))}
+	q, sums := VolumeQuality{Slices: make([]SliceQuality, len(r))}, make([]errorSums, len(r))
+	kspace.Parallel(kspace.Processors(), len(r), func(_, from, to int) {
+		for i := from; i < to; i++ {
+			ri, xi := crop(r[i]), crop(x[i])
+			sums[i] = sumErrors(ri, xi)
+			q.Slices[i] = SliceQuality{
+				Quality:   Quality{PSNR: sums[i].psnr(peak), SSIM: SSIM(ri, xi, rows, nx, peak), NMSE: sums[i].nmse()},
+				PSNRSlice: sums[i].psnr(maximum(ri)),
+			}
+		}
+	})
 	var all errorSums
 	var ssim, slicePSNR float64
 	var nSlicePSNR int
-	for i := range r {
-		ri, xi := crop(r[i]), crop(x[i])
-		sums := sumErrors(ri, xi)
-		all.add(sums)
-		s := SliceQuality{
-			Quality:   Quality{PSNR: sums.psnr(peak), SSIM: SSIM(ri, xi, rows, nx, peak), NMSE: sums.nmse()},
-			PSNRSlice: sums.psnr(maximum(ri)),
-		}
-		q.Slices[i] = s
+	for i, s := range q.Slices {
+		all.add(sums[i])
 		ssim += s.SSIM
 		if !math.IsNaN(s.PSNRSlice) {
 			slicePSNR += s.PSNRSlice

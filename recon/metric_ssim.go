@@ -17,48 +17,65 @@ const (
 // computes by reflection, it leaves out of the mean, and so they are not computed here. Wang et al. 2004, doi 10.1109/TIP.2003.819861,
 // weights the window by a Gaussian instead. The result is NaN below 7×7 pixels and for peak 0.
 //
-// Every window is summed afresh in double precision, first down its columns: running sums are faster still but spread the rounding
-// error of one very bright pixel over everything to its right and below.
+// Every window is summed afresh in double precision, from sums of two neighbours: running sums are faster still but spread the
+// rounding error of one very bright pixel over everything to its right and below.
 func SSIM(r, x []float32, ny, nx int, peak float64) float64 {
 	if ny < ssimWindow || nx < ssimWindow || peak == 0 {
 		return math.NaN()
 	}
 	c1, c2 := ssimK1*peak*ssimK1*peak, ssimK2*peak*ssimK2*peak
 	const n = ssimWindow * ssimWindow
-	columns := make([]moments, nx)
+	row := newWindowSums(nx)
+	wide := nx - ssimWindow + 1
+	var rows, pairs [ssimWindow][]moments // of the last rows, and of each with the one below it
+	for i := range rows {
+		rows[i], pairs[i] = make([]moments, wide), make([]moments, wide)
+	}
 	var total float64
-	for y := 0; y+ssimWindow <= ny; y++ {
-		clear(columns)
-		for dy := range ssimWindow {
-			row := (y + dy) * nx
-			rr, xr := r[row:row+nx], x[row:row+nx]
-			for i := range columns {
-				a, b := float64(rr[i]), float64(xr[i])
-				columns[i].add(moments{a, b, a * a, b * b, a * b})
-			}
+	for y := range ny {
+		now, above := rows[y%ssimWindow], rows[(y+ssimWindow-1)%ssimWindow]
+		row.fill(now, r[y*nx:][:nx], x[y*nx:][:nx])
+		pair := pairs[(y+ssimWindow-1)%ssimWindow]
+		for i := range pair {
+			pair[i] = above[i].plus(now[i])
 		}
-		for i := 0; i+ssimWindow <= nx; i++ {
-			var w moments
-			for _, c := range columns[i : i+ssimWindow] {
-				w.add(c)
-			}
+		if y < ssimWindow-1 {
+			continue
+		}
+		first, third, fifth := pairs[(y-6)%ssimWindow], pairs[(y-4)%ssimWindow], pairs[(y-2)%ssimWindow]
+		for i := range now {
+			w := first[i].plus(third[i]).plus(fifth[i].plus(now[i]))
 			mr, mx := w.r/n, w.x/n
-			vr := (w.rr - n*mr*mr) / (n - 1)
-			vx := (w.xx - n*mx*mx) / (n - 1)
-			cov := (w.rx - n*mr*mx) / (n - 1)
-			total += (2*mr*mx + c1) * (2*cov + c2) / ((mr*mr + mx*mx + c1) * (vr + vx + c2))
+			squares := mr*mr + mx*mx
+			variances := (w.squares - n*squares) / (n - 1)
+			cov := (w.product - n*mr*mx) / (n - 1)
+			total += (2*mr*mx + c1) * (2*cov + c2) / ((squares + c1) * (variances + c2))
 		}
 	}
-	return total / float64((ny-ssimWindow+1)*(nx-ssimWindow+1))
+	return total / float64((ny-ssimWindow+1)*wide)
 }
 
-// moments are the sums Σr, Σx, Σr², Σx², Σrx over some pixels.
-type moments struct{ r, x, rr, xx, rx float64 }
+// moments are the sums Σr, Σx, Σ(r² + x²), Σrx over some pixels.
+type moments struct{ r, x, squares, product float64 }
 
-func (m *moments) add(o moments) {
-	m.r += o.r
-	m.x += o.x
-	m.rr += o.rr
-	m.xx += o.xx
-	m.rx += o.rx
+func (m moments) plus(o moments) moments {
+	return moments{m.r + o.r, m.x + o.x, m.squares + o.squares, m.product + o.product}
+}
+
+// windowSums sums the pixels of a row over windows of 7.
+type windowSums struct{ pixels, pairs []moments }
+
+func newWindowSums(nx int) windowSums { return windowSums{make([]moments, nx), make([]moments, nx-1)} }
+
+func (s windowSums) fill(dst []moments, r, x []float32) {
+	for i := range s.pixels {
+		a, b := float64(r[i]), float64(x[i])
+		s.pixels[i] = moments{a, b, a*a + b*b, a * b}
+	}
+	for i := range s.pairs {
+		s.pairs[i] = s.pixels[i].plus(s.pixels[i+1])
+	}
+	for i := range dst {
+		dst[i] = s.pairs[i].plus(s.pairs[i+2]).plus(s.pairs[i+4].plus(s.pixels[i+6]))
+	}
 }

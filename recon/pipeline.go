@@ -4,7 +4,11 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/closer-mri/closer/kspace"
 )
@@ -54,7 +58,7 @@ func (p *Pipeline) Run(ctx context.Context) (*Reconstruction, error) {
 	if err != nil {
 		return nil, err
 	}
-	source := &source{scan: p.Scan, measurer: m, indices: rec.Indices, kept: map[int]prepared{}}
+	source := &source{scan: p.Scan, measurer: m, indices: rec.Indices, kept: make([]*prepared, len(rec.Indices))}
 	if err := source.survey(ctx, rec); err != nil {
 		return nil, err
 	}
@@ -305,43 +309,58 @@ type source struct {
 	*measurer
 	indices []int
 	buffer  Slice
-	kept    map[int]prepared
-	bytes   int
+	reading sync.Mutex
+	kept    []*prepared // nil for those that are prepared again
 }
 
-// survey reads every slice once: its reference, and the 99.5th percentile of the zero-filled volume.
+// survey prepares every slice once, on all processors: its reference, and the 99.5th percentile of the zero-filled volume.
 func (s *source) survey(ctx context.Context, rec *Reconstruction) error {
-	var volume []float32
-	for i := range s.indices {
-		p, err := s.slice(ctx, i)
-		if err != nil {
-			return err
-		}
-		if p.reference != nil {
-			rec.References = append(rec.References, p.reference)
-		}
-		x, _, err := ZeroFilled{}.Reconstruct(ctx, p.measurement, nil)
-		if err != nil {
-			return err
-		}
-		volume = append(volume, s.deliver(x, p.scale)...)
+	n, parts := len(s.indices), kspace.Processors()
+	references, zeroFilled := make([][]float32, n), make([][]float32, n)
+	readers, ctx := errgroup.WithContext(ctx)
+	for part := range parts {
+		readers.Go(func() error {
+			var buffer Slice
+			for i := part; i < n; i += parts {
+				p, x, err := s.read(ctx, i, &buffer)
+				if err != nil {
+					return err
+				}
+				references[i], zeroFilled[i] = p.reference, s.deliver(x, 1)
+			}
+			return nil
+		})
 	}
-	rec.Intensity = percentile(volume, 99.5)
+	if err := readers.Wait(); err != nil {
+		return err
+	}
+	if references[0] != nil {
+		rec.References = references
+	}
+	rec.Intensity = percentile(slices.Concat(zeroFilled...), 99.5)
 	return nil
 }
 
 // slice returns the i-th of the wanted slices.
 func (s *source) slice(ctx context.Context, i int) (prepared, error) {
-	if p, ok := s.kept[i]; ok {
-		return p, nil
+	if p := s.kept[i]; p != nil {
+		return *p, nil
 	}
-	if err := s.scan.ReadSlice(ctx, s.indices[i], &s.buffer); err != nil {
-		return prepared{}, fmt.Errorf("read slice %d: %w", s.indices[i], err)
+	p, _, err := s.read(ctx, i, &s.buffer)
+	return p, err
+}
+
+// read reads and prepares the i-th of the wanted slices, and returns its zero-filled image too.
+func (s *source) read(ctx context.Context, i int, buffer *Slice) (prepared, kspace.Image, error) {
+	s.reading.Lock()
+	err := s.scan.ReadSlice(ctx, s.indices[i], buffer)
+	s.reading.Unlock()
+	if err != nil {
+		return prepared{}, kspace.Image{}, fmt.Errorf("read slice %d: %w", s.indices[i], err)
 	}
-	p := s.prepare(s.indices[i], &s.buffer)
-	if size := 8 * (3*len(p.measurement.Y.Val) + 2*len(p.heldOut.Y.Val)); s.bytes+size <= cacheBytes { // k-space, maps, work space
-		s.kept[i] = p
-		s.bytes += size
+	p, x := s.prepare(s.indices[i], buffer)
+	if size := 8 * (3*len(p.measurement.Y.Val) + 2*len(p.heldOut.Y.Val)); size*(i+1) <= cacheBytes { // k-space, maps, work space
+		s.kept[i] = &p
 	}
-	return p, nil
+	return p, x, nil
 }

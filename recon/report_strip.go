@@ -3,9 +3,14 @@ package recon
 import (
 	"fmt"
 	"html/template"
+	"image"
 	"math"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/closer-mri/closer/kspace"
 )
 
 // gallery is the part of the page that shows pixels.
@@ -67,29 +72,37 @@ func (r *Report) strip(c chosenSlice, w window, gain int) (strip, error) {
 	if p := rec.Header.PixelSpacing; p[0] > 0 && p[1] > 0 && p[0]/p[1] < 10 && p[1]/p[0] < 10 {
 		shape.Height = int(math.Round(float64(rec.Ny) * p[0] / p[1]))
 	}
-	var err error
-	if rec.References != nil {
-		t := shape
-		t.Name, t.Detail, t.Alt = "reference", r.Reference, fmt.Sprintf("Reference image of slice %d", rec.Indices[c.pos])
-		if t.Src, err = dataURI(w.gray(rec.References[c.pos], rec.Ny, rec.Nx)); err != nil {
-			return strip{}, err
-		}
-		s.Tiles = append(s.Tiles, t)
+	var pictures errgroup.Group
+	pictures.SetLimit(kspace.Processors())
+	draw := func(to *template.URL, picture func() image.Image) {
+		pictures.Go(func() (err error) {
+			*to, err = dataURI(picture())
+			return err
+		})
 	}
+	s.Tiles = slices.Repeat([]tile{shape}, len(rec.Results))
 	for i := range rec.Results {
-		t, m, x := shape, &r.Methods[i], rec.Results[i].Slices[c.pos].Magnitude
+		t, m, x := &s.Tiles[i], &r.Methods[i], rec.Results[i].Slices[c.pos].Magnitude
 		t.Name, t.Alt = m.Name, fmt.Sprintf("Slice %d reconstructed by %s", rec.Indices[c.pos], m.Name)
-		if t.Src, err = dataURI(w.gray(x, rec.Ny, rec.Nx)); err != nil {
-			return strip{}, err
-		}
+		draw(&t.Src, func() image.Image { return w.gray(x, rec.Ny, rec.Nx) })
 		if q := m.Slices[c.pos].ReportSliceQuality; q != nil {
 			t.Detail = fmt.Sprintf("%s dB, SSIM %s", showPSNR(q.PSNRSlice, q.NMSE), showFixed(q.SSIM, 3))
 			t.ErrorAlt = fmt.Sprintf("Error of %s in slice %d, amplified %d times", m.Name, rec.Indices[c.pos], gain)
-			if t.ErrorSrc, err = dataURI(window{w.top / float64(gain)}.errors(rec.References[c.pos], x, rec.Ny, rec.Nx)); err != nil {
-				return strip{}, err
-			}
+			draw(&t.ErrorSrc, func() image.Image {
+				return window{w.top / float64(gain)}.errors(rec.References[c.pos], x, rec.Ny, rec.Nx)
+			})
 		}
-		s.Tiles = append(s.Tiles, t)
+	}
+	reference := shape
+	if rec.References != nil {
+		reference.Name, reference.Detail, reference.Alt = "reference", r.Reference, fmt.Sprintf("Reference image of slice %d", rec.Indices[c.pos])
+		draw(&reference.Src, func() image.Image { return w.gray(rec.References[c.pos], rec.Ny, rec.Nx) })
+	}
+	if err := pictures.Wait(); err != nil {
+		return strip{}, err
+	}
+	if rec.References != nil {
+		s.Tiles = append([]tile{reference}, s.Tiles...)
 	}
 	return s, nil
 }
@@ -102,9 +115,10 @@ func (r *Report) errorGain(chosen []chosenSlice, top float64) int {
 	gain := errorGains[0]
 	for _, c := range chosen {
 		for i := range r.rec.Results {
-			var errs []float64
-			for k, v := range r.rec.References[c.pos] {
-				errs = append(errs, math.Abs(float64(r.rec.Results[i].Slices[c.pos].Magnitude[k])-float64(v)))
+			reference := r.rec.References[c.pos]
+			errs := make([]float64, len(reference))
+			for k, v := range reference {
+				errs[k] = math.Abs(float64(r.rec.Results[i].Slices[c.pos].Magnitude[k]) - float64(v))
 			}
 			gain = min(gain, errorGain(errs, top))
 		}
