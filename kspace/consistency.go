@@ -32,28 +32,22 @@ func Project(m Measurement, lambda float64) Consistency {
 // applied to y once, and each call transforms rows only.
 func projectColumns(a *Cartesian, y Data, lambda float64) Consistency {
 	hybrid := NewImage(y.Ny, y.Nx) // readout in space, phase encode in k-space
-	for x := range y.Nx {
-		a.fft.cols.Inverse(hybrid.Pix[x:], y.Val[x:], y.Nx)
-	}
-	l := complex(float32(lambda), 0)
-	parts := Processors()
-	plans, rows := make([]*FFT, parts), make([][]complex64, parts)
-	for p := range plans {
-		plans[p], rows[p] = NewFFT(y.Nx), make([]complex64, y.Nx)
-	}
+	a.fft.cols.Inverse(hybrid.Pix, y.Val, y.Nx, y.Nx, 1)
+	l, columns := complex(float32(lambda), 0), a.mask.columns()
 	return func(x Image) {
 		mustFit(a, y, x)
-		Parallel(parts, y.Ny, func(part, from, to int) {
-			fft, row := plans[part], rows[part]
-			for r := from * y.Nx; r < to*y.Nx; r += y.Nx {
-				pix, measured := x.Pix[r:r+y.Nx], hybrid.Pix[r:r+y.Nx]
-				fft.Forward(row, pix, 1)
-				for i, on := range a.mask {
-					if on {
-						row[i] += l * (measured[i] - row[i])
+		Parallel(Processors(), (y.Ny+lanes-1)/lanes, func(_, from, to int) {
+			block := make([]complex64, lanes*y.Nx)
+			for top := from * lanes; top < min(to*lanes, y.Ny); top += lanes {
+				rows := min(lanes, y.Ny-top)
+				pix, measured := x.Pix[top*y.Nx:][:rows*y.Nx], hybrid.Pix[top*y.Nx:][:rows*y.Nx]
+				a.fft.rows.Forward(block, pix, rows, 1, y.Nx)
+				for r := 0; r < len(pix); r += y.Nx {
+					for _, c := range columns {
+						block[r+c] += l * (measured[r+c] - block[r+c])
 					}
 				}
-				fft.Inverse(pix, row, 1)
+				a.fft.rows.Inverse(pix, block, rows, 1, y.Nx)
 			}
 		})
 	}

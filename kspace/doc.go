@@ -1,4 +1,4 @@
-// Package kspace is the physics of Cartesian MRI, in pure Go: images, k-space, the centred orthonormal Fourier transform,
+// Package kspace is the physics of Cartesian MRI: images, k-space, the centred orthonormal Fourier transform,
 // undersampling masks, coil sensitivity maps, the measurement operator A = M F S with its adjoint, and data consistency.
 //
 // Conventions, stated once for the whole program (doc/conventions.md has the reasons):
@@ -9,5 +9,5 @@
 //   - A Mask has one entry per phase-encode column. Samples that were not acquired are exactly zero.
 //   - Noise of standard deviation σ means σ in the real part and σ in the imaginary part.
 //   - dst comes first. Functions panic on shape mismatch, which is a programmer's error; data from outside is checked before.
-//   - Values that hold scratch memory (FFT2, operators, consistency functions) serve one goroutine at a time.
+//   - Values that hold scratch memory (operators, consistency functions) serve one goroutine at a time.
 package kspace

@@ -105,13 +105,9 @@ func cropReadout(k kspace.Data, ny int) kspace.Data {
 			copy(dst.Pix, k.Coil(c).Pix)
 			continue
 		}
-		for x := range k.Nx {
-			long.Inverse(hybrid.Pix[x:], k.Coil(c).Pix[x:], k.Nx)
-		}
+		long.Inverse(hybrid.Pix, k.Coil(c).Pix, k.Nx, k.Nx, 1)
 		kspace.CenterCrop(dst, hybrid)
-		for x := range k.Nx {
-			short.Forward(dst.Pix[x:], dst.Pix[x:], k.Nx)
-		}
+		short.Forward(dst.Pix, dst.Pix, k.Nx, k.Nx, 1)
 	}
 	return out
 }
