@@ -13,6 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/closer-mri/closer/kspace"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -139,9 +142,11 @@ func (s series) write(ctx context.Context, dir string) (Series, error) {
 		sc.White = s.white
 	}
 	pixels := make([][]byte, len(s.images))
-	for i, image := range s.images {
-		pixels[i] = sc.store(image)
-	}
+	kspace.Parallel(kspace.Processors(), len(pixels), func(_, from, to int) {
+		for i := from; i < to; i++ {
+			pixels[i] = sc.store(s.images[i])
+		}
+	})
 	out := Series{
 		Name: s.name, Number: seriesNumber(s.name), Description: s.description(), Slope: sc.Slope,
 		StudyUID: deriveUID("study", s.rec.Header.SHA256), FrameUID: deriveUID("frame of reference", s.rec.Header.SHA256),
@@ -162,19 +167,28 @@ func (s series) write(ctx context.Context, dir string) (Series, error) {
 		return out, syncDir(dir)
 	}
 	common := s.common(out, sc)
+	out.Files = make([]File, len(s.rec.Indices))
+	files, ctx := errgroup.WithContext(ctx)
+	files.SetLimit(parallelFiles)
 	for i, index := range s.rec.Indices {
-		if err := ctx.Err(); err != nil {
-			return Series{}, err
-		}
 		f := File{Number: index + 1, InstanceUID: deriveUID("instance", out.SeriesUID, fmt.Sprint(index))}
 		f.Path = filepath.Join(dir, fmt.Sprintf("%04d.dcm", f.Number))
-		if err := s.writeFile(f, append(common[:len(common):len(common)], s.slice(index)...), mrImageStorage, pixels[i]); err != nil {
-			return Series{}, err
-		}
-		out.Files = append(out.Files, f)
+		out.Files[i] = f
+		files.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return s.writeFile(f, append(common[:len(common):len(common)], s.slice(index)...), mrImageStorage, pixels[i])
+		})
+	}
+	if err := files.Wait(); err != nil {
+		return Series{}, err
 	}
 	return out, syncDir(dir)
 }
+
+// parallelFiles is how many files of a series are written at a time: each waits for the disk.
+const parallelFiles = 8
 
 // writeFile writes one object.
 func (s series) writeFile(f File, d dataset, class string, pixels []byte) error {

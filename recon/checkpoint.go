@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/gob"
 	"encoding/hex"
 	"encoding/json"
@@ -40,22 +41,62 @@ func (c JobCheckpoint) Load(ctx context.Context, method Method, index int) (Slic
 		return result, false, fmt.Errorf("load a finished slice: %w", err)
 	}
 	sum, body, ok := bytes.Cut(data, []byte("\n"))
-	if !ok || string(sum) != digest(body) || gob.NewDecoder(bytes.NewReader(body)).Decode(&result) != nil {
+	var saved savedSlice
+	if !ok || string(sum) != digest(body) || gob.NewDecoder(bytes.NewReader(body)).Decode(&saved) != nil {
 		return SliceResult{}, false, nil
 	}
-	return result, true, nil
+	return saved.result(), true, nil
 }
 
 // Save implements Checkpoint.
 func (c JobCheckpoint) Save(ctx context.Context, method Method, index int, result SliceResult) error {
 	var body bytes.Buffer
-	if err := gob.NewEncoder(&body).Encode(result); err != nil {
+	if err := gob.NewEncoder(&body).Encode(newSavedSlice(result)); err != nil {
 		return fmt.Errorf("encode a finished slice: %w", err)
 	}
 	if err := c.Blobs.PutPiece(ctx, c.piece(method, index), append([]byte(digest(body.Bytes())+"\n"), body.Bytes()...)); err != nil {
 		return fmt.Errorf("store a finished slice: %w", err)
 	}
 	return nil
+}
+
+// savedSlice is a SliceResult with its pixels as bytes, which gob takes as they are: numbers it would pack one by one.
+type savedSlice struct {
+	Result            SliceResult // without pixels
+	Magnitude, Spread []byte      // float32, little endian
+}
+
+func newSavedSlice(r SliceResult) savedSlice {
+	s := savedSlice{Magnitude: pack(r.Magnitude), Spread: pack(r.Spread)}
+	r.Magnitude, r.Spread = nil, nil
+	s.Result = r
+	return s
+}
+
+func (s savedSlice) result() SliceResult {
+	r := s.Result
+	r.Magnitude, r.Spread = unpack(s.Magnitude), unpack(s.Spread)
+	return r
+}
+
+func pack(v []float32) []byte {
+	b, err := binary.Append(nil, binary.LittleEndian, v)
+	if err != nil {
+		panic(err) // float32 has a size
+	}
+	return b
+}
+
+// unpack is the inverse of pack; of nothing it is nil.
+func unpack(b []byte) []float32 {
+	if len(b) == 0 {
+		return nil
+	}
+	v := make([]float32, len(b)/4)
+	if _, err := binary.Decode(b, binary.LittleEndian, v); err != nil {
+		panic(err) // there are as many bytes
+	}
+	return v
 }
 
 // Clear deletes the slices of the job.

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -186,7 +188,11 @@ func (a *attempt) fetch(ctx context.Context, path string) error {
 
 // publish stores the files in dir that are new or were written again. They are listed together, so that nobody sees half a series.
 func (a *attempt) publish(ctx context.Context, dir string) error {
-	fresh := map[string]stored{}
+	type changed struct {
+		path, name string
+		info       fs.FileInfo
+	}
+	var files []changed
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -200,35 +206,62 @@ func (a *attempt) publish(ctx context.Context, dir string) error {
 			return err
 		}
 		name = filepath.ToSlash(name)
-		if known := a.files[name]; known.size == info.Size() && known.written.Equal(info.ModTime()) { // only publish writes files
-			return nil
+		if known := a.files[name]; known.size != info.Size() || !known.written.Equal(info.ModTime()) { // only publish writes a.files
+			files = append(files, changed{path, name, info})
 		}
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		var blob recon.Blob
-		if err := outlast(ctx, a.log, func() error {
-			_, err := f.Seek(0, io.SeekStart)
-			if err == nil {
-				blob, err = a.blobs.Put(ctx, f)
-			}
-			return err
-		}); err != nil {
-			return fmt.Errorf("store a result: %w", err)
-		}
-		fresh[name] = stored{recon.Artifact{Name: name, Blob: blob, ContentType: contentType(name)}, info.Size(), info.ModTime()}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	fresh := make([]stored, len(files))
+	puts, storing := errgroup.WithContext(ctx)
+	puts.SetLimit(parallelPuts)
+	first := func(f changed) int { // of the names of its file
+		return slices.IndexFunc(files, func(other changed) bool { return os.SameFile(f.info, other.info) })
+	}
+	for i, f := range files {
+		fresh[i] = stored{recon.Artifact{Name: f.name, ContentType: contentType(f.name)}, f.info.Size(), f.info.ModTime()}
+		if first(f) == i {
+			puts.Go(func() (err error) {
+				fresh[i].Blob, err = a.put(storing, f.path)
+				return err
+			})
+		}
+	}
+	if err := puts.Wait(); err != nil {
+		return err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	maps.Copy(a.files, fresh)
+	for i, f := range files {
+		fresh[i].Blob = fresh[first(f)].Blob
+		a.files[f.name] = fresh[i]
+	}
 	a.unstored = true
 	return nil
+}
+
+// parallelPuts is how many files are stored at a time: storing is mostly waiting for a disk or another host.
+const parallelPuts = 8
+
+// put stores a file.
+func (a *attempt) put(ctx context.Context, path string) (blob recon.Blob, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return blob, err
+	}
+	defer f.Close()
+	if err := outlast(ctx, a.log, func() error {
+		_, err := f.Seek(0, io.SeekStart)
+		if err == nil {
+			blob, err = a.blobs.Put(ctx, f)
+		}
+		return err
+	}); err != nil {
+		return blob, fmt.Errorf("store a result: %w", err)
+	}
+	return blob, nil
 }
 
 // contentType is that of a result, by the ending of its name.

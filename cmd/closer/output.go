@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,13 +110,26 @@ func (o *output) series(ctx context.Context, rec *recon.Reconstruction, result *
 	if err := o.uncertainty(ctx, rec, result); err != nil {
 		return err
 	}
-	images := result.Magnitudes()
-	for _, file := range []string{o.path("reconstruction", name+".h5"), o.path("reconstruction.h5")} {
-		if err := fastmri.WriteReconstruction(file, images, rec.Ny, rec.Nx); err != nil {
-			return fmt.Errorf("write %s: %w", file, err)
-		}
+	images, own, last := result.Magnitudes(), o.path("reconstruction", name+".h5"), o.path("reconstruction.h5")
+	err := fastmri.WriteReconstruction(own, images, rec.Ny, rec.Nx)
+	if err == nil && o.grown != nil && relink(own, last) == nil { // nobody writes to what others are shown copies of
+		return nil
+	}
+	if err == nil {
+		err = fastmri.WriteReconstruction(last, images, rec.Ny, rec.Nx)
+	}
+	if err != nil {
+		return fmt.Errorf("write the images of %s as HDF5: %w", name, err)
 	}
 	return nil
+}
+
+// relink makes path another name of a file, and no longer of the one that it was.
+func relink(file, path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Link(file, path)
 }
 
 // uncertainty writes the spread of a method's samples as a series of its own, where there is one.

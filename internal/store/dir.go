@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,10 @@ func (d *dir) path(elem ...string) string { return filepath.Join(d.root, filepat
 func (d *dir) Close() error { return nil }
 
 func (d *dir) Put(ctx context.Context, r io.Reader) (blob recon.Blob, err error) {
-	temp, blob, err := d.temp(ctx, r)
+	temp, err := d.temp(func(w io.Writer) (err error) {
+		blob, err = digest(ctx, w, r)
+		return err
+	})
 	if err != nil {
 		return recon.Blob{}, err
 	}
@@ -74,20 +78,27 @@ func (d *dir) Put(ctx context.Context, r io.Reader) (blob recon.Blob, err error)
 	return blob, nil
 }
 
-// temp writes a durable temporary file and says what is in it.
-func (d *dir) temp(ctx context.Context, r io.Reader) (name string, blob recon.Blob, err error) {
+// temp makes what write writes a durable temporary file.
+func (d *dir) temp(write func(io.Writer) error) (name string, err error) {
 	f, err := os.CreateTemp(d.path(dirTemp), "put-")
 	if err != nil {
-		return "", blob, stored(err)
+		return "", stored(err)
 	}
-	blob, err = digest(ctx, f, r)
-	if err == nil {
+	if err = write(f); err == nil {
 		err = stored(f.Sync())
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		os.Remove(f.Name())
 	}
-	return f.Name(), blob, err
+	return f.Name(), err
+}
+
+// tempOf makes data a durable temporary file.
+func (d *dir) tempOf(ctx context.Context, data []byte) (name string, err error) {
+	return d.temp(func(w io.Writer) error {
+		_, err := w.Write(data)
+		return cmp.Or(ctx.Err(), stored(err))
+	})
 }
 
 // place calls set to give a file its name, and makes the name durable. DeletePieces of another process may remove the directory of
@@ -149,7 +160,7 @@ func (d *dir) PutPiece(ctx context.Context, name string, data []byte) error {
 	if err := checkPiece(name); err != nil {
 		return err
 	}
-	temp, _, err := d.temp(ctx, strings.NewReader(string(data)))
+	temp, err := d.tempOf(ctx, data)
 	if err != nil {
 		return err
 	}
@@ -263,7 +274,7 @@ func (d *dir) Ready(ctx context.Context) error {
 	if err := d.opts.checkFree(d.root); err != nil {
 		return err
 	}
-	temp, _, err := d.temp(ctx, strings.NewReader("ready?"))
+	temp, err := d.tempOf(ctx, []byte("ready?"))
 	if err != nil {
 		return err
 	}
