@@ -1,8 +1,14 @@
 package score
 
+// #cgo CFLAGS: -O3 -std=c11
+// #cgo LDFLAGS: -lm
+// #cgo noescape noise_fill
+// #cgo nocallback noise_fill
+// #include "noise.h"
+import "C"
+
 import (
-	"math"
-	"math/bits"
+	"unsafe"
 
 	"github.com/closer-mri/closer/kspace"
 )
@@ -16,34 +22,19 @@ type Noise struct {
 
 // Fill overwrites dst with the noise of one draw: unit variance in the real and in the imaginary part.
 func (n Noise) Fill(dst kspace.Image, draw int) {
-	key := [2]uint32{uint32(n.Seed), uint32(n.Seed >> 32)}
 	kspace.Parallel(kspace.Processors(), (len(dst.Pix)+1)/2, func(_, from, to int) {
-		for pair := from; pair < to; pair++ {
-			r := philox([4]uint32{uint32(pair), uint32(draw), n.Slice, n.Sample}, key)
-			dst.Pix[2*pair] = boxMuller(r[0], r[1])
-			if 2*pair+1 < len(dst.Pix) {
-				dst.Pix[2*pair+1] = boxMuller(r[2], r[3])
-			}
+		pix := dst.Pix[2*from : min(2*to, len(dst.Pix))]
+		n.pairs(pix[:len(pix)/2*2], from, draw)
+		if len(pix)%2 == 1 {
+			var last [2]complex64
+			n.pairs(last[:], to-1, draw)
+			pix[len(pix)-1] = last[0]
 		}
 	})
 }
 
-// boxMuller maps two uniform words to a complex normal.
-func boxMuller(a, b uint32) complex64 {
-	radius := math.Sqrt(-2 * math.Log((float64(a)+0.5)/(1<<32)))
-	sin, cos := math.Sincos(2 * math.Pi * float64(b) / (1 << 32))
-	return complex(float32(radius*cos), float32(radius*sin))
-}
-
-// philox is Philox4x32-10 (Salmon et al., SC 2011): a bijection of the counter that passes BigCrush for any key.
-func philox(counter [4]uint32, key [2]uint32) [4]uint32 {
-	c := counter
-	for range 10 {
-		hi0, lo0 := bits.Mul32(0xD2511F53, c[0])
-		hi1, lo1 := bits.Mul32(0xCD9E8D57, c[2])
-		c = [4]uint32{hi1 ^ c[1] ^ key[0], lo1, hi0 ^ c[3] ^ key[1], lo0}
-		key[0] += 0x9E3779B9
-		key[1] += 0xBB67AE85
-	}
-	return c
+// pairs fills an even number of pixels, the first being 2·from. One counter of the generator makes two pixels.
+func (n Noise) pairs(pix []complex64, from, draw int) {
+	C.noise_fill((*C.float)(unsafe.Pointer(unsafe.SliceData(pix))), C.uint32_t(from), C.uint32_t(len(pix)/2), C.uint32_t(draw),
+		C.uint32_t(n.Slice), C.uint32_t(n.Sample), C.uint64_t(n.Seed))
 }
