@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"time"
-
-	"github.com/closer-mri/closer/kspace"
 )
 
 // ReportSchemaID names the format of report.json; ReportSchema describes it.
@@ -158,56 +156,4 @@ func reportInput(rec *Reconstruction) ReportInput {
 		in.Spacing = &[2]Number{Number(h.PixelSpacing[0]), Number(h.PixelSpacing[1])}
 	}
 	return in
-}
-
-// ReportMask is a Sampling with what was measured on its mask.
-type ReportMask struct {
-	Kind          string `json:"kind"`
-	Mode          string `json:"mode"`
-	AccelNominal  Number `json:"accel_nominal"`
-	AccelMeasured Number `json:"accel_measured"` // columns / lines
-	ACSFraction   Number `json:"acs_fraction"`
-	Lines         int    `json:"lines"` // acquired columns
-	Width         int    `json:"width"` // all columns
-	Seed          uint64 `json:"seed"`
-	Columns       []byte `json:"columns"`            // bit map, first column in the highest bit; base64 in JSON
-	HeldOut       []byte `json:"held_out,omitempty"` // of the acquired columns that methods had to predict; absent for none
-	Points        []byte `json:"points,omitempty"`   // bit map of single samples, (rows, columns), where both axes are phase encode
-}
-
-func reportMask(s *Sampling) *ReportMask {
-	if s == nil {
-		return nil
-	}
-	r := &ReportMask{
-		Kind: s.Kind, Mode: s.Mode, AccelNominal: Number(s.AccelNominal), AccelMeasured: Number(s.Acceleration()),
-		ACSFraction: Number(s.ACSFraction), Lines: s.Columns.Lines(), Width: len(s.Columns), Seed: s.Seed, Columns: packMask(s.Columns),
-	}
-	if s.HeldOut != nil {
-		r.HeldOut = packMask(s.HeldOut)
-	}
-	if s.Points != nil {
-		r.Points = packMask(kspace.Mask(s.Points))
-	}
-	return r
-}
-
-// packMask packs m into bits as numpy.packbits does: column i is bit 7 − i%8 of byte i/8, the rest of the last byte 0.
-func packMask(m kspace.Mask) []byte {
-	bits := make([]byte, (len(m)+7)/8)
-	for i, on := range m {
-		if on {
-			bits[i/8] |= 1 << (7 - i%8)
-		}
-	}
-	return bits
-}
-
-// mask is the inverse of packMask.
-func (m *ReportMask) mask() kspace.Mask {
-	columns := make(kspace.Mask, m.Width)
-	for i := range columns {
-		columns[i] = i/8 < len(m.Columns) && m.Columns[i/8]>>(7-i%8)&1 == 1
-	}
-	return columns
 }

@@ -6,8 +6,6 @@ import (
 	"io"
 	"math"
 	"slices"
-
-	"github.com/closer-mri/closer/kspace"
 )
 
 //go:embed report.html.tmpl
@@ -28,7 +26,7 @@ type page struct {
 	HeldOut  bool   // some acquired columns were kept from the methods
 	Indices  string // reconstructed slices
 	About    string // the protocol, in a sentence
-	MaskRuns []run
+	Sampled  *sampled
 	Rows     []methodRow
 	Networks []Model // of all methods, each once
 	Plot     *plot
@@ -44,7 +42,7 @@ var protocolTexts = map[Protocol]string{
 }
 
 // WriteHTML writes report.html: one page that needs nothing else, neither network nor scripts. A report that was read from JSON has
-// no pixels, and its page no pictures.
+// no pixels, and its page no picture but the mask.
 func (r *Report) WriteHTML(w io.Writer) error {
 	g, err := r.gallery()
 	if err != nil {
@@ -55,7 +53,10 @@ func (r *Report) WriteHTML(w io.Writer) error {
 		Rows: r.methodRows(), Networks: r.networks(), Plot: r.plot(), Gallery: g,
 	}
 	if r.Mask != nil {
-		p.MaskRuns, p.HeldOut = runs(r.Mask.mask()), r.Mask.HeldOut != nil
+		p.HeldOut = r.Mask.HeldOut != nil
+		if p.Sampled, err = r.sampled(); err != nil {
+			return err
+		}
 	}
 	if len(r.Methods) > 0 {
 		var indices []int
@@ -65,22 +66,6 @@ func (r *Report) WriteHTML(w io.Writer) error {
 		p.Indices = showIndices(indices)
 	}
 	return reportPage.Execute(w, p)
-}
-
-// run is a stretch of acquired columns.
-type run struct{ Start, Length int }
-
-func runs(m kspace.Mask) []run {
-	var out []run
-	for i, on := range m {
-		switch {
-		case on && i > 0 && m[i-1]:
-			out[len(out)-1].Length++
-		case on:
-			out = append(out, run{i, 1})
-		}
-	}
-	return out
 }
 
 // networks lists the networks of all methods, each once, in order of appearance.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"image"
 	"image/png"
 	"io"
@@ -142,7 +143,7 @@ func TestWriteHTML(t *testing.T) {
 	page := htmlOf(t, NewReport(sample(), Software{Version: "1.2.3", Commit: "abcdef0", ONNXRuntime: "1.27"}))
 	all := checkPage(t, page)
 	for _, want := range []string{
-		"Simulated acquisition", "CORPD_FBK", "16–19 of 36", "scanner-grid", "15 of 60, acceleration ×4.00", "gaussian1d", "reconstruction_esc",
+		"Simulated acquisition", "CORPD_FBK", "16–19 of 36", "scanner-grid", "15 of 60 phase-encode columns, acceleration ×4.00", "gaussian1d", "reconstruction_esc",
 		"unet-demo", strings.Repeat("cd", 32), "closer 1.2.3 (abcdef0), ONNX Runtime 1.27", "σ = 0.04", "λ = 0.78", strings.Repeat("1f", 32),
 	} {
 		if !strings.Contains(page, want) {
@@ -152,9 +153,9 @@ func TestWriteHTML(t *testing.T) {
 	if n := strings.Count(page, strings.Repeat("ab", 32)); n != 1 {
 		t.Errorf("a network of two methods is listed %d times, want once", n)
 	}
-	// Slice 16 is the best, 17 the worst, 18 in the middle: each a reference and three methods with error maps; and one color bar.
-	if n := count(all, "img"); n != 3*(1+3*2)+1 {
-		t.Errorf("%d pictures, want %d", n, 3*(1+3*2)+1)
+	// Slice 16 is the best, 17 the worst, 18 in the middle: each a reference and three methods with error maps; one color bar, the mask.
+	if n := count(all, "img"); n != 3*(1+3*2)+2 {
+		t.Errorf("%d pictures, want %d", n, 3*(1+3*2)+2)
 	}
 	if !strings.Contains(page, "Slice 17 (lowest PSNR of ccdf)") || !strings.Contains(page, "Slice 16 (highest PSNR of ccdf)") {
 		t.Error("the best and the worst slice are not named")
@@ -200,8 +201,8 @@ func TestWriteHTMLWithoutReference(t *testing.T) {
 	page := htmlOf(t, NewReport(rec, Software{}))
 	all := checkPage(t, page)
 	page = withoutPictures(page)
-	if n := count(all, "img"); n != 3*3 {
-		t.Errorf("%d pictures, want three slices of three methods", n)
+	if n := count(all, "img"); n != 3*3+1 {
+		t.Errorf("%d pictures, want three slices of three methods, and the mask", n)
 	}
 	for _, word := range []string{"PSNR", "SSIM", "Error", "Simulated"} {
 		if strings.Contains(page, word) {
@@ -210,15 +211,15 @@ func TestWriteHTMLWithoutReference(t *testing.T) {
 	}
 }
 
-// A report that was read from JSON has a page without pictures.
+// A report that was read from JSON has a page without pictures of slices.
 func TestWriteHTMLOfStoredReport(t *testing.T) {
 	var r Report
 	if err := json.Unmarshal(jsonOf(t, NewReport(sample(), Software{})), &r); err != nil {
 		t.Fatal(err)
 	}
 	page := htmlOf(t, &r)
-	if all := checkPage(t, page); count(all, "img") != 0 || !strings.Contains(page, "15 of 60") {
-		t.Error("want the mask and no pictures")
+	if all := checkPage(t, page); count(all, "img") != 1 || !strings.Contains(page, "15 of 60") {
+		t.Error("want the mask and no other picture")
 	}
 }
 
@@ -384,10 +385,43 @@ func TestMethodRows(t *testing.T) {
 	}
 }
 
-func TestRuns(t *testing.T) {
-	got := runs(kspace.Mask{true, true, false, true, false, false, true, true, true})
-	if want := []run{{0, 2}, {3, 1}, {6, 3}}; !slices.Equal(got, want) {
-		t.Errorf("runs %v, want %v", got, want)
+// The mask is drawn as it is: one row of columns, or every sample where both axes are phase encode, also from a stored report.
+func TestMaskPicture(t *testing.T) {
+	rec := sample()
+	h := &rec.Header
+	h.Ny, h.Nx = 40, 60
+	points := make(kspace.Points, h.Ny*h.Nx)
+	for i := range points {
+		points[i] = i%7 == 0 || i%h.Nx == 3
+	}
+	for _, mask := range []struct {
+		sampling *Sampling
+		of       []bool
+		says     string
+	}{
+		{rec.Sampling, rec.Sampling.Columns, "15 of 60 phase-encode columns"},
+		{&Sampling{Kind: "acquired", Columns: points.Columns(h.Nx), Points: points}, points, fmt.Sprintf("%d of 2400 samples (both axes phase encode)", points.Count())},
+	} {
+		rec.Sampling = mask.sampling
+		var r Report
+		if err := json.Unmarshal(jsonOf(t, NewReport(rec, Software{})), &r); err != nil {
+			t.Fatal(err)
+		}
+		page := htmlOf(t, &r)
+		all := checkPage(t, page)
+		i := slices.IndexFunc(all, func(e element) bool { return strings.HasPrefix(e.attrs["alt"], "Undersampling mask: "+mask.says) })
+		if i < 0 || !strings.Contains(page, "<strong>"+mask.says) {
+			t.Fatalf("the page does not say %q", mask.says)
+		}
+		im := decode(t, all[i].attrs["src"])
+		if b := im.Bounds(); b.Dx() != 60 || b.Dy() != len(mask.of)/60 {
+			t.Fatalf("%v for %d samples", b, len(mask.of))
+		}
+		for k, on := range mask.of {
+			if r, _, _, _ := im.At(k%60, k/60).RGBA(); r != 0 != on {
+				t.Fatalf("sample %d is drawn %d, want %v", k, r, on)
+			}
+		}
 	}
 }
 

@@ -111,7 +111,10 @@ func TestReportKeepsToSchema(t *testing.T) {
 		"NaN in the file":  func(r *Reconstruction) { r.Header.Field = math.NaN() },
 		"NaN residual":     func(r *Reconstruction) { r.Results[0].Slices[0].Residual = Residual{math.NaN(), math.NaN()} },
 		"wild acquisition": func(r *Reconstruction) { r.Header.Acquisition = "</script>\xff\x00\"" },
-		"held out":         func(r *Reconstruction) { r.Sampling.HeldOut = make(kspace.Mask, 60) },
+		"points": func(r *Reconstruction) {
+			r.Sampling.Points = make(kspace.Points, r.Header.Ny*r.Header.Nx)
+		},
+		"held out": func(r *Reconstruction) { r.Sampling.HeldOut = make(kspace.Mask, 60) },
 		"NaN predicted": func(r *Reconstruction) {
 			r.Sampling.HeldOut, r.Results[0].Slices[0].HeldOut = make(kspace.Mask, 60), math.NaN()
 		},
@@ -311,7 +314,7 @@ func TestMaskBits(t *testing.T) {
 	if got := base64.StdEncoding.EncodeToString(r.Columns); got != base64.StdEncoding.EncodeToString([]byte{0xb1, 0x40}) {
 		t.Errorf("columns %s, want sUA=", got)
 	}
-	if !reflect.DeepEqual(r.mask(), m) {
-		t.Errorf("unpacked %v, want %v", r.mask(), m)
+	if got := unpackMask(r.Columns, r.Width); !reflect.DeepEqual(got, m) {
+		t.Errorf("unpacked %v, want %v", got, m)
 	}
 }

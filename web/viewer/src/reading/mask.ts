@@ -2,18 +2,25 @@
 import type { Report } from "../api";
 import { element } from "../element";
 
-type Mask = NonNullable<Report["mask"]>;
-
-// columns unpacks a mask: the first column is the highest bit.
-export function columns({ columns: packed, width }: Pick<Mask, "columns" | "width">): boolean[] {
+// unpack returns the first n of a bit map: the first is the highest bit.
+export function unpack(packed: string, n: number): boolean[] {
   const bits = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
-  return Array.from({ length: width }, (_, i) => (((bits[i >> 3] ?? 0) >> (7 - (i % 8))) & 1) === 1);
+  return Array.from({ length: n }, (_, i) => (((bits[i >> 3] ?? 0) >> (7 - (i % 8))) & 1) === 1);
 }
 
-export function maskPicture(mask: Mask): HTMLCanvasElement {
-  const picture = element("canvas", { className: "mask", width: mask.width, height: 1, role: "img", ariaLabel: `Sampling mask: ${mask.lines} of ${mask.width} columns` });
+// sampling is what was acquired, row by row: one row of whole columns, or every sample where both axes are phase encode.
+export function sampling({ mask, input }: Pick<Report, "mask" | "input">): { acquired: boolean[]; width: number; says: string } | undefined {
+  if (!mask) return undefined;
+  const { width, points } = mask;
+  const acquired = points ? unpack(points, width * input.matrix[0]) : unpack(mask.columns, width);
+  return { acquired, width, says: `${acquired.filter(Boolean).length} of ${acquired.length} ${points ? "samples" : "phase-encode columns"}` };
+}
+
+export function maskPicture({ acquired, width, says }: NonNullable<ReturnType<typeof sampling>>): HTMLCanvasElement {
+  const height = acquired.length / width;
+  const picture = element("canvas", { className: height > 1 ? "mask points" : "mask", width, height, role: "img", ariaLabel: `Sampling mask: ${says}` });
   const context = picture.getContext("2d")!;
   context.fillStyle = "#fff";
-  columns(mask).forEach((on, i) => on && context.fillRect(i, 0, 1, 1));
+  acquired.forEach((on, i) => on && context.fillRect(i % width, Math.floor(i / width), 1, 1));
   return picture;
 }

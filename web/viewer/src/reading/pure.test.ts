@@ -3,7 +3,7 @@ import { difference, grey, linear, type Slice } from "./dicom";
 import { affine, coplanar, crossing, letters, parallel, pixel, scaleBar, world } from "./geometry";
 import { heat } from "./paint";
 import { ticks } from "./plot";
-import { columns } from "./mask";
+import { sampling, unpack } from "./mask";
 import { preset, scaled } from "./window";
 
 test("the linear window is PS3.3 C.11.2.1.2", () => {
@@ -59,8 +59,17 @@ test("heat grows lighter", () => {
   for (let f = 0.05; f <= 1; f += 0.05) expect(light(f)).toBeGreaterThan(light(f - 0.05));
 });
 
+const bits = (...bytes: number[]) => btoa(String.fromCharCode(...bytes));
+
 test("a mask's first column is its highest bit", () => {
-  expect(columns({ columns: btoa(String.fromCharCode(0b10100000, 0b01000000)), width: 10 })).toEqual([true, false, true, false, false, false, false, false, false, true]);
+  expect(unpack(bits(0b10100000, 0b01000000), 10)).toEqual([true, false, true, false, false, false, false, false, false, true]);
+});
+
+test("a mask has one row of columns, or every sample where both axes are phase encode", () => {
+  const report = (points?: string) => ({ input: { matrix: [2, 5] }, mask: { width: 5, columns: bits(0b10100000), ...(points && { points }) } }) as Parameters<typeof sampling>[0];
+  expect(sampling(report())).toEqual({ acquired: [true, false, true, false, false], width: 5, says: "2 of 5 phase-encode columns" });
+  expect(sampling(report(bits(0b10000001, 0b01000000)))).toEqual({ acquired: [true, false, false, false, false, false, false, true, false, true], width: 5, says: "3 of 10 samples" });
+  expect(sampling({ ...report(), mask: null })).toBeUndefined();
 });
 
 const axial = (z: number) => ({ position: [0, 0, z], orientation: [1, 0, 0, 0, 1, 0], rows: 11, columns: 11, spacing: [1, 1] as [number, number] });

@@ -2,7 +2,7 @@
 import { jobPath } from "../api";
 import { element } from "../element";
 import { dialog } from "./dialog";
-import { maskPicture } from "./mask";
+import { maskPicture, sampling } from "./mask";
 import { plot } from "./plot";
 import type { Room } from "./room";
 import { methodTitle } from "./series";
@@ -21,12 +21,13 @@ export async function showReport(room: Room): Promise<void> {
       element("th", { scope: "row" }, methodTitle(m.name)), number(m.volume?.psnr, 2), number(m.volume?.ssim, 4), number(m.volume?.nmse, 5),
       number(m.nfe, 0), number(m.seconds_per_slice, 2), element("td", {}, m.dc_residual.rms.toExponential(1))))));
   const lines = r.methods.map((m) => ({ name: methodTitle(m.name), points: m.slices.flatMap((s) => (s.psnr === undefined ? [] : [[s.index + 1, s.psnr] as [number, number]])) }));
+  const sampled = sampling(r);
   const path = `${jobPath(room.job.id)}/report.html`;
   dialog("Report",
     ...(r.input.simulated ? [element("p", { className: "research" }, "k-space was simulated from images: these figures say nothing about clinical quality.")] : []),
     element("p", {}, r.reference === "none" ? "The scan has no reference: there are no metrics." : `Against the reference ${r.reference}, as fastMRI's evaluation computes them.`),
     table,
     ...(lines.some((l) => l.points.length) ? [element("h3", {}, "PSNR of each slice, dB"), plot(lines)] : []),
-    ...(r.mask ? [element("h3", {}, `Sampled columns: ${r.mask.lines} of ${r.mask.width}`), maskPicture(r.mask)] : []),
+    ...(sampled ? [element("h3", {}, `Sampled: ${sampled.says}`), maskPicture(sampled)] : []),
     element("p", {}, element("a", { href: path, target: "_blank" }, "The whole report")));
 }

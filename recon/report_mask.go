@@ -1,0 +1,91 @@
+package recon
+
+import (
+	"html/template"
+	"image"
+	"image/color"
+
+	"github.com/closer-mri/closer/kspace"
+)
+
+// ReportMask is a Sampling with what was measured on its mask.
+type ReportMask struct {
+	Kind          string `json:"kind"`
+	Mode          string `json:"mode"`
+	AccelNominal  Number `json:"accel_nominal"`
+	AccelMeasured Number `json:"accel_measured"` // columns / lines
+	ACSFraction   Number `json:"acs_fraction"`
+	Lines         int    `json:"lines"` // acquired columns
+	Width         int    `json:"width"` // all columns
+	Seed          uint64 `json:"seed"`
+	Columns       []byte `json:"columns"`            // bit map, first column in the highest bit; base64 in JSON
+	HeldOut       []byte `json:"held_out,omitempty"` // of the acquired columns that methods had to predict; absent for none
+	Points        []byte `json:"points,omitempty"`   // bit map of single samples, (rows, columns), where both axes are phase encode
+}
+
+func reportMask(s *Sampling) *ReportMask {
+	if s == nil {
+		return nil
+	}
+	r := &ReportMask{
+		Kind: s.Kind, Mode: s.Mode, AccelNominal: Number(s.AccelNominal), AccelMeasured: Number(s.Acceleration()),
+		ACSFraction: Number(s.ACSFraction), Lines: s.Columns.Lines(), Width: len(s.Columns), Seed: s.Seed, Columns: packMask(s.Columns),
+	}
+	if s.HeldOut != nil {
+		r.HeldOut = packMask(s.HeldOut)
+	}
+	if s.Points != nil {
+		r.Points = packMask(kspace.Mask(s.Points))
+	}
+	return r
+}
+
+// packMask packs m into bits as numpy.packbits does: column i is bit 7 − i%8 of byte i/8, the rest of the last byte 0.
+func packMask(m kspace.Mask) []byte {
+	bits := make([]byte, (len(m)+7)/8)
+	for i, on := range m {
+		if on {
+			bits[i/8] |= 1 << (7 - i%8)
+		}
+	}
+	return bits
+}
+
+// unpackMask is the inverse of packMask, for a mask of n; bits that are missing are 0.
+func unpackMask(bits []byte, n int) kspace.Mask {
+	m := make(kspace.Mask, n)
+	for i := range m {
+		m[i] = i/8 < len(bits) && bits[i/8]>>(7-i%8)&1 == 1
+	}
+	return m
+}
+
+// sampled is the picture of a mask, white where acquired: Width × Height samples, or one row of whole columns.
+type sampled struct {
+	Src           template.URL
+	Width, Height int
+	Count         int    // acquired, of Width × Height
+	Unit          string // of what
+}
+
+// Of is how many there are.
+func (s *sampled) Of() int { return s.Width * s.Height }
+
+// sampled draws the mask of r, which has one.
+func (r *Report) sampled() (*sampled, error) {
+	s, bits := &sampled{Width: r.Mask.Width, Height: 1, Unit: "phase-encode columns"}, r.Mask.Columns
+	if r.Mask.Points != nil {
+		s.Height, s.Unit, bits = r.Input.Matrix[0], "samples (both axes phase encode)", r.Mask.Points
+	}
+	mask := unpackMask(bits, s.Of())
+	s.Count = mask.Lines()
+	picture := image.NewPaletted(image.Rect(0, 0, s.Width, s.Height), color.Palette{color.Black, color.White})
+	for i, on := range mask {
+		if on {
+			picture.Pix[i] = 1
+		}
+	}
+	var err error
+	s.Src, err = dataURI(picture)
+	return s, err
+}
