@@ -77,7 +77,7 @@ def problem(error):
 
 def spread(values):
     """Mean ± 2·sample standard deviation, as evaluate.py prints them."""
-    if any(v is None for v in values):
+    if not values or any(v is None for v in values):
         return "–"
     std = f"{2 * statistics.stdev(values):.4g}" if len(values) > 1 else "–"
     return f"{statistics.fmean(values):.4g} ± {std}"
@@ -94,14 +94,16 @@ def table(reports):
     for accel, r in sorted(reports, key=lambda x: x[0]):
         accel = 0 if r["mask"] and r["mask"]["kind"] == "acquired" else accel
         for m in r["methods"]:
-            if "volume" in m:
+            if "volume" in m or "held_out_error" in m:
                 rows.setdefault((r["protocol"], r["reference"], accel, m["name"]), []).append(m)
-    lines = [("accel", "protocol", "reference", "method", "volumes", "PSNR dB", "SSIM", "NMSE", "s/slice")]
+    held = any("held_out_error" in m for ms in rows.values() for m in ms)
+    lines = [("accel", "protocol", "reference", "method", "volumes", "PSNR dB", "SSIM", "NMSE", *["held-out error"] * held, "s/slice")]
     for (protocol, reference, accel, method), ms in sorted(rows.items(), key=lambda row: row[0][:3]):
-        volumes = [m["volume"] for m in ms]
+        volumes = [m["volume"] for m in ms if "volume" in m]
         lines.append((
             f"{accel:g}", protocol, reference, method, str(len(ms)), spread([decibel(v) for v in volumes]),
             spread([v["ssim"] for v in volumes]), spread([v["nmse"] for v in volumes]),
+            *[spread([m["held_out_error"] for m in ms if "held_out_error" in m])] * held,
             f"{statistics.fmean(m['seconds_per_slice'] for m in ms):.2f}",
         ))
     widths = [max(map(len, column)) for column in zip(*lines)]

@@ -46,6 +46,9 @@ type ValidationMean struct {
 	PSNR        MeanStd  `json:"psnr"`
 	SSIM        MeanStd  `json:"ssim"`
 	NMSE        MeanStd  `json:"nmse"`
+	// HeldOutError is MethodReport's; nil when nothing was held out. Volumes without a reference have it alone: PSNR, SSIM and NMSE
+	// are NaN then.
+	HeldOutError *MeanStd `json:"held_out_error,omitempty"`
 	// SecondsPerSlice is the mean over the volumes. Volumes run beside each other slow each other down.
 	SecondsPerSlice Number `json:"seconds_per_slice"`
 }
@@ -56,7 +59,7 @@ type MeanStd struct {
 	TwoStd Number `json:"two_std"` // NaN for a single volume
 }
 
-// meanStd returns the statistics of v; values without meaning are not left out, as they are not in evaluate.py.
+// meanStd returns the statistics of v, NaN for none; values without meaning are not left out, as they are not in evaluate.py.
 func meanStd(v []float64) MeanStd {
 	var sum, squares float64
 	for _, x := range v {
@@ -102,13 +105,18 @@ func (v *Validation) WriteJSON(w io.Writer) error {
 }
 
 // groupValues are the metrics of one method over volumes, while they are collected.
-type groupValues struct{ psnr, ssim, nmse, seconds []float64 }
+type groupValues struct{ psnr, ssim, nmse, seconds, heldOut []float64 }
 
 func (g *groupValues) add(m *MethodReport) {
-	g.psnr = append(g.psnr, psnrOf(m))
-	g.ssim = append(g.ssim, float64(m.Volume.SSIM))
-	g.nmse = append(g.nmse, float64(m.Volume.NMSE))
 	g.seconds = append(g.seconds, float64(m.SecondsPerSlice))
+	if m.Volume != nil {
+		g.psnr = append(g.psnr, psnrOf(m))
+		g.ssim = append(g.ssim, float64(m.Volume.SSIM))
+		g.nmse = append(g.nmse, float64(m.Volume.NMSE))
+	}
+	if m.HeldOutError != nil {
+		g.heldOut = append(g.heldOut, float64(*m.HeldOutError))
+	}
 }
 
 // psnrOf returns the volume PSNR of m, which JSON cannot carry where image and reference are equal.
@@ -117,6 +125,11 @@ func psnrOf(m *MethodReport) float64 {
 		return math.Inf(1)
 	}
 	return float64(m.Volume.PSNR)
+}
+
+// HoldsOut says whether any row has a held-out error.
+func (v *Validation) HoldsOut() bool {
+	return slices.ContainsFunc(v.Groups, func(g ValidationMean) bool { return g.HeldOutError != nil })
 }
 
 // groups computes the rows in the order of the units: all acquisitions together, then each alone where there are several.
@@ -143,7 +156,7 @@ func groups(units []Unit) []ValidationMean {
 		r := u.Report
 		for i := range r.Methods {
 			m := &r.Methods[i]
-			if m.Volume == nil {
+			if m.Volume == nil && m.HeldOutError == nil {
 				continue
 			}
 			k := key{r.Protocol, u.Accel, r.Reference, "", m.Name}
@@ -162,10 +175,15 @@ func groups(units []Unit) []ValidationMean {
 	out := []ValidationMean{}
 	for _, k := range append(together, apart...) {
 		g := values[k]
-		out = append(out, ValidationMean{
-			Protocol: k.protocol, Accel: k.accel, Reference: k.reference, Acquisition: k.acquisition, Method: k.method, Volumes: len(g.psnr),
+		row := ValidationMean{
+			Protocol: k.protocol, Accel: k.accel, Reference: k.reference, Acquisition: k.acquisition, Method: k.method, Volumes: len(g.seconds),
 			PSNR: meanStd(g.psnr), SSIM: meanStd(g.ssim), NMSE: meanStd(g.nmse), SecondsPerSlice: meanStd(g.seconds).Mean,
-		})
+		}
+		if g.heldOut != nil {
+			e := meanStd(g.heldOut)
+			row.HeldOutError = &e
+		}
+		out = append(out, row)
 	}
 	return out
 }

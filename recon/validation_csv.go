@@ -11,14 +11,16 @@ import (
 func (v *Validation) WriteCSV(w io.Writer) error {
 	rows := [][]string{append([]string{"file"}, csvHeader...)}
 	for _, g := range v.Groups {
-		for _, s := range []struct {
-			scope            string
-			psnr, ssim, nmse Number
-		}{{"mean", g.PSNR.Mean, g.SSIM.Mean, g.NMSE.Mean}, {"2std", g.PSNR.TwoStd, g.SSIM.TwoStd, g.NMSE.TwoStd}} {
+		var heldOut [2]string
+		if e := g.HeldOutError; e != nil {
+			heldOut = [2]string{csvNumber(e.Mean), csvNumber(e.TwoStd)}
+		}
+		for i, scope := range []string{"mean", "2std"} {
+			value := func(m MeanStd) string { return csvNumber([]Number{m.Mean, m.TwoStd}[i]) }
 			row := make([]string, len(rows[0]))
 			for name, cell := range map[string]string{
 				"acquisition": csvText(g.Acquisition), "protocol": string(g.Protocol), "accel_nominal": csvNumber(g.Accel), "reference": csvText(g.Reference),
-				"method": csvText(g.Method), "scope": s.scope, "psnr": csvNumber(s.psnr), "ssim": csvNumber(s.ssim), "nmse": csvNumber(s.nmse),
+				"method": csvText(g.Method), "scope": scope, "psnr": value(g.PSNR), "ssim": value(g.SSIM), "nmse": value(g.NMSE), "held_out_error": heldOut[i],
 			} {
 				row[slices.Index(rows[0], name)] = cell
 			}

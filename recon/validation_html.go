@@ -16,13 +16,16 @@ var validationPage = template.Must(template.New("validation").Funcs(template.Fun
 	"at": func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },
 }).Parse(validationTemplate))
 
-// String writes m as fastMRI's evaluate.py does, with four significant digits.
+// String writes m as fastMRI's evaluate.py does, with four significant digits; a dash where there is no mean.
 func (m MeanStd) String() string {
 	show := func(n Number) string {
 		if !n.Finite() {
 			return missing
 		}
 		return fmt.Sprintf("%.4g", float64(n))
+	}
+	if !m.Mean.Finite() {
+		return missing
 	}
 	return show(m.Mean) + " ± " + show(m.TwoStd)
 }

@@ -83,6 +83,22 @@ func TestValidationDependsOnTheUnitsAlone(t *testing.T) {
 			t.Fatal("the order of units shows")
 		}
 	}
+	schema := validationSchema(t)
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(j))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(doc); err != nil {
+		t.Error(err)
+	}
+	doc.(map[string]any)["units"].([]any)[0].(map[string]any)["report"] = map[string]any{}
+	if schema.Validate(doc) == nil {
+		t.Error("the schema takes a unit without a report")
+	}
+}
+
+func validationSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
 	compiler := jsonschema.NewCompiler()
 	for id, text := range map[string][]byte{"urn:closer:report:1": ReportSchema, "urn:closer:validation:1": ValidationSchema} {
 		schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
@@ -97,17 +113,7 @@ func TestValidationDependsOnTheUnitsAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(j))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := schema.Validate(doc); err != nil {
-		t.Error(err)
-	}
-	doc.(map[string]any)["units"].([]any)[0].(map[string]any)["report"] = map[string]any{}
-	if schema.Validate(doc) == nil {
-		t.Error("the schema takes a unit without a report")
-	}
+	return schema
 }
 
 // Means are taken over the volumes of one acceleration, of all acquisitions and of each; a volume without a reference counts in none.
@@ -144,6 +150,60 @@ func TestValidationGroups(t *testing.T) {
 	}
 	if want := 1 + 2*len(v.Groups) + 5*3*5; len(rows) != want {
 		t.Errorf("%d rows of CSV, expected %d", len(rows), want)
+	}
+}
+
+// Where samples were held out, their error is a metric like the others, and the only one of volumes without a reference.
+func TestValidationOfSamplesHeldOut(t *testing.T) {
+	units := sampleUnits(t)
+	if v := NewValidation("0", units, nil); v.HoldsOut() {
+		t.Error("a sweep that held nothing out has an error of it")
+	}
+	for i := range units {
+		for k := range units[i].Report.Methods {
+			e := Number(0.1*float64(i) + 0.01*float64(k))
+			units[i].Report.Methods[k].HeldOutError = &e
+		}
+	}
+	v := NewValidation("0", units, nil)
+	first := v.Groups[slices.IndexFunc(v.Groups, func(g ValidationMean) bool { return g.Accel == 4 && g.Method == "unet" })]
+	if first.Volumes != 2 || math.Abs(float64(first.HeldOutError.Mean)-0.11) > 1e-12 { // units 0 and 2: 0.01, 0.21
+		t.Errorf("%d volumes, held-out error %+v", first.Volumes, first.HeldOutError)
+	}
+	last := v.Groups[slices.IndexFunc(v.Groups, func(g ValidationMean) bool { return g.Reference == NoReference && g.Method == "ccdf" })]
+	if last.Volumes != 1 || last.PSNR.Mean.Finite() || math.Abs(float64(last.HeldOutError.Mean)-0.42) > 1e-12 || last.PSNR.String() != "–" {
+		t.Errorf("without a reference: %+v, held-out error %+v", last, last.HeldOutError)
+	}
+	var table, page bytes.Buffer
+	if err := v.WriteCSV(&table); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(&table).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := slices.Index(rows[0], "held_out_error")
+	if mean, spread := rows[1][column], rows[2][column]; mean != csvNumber(v.Groups[0].HeldOutError.Mean) || spread != csvNumber(v.Groups[0].HeldOutError.TwoStd) {
+		t.Errorf("CSV says %s ± %s of %+v", mean, spread, v.Groups[0].HeldOutError)
+	}
+	if err := v.WriteHTML(&page, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{">Held-out error<", ">" + first.HeldOutError.String() + "<"} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	var report bytes.Buffer
+	if err := v.WriteJSON(&report); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(&report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validationSchema(t).Validate(doc); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -240,14 +240,23 @@ func submissionName(path string) string {
 // printValidation prints the means.
 func printValidation(w io.Writer, v *recon.Validation) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "accel\tprotocol\treference\tacquisition\tmethod\tvolumes\tPSNR dB\tSSIM\tNMSE\ts/slice")
+	held, cell := "", func(recon.ValidationMean) string { return "" }
+	if v.HoldsOut() {
+		held, cell = "held-out error\t", func(g recon.ValidationMean) string {
+			if g.HeldOutError == nil {
+				return "–\t"
+			}
+			return g.HeldOutError.String() + "\t"
+		}
+	}
+	fmt.Fprintln(t, "accel\tprotocol\treference\tacquisition\tmethod\tvolumes\tPSNR dB\tSSIM\tNMSE\t"+held+"s/slice")
 	for _, g := range v.Groups {
 		acquisition := g.Acquisition
 		if acquisition == "" {
 			acquisition = "all"
 		}
-		fmt.Fprintf(t, "%g\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%.2f\n",
-			float64(g.Accel), g.Protocol, g.Reference, acquisition, g.Method, g.Volumes, g.PSNR, g.SSIM, g.NMSE, float64(g.SecondsPerSlice))
+		fmt.Fprintf(t, "%g\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s%.2f\n",
+			float64(g.Accel), g.Protocol, g.Reference, acquisition, g.Method, g.Volumes, g.PSNR, g.SSIM, g.NMSE, cell(g), float64(g.SecondsPerSlice))
 	}
 	t.Flush()
 	if len(v.Groups) == 0 {

@@ -248,19 +248,19 @@ func TestValidateThroughAServer(t *testing.T) {
 	}
 	scans, out := volumes(t, 3), t.TempDir()
 	args := []string{"--accel", "2,4", "--acs", "0.1,0.08", "--method", "zero-filled", "--method", "tv"}
-	want := closer(t, append([]string{"validate", scans, "-o", out}, args...)...)
+	want := closer(t, append([]string{"validate", scans, "-o", out, "--held-out", "0.1"}, args...)...)
 	if err := os.WriteFile(filepath.Join(scans, "broken.h5"), []byte("not HDF5"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, address := serving(t, t.TempDir())
-	cmd := exec.Command("python3", append([]string{"../../doc/validate_fastmri.py", scans, "--to", "http://" + address}, args...)...)
+	cmd := exec.Command("python3", append([]string{"../../doc/validate_fastmri.py", scans, "--to", "http://" + address, "--set", "held-out=0.1"}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	got, err := cmd.Output()
 	if err == nil || strings.Count(stderr.String(), "broken.h5") != 2 {
 		t.Errorf("a broken file passed in silence: %s", &stderr)
 	}
-	if a, b := means(string(got)), means(want); len(a) != 4 || !slices.Equal(a, b) {
+	if a, b := means(string(got)), means(want); len(a) != 4 || strings.Count(a[0], "±") != 4 || !slices.Equal(a, b) {
 		t.Errorf("the script prints\n%s\ncloser validate\n%s\n%s", got, want, &stderr)
 	}
 	// So does closer push, volume by volume.
@@ -269,7 +269,7 @@ func TestValidateThroughAServer(t *testing.T) {
 			continue
 		}
 		pushed := t.TempDir()
-		closer(t, "push", find(t, scans, u.File), "--to", "http://"+address, "-o", pushed, "--accel", "4", "--acs", "0.08", "--method", "zero-filled", "--method", "tv")
+		closer(t, "push", find(t, scans, u.File), "--to", "http://"+address, "-o", pushed, "--accel", "4", "--acs", "0.08", "--held-out", "0.1", "--method", "zero-filled", "--method", "tv")
 		for i, m := range readReport(t, pushed).Methods {
 			if w := u.Report.Methods[i]; m.Name != w.Name || *m.Volume != *w.Volume {
 				t.Errorf("%s, %s: pushed %+v, validated %s %+v", u.File, m.Name, *m.Volume, w.Name, *w.Volume)
@@ -303,7 +303,8 @@ func means(table string) (rows []string) {
 	return rows
 }
 
-// A file that was undersampled on the scanner is reconstructed once, whatever accelerations are asked for, and has images but no metrics.
+// A file that was undersampled on the scanner is reconstructed once, whatever accelerations are asked for, and has images, and a held-out
+// error but no other metric.
 func TestValidateOfAnUndersampledFile(t *testing.T) {
 	scans := "../../../shared/data/fastmri/multicoil_test"
 	if _, err := os.Stat(scans); err != nil {
@@ -311,10 +312,13 @@ func TestValidateOfAnUndersampledFile(t *testing.T) {
 	}
 	out := t.TempDir()
 	for range 2 {
-		closer(t, "validate", scans, "-o", out, "--accel", "2,4", "--slices", "0:1", "--method", "zero-filled")
+		printed := closer(t, "validate", scans, "-o", out, "--accel", "2,4", "--slices", "0:1", "--method", "zero-filled", "--held-out", "0.05")
 		v := readValidation(t, out)
-		if len(v.Units) != 1 || v.Units[0].Accel != 0 || len(v.Groups) != 0 || len(v.Failures) != 0 {
-			t.Errorf("%d units, %d groups, failures %v", len(v.Units), len(v.Groups), v.Failures)
+		if len(v.Units) != 1 || v.Units[0].Accel != 0 || len(v.Groups) != 1 || len(v.Failures) != 0 {
+			t.Fatalf("%d units, %d groups, failures %v", len(v.Units), len(v.Groups), v.Failures)
+		}
+		if e := v.Groups[0].HeldOutError; v.Groups[0].Volumes != 1 || v.Groups[0].PSNR.Mean.Finite() || !(e.Mean > 0.5 && e.Mean < 1) || !strings.Contains(printed, e.String()) {
+			t.Errorf("held-out error %v of %+v, printed\n%s", e, v.Groups[0], printed)
 		}
 	}
 	found, err := filepath.Glob(filepath.Join(out, "*", "*", "zero-filled", "reconstructions", "*"))
