@@ -62,6 +62,13 @@ func Scale(v []complex64, s float32) {
 	}
 }
 
+// Add adds w·src to dst.
+func Add(dst []complex64, w float32, src []complex64) {
+	for i, v := range src {
+		dst[i] += complex(w*real(v), w*imag(v))
+	}
+}
+
 // Magnitude writes |x| to dst and returns it; a nil dst is allocated.
 func (x Image) Magnitude(dst []float32) []float32 {
 	if dst == nil {
@@ -93,11 +100,14 @@ func (x Image) Planes(dst []float32, ny, nx int) {
 	if ny < x.Ny || nx < x.Nx || len(dst) != 2*ny*nx {
 		panic(fmt.Sprintf("kspace: planes (2, %d, %d) of %d values for image (%d, %d)", ny, nx, len(dst), x.Ny, x.Nx))
 	}
-	clear(dst)
+	if ny > x.Ny || nx > x.Nx {
+		clear(dst)
+	}
 	re, im := dst[:ny*nx], dst[ny*nx:]
 	for y := range x.Ny {
-		for i, c := range x.Pix[y*x.Nx : (y+1)*x.Nx] {
-			re[y*nx+i], im[y*nx+i] = real(c), imag(c)
+		re, im := re[y*nx:][:x.Nx], im[y*nx:][:x.Nx]
+		for i, c := range x.Pix[y*x.Nx:][:x.Nx] {
+			re[i], im[i] = real(c), imag(c)
 		}
 	}
 }
@@ -109,9 +119,9 @@ func (x Image) SetPlanes(src []float32, ny, nx int) {
 	}
 	re, im := src[:ny*nx], src[ny*nx:]
 	for y := range x.Ny {
-		row := x.Pix[y*x.Nx : (y+1)*x.Nx]
+		row, re, im := x.Pix[y*x.Nx:][:x.Nx], re[y*nx:][:x.Nx], im[y*nx:][:x.Nx]
 		for i := range row {
-			row[i] = complex(re[y*nx+i], im[y*nx+i])
+			row[i] = complex(re[i], im[i])
 		}
 	}
 }

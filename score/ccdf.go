@@ -72,9 +72,7 @@ func (c *CCDF) item(m kspace.Measurement, x kspace.Image, sample uint32) Item {
 	if !c.Kind.Clean {
 		z := kspace.NewImage(x.Ny, x.Nx)
 		noise.Fill(z, 0)
-		for i, v := range z.Pix {
-			x.Pix[i] += complex(float32(c.Sigmas[0]), 0) * v
-		}
+		kspace.Add(x.Pix, float32(c.Sigmas[0]), z.Pix)
 	}
 	return Item{X: x, Measurement: &m, Noise: noise.Fill}
 }

@@ -2,6 +2,7 @@ package score
 
 import (
 	"context"
+	"slices"
 
 	"github.com/closer-mri/closer/kspace"
 )
@@ -29,15 +30,27 @@ type Machine interface {
 
 // host is the Machine that the others are tested against: plain loops in complex64, one image.
 type host struct {
-	ctx    context.Context
-	d      Denoiser
-	ny, nx int
-	opt    Options
-	err    error
+	ctx        context.Context
+	d          Denoiser
+	ny, nx     int
+	opt        Options
+	used, free []kspace.Image // of its own: in use since the last step, and forgotten
+	err        error
+}
+
+// image returns one with any values.
+func (h *host) image() kspace.Image {
+	if len(h.free) == 0 {
+		h.free = append(h.free, kspace.NewImage(h.ny, h.nx))
+	}
+	last := len(h.free) - 1
+	x := h.free[last]
+	h.free, h.used = h.free[:last], append(h.used, x)
+	return x
 }
 
 func (h *host) Denoise(x Array, sigma float64) Array {
-	dst := kspace.NewImage(h.ny, h.nx)
+	dst := h.image()
 	if h.err == nil {
 		h.err = h.ctx.Err()
 	}
@@ -51,38 +64,51 @@ func (h *host) Consistent(x Array) Array {
 	if h.opt.Consistency == nil {
 		return x
 	}
-	dst := x.(kspace.Image).Clone()
+	dst := h.image()
+	copy(dst.Pix, x.(kspace.Image).Pix)
 	h.opt.Consistency(dst)
 	return dst
 }
 
 func (h *host) Noise(draw int) Array {
-	z := kspace.NewImage(h.ny, h.nx)
+	z := h.image()
 	h.opt.Noise(z, draw)
 	return z
 }
 
 func (h *host) Sum(terms ...Term) Array {
-	sum := kspace.NewImage(h.ny, h.nx)
-	for _, t := range terms {
-		w := float32(t.Weight)
-		for i, v := range t.Of.(kspace.Image).Pix {
-			sum.Pix[i] += complex(w*real(v), w*imag(v))
+	sum := h.image()
+	kspace.Parallel(kspace.Processors(), h.ny, func(_, from, to int) {
+		for row := from * h.nx; row < to*h.nx; row += h.nx {
+			dst := sum.Pix[row:][:h.nx]
+			clear(dst)
+			for _, t := range terms {
+				kspace.Add(dst, float32(t.Weight), t.Of.(kspace.Image).Pix[row:][:h.nx])
+			}
 		}
-	}
+	})
 	return sum
 }
 
 func (h *host) Ratio(x, num, den Array) Array {
-	dst := kspace.NewImage(h.ny, h.nx)
+	dst := h.image()
+	clear(dst.Pix)
 	if norm := kspace.Norm(den.(kspace.Image).Pix); norm > 0 {
-		copy(dst.Pix, x.(kspace.Image).Pix)
-		kspace.Scale(dst.Pix, float32(kspace.Norm(num.(kspace.Image).Pix)/norm))
+		kspace.Add(dst.Pix, float32(kspace.Norm(num.(kspace.Image).Pix)/norm), x.(kspace.Image).Pix)
 	}
 	return dst
 }
 
-func (h *host) Step(done, steps int, _ ...*Array) error {
+func (h *host) Step(done, steps int, live ...*Array) error {
+	used := h.used
+	h.used = nil
+	for _, x := range used {
+		if slices.ContainsFunc(live, func(a *Array) bool { return &(*a).(kspace.Image).Pix[0] == &x.Pix[0] }) {
+			h.used = append(h.used, x)
+		} else {
+			h.free = append(h.free, x)
+		}
+	}
 	if h.err == nil && h.opt.Progress != nil {
 		h.opt.Progress(done, steps)
 	}
