@@ -12,8 +12,11 @@ func Project(m Measurement, lambda float64) Consistency {
 	if !(lambda > 0 && lambda <= 1) {
 		panic(fmt.Sprintf("kspace: relaxation %g is not in (0, 1]", lambda))
 	}
-	if a, ok := m.A.(*Cartesian); ok {
-		return projectColumns(a, m.Y, lambda)
+	switch a := m.A.(type) {
+	case *Cartesian:
+		return projectColumns(a.mask, Data{}, a.fft, m.Y, float32(lambda))
+	case *Sense:
+		return projectColumns(a.mask, a.maps, a.fft, m.Y, float32(lambda))
 	}
 	residual, gradient := NewData(m.Y.Nc, m.Y.Ny, m.Y.Nx), NewImage(m.Y.Ny, m.Y.Nx)
 	return func(x Image) {
@@ -22,32 +25,48 @@ func Project(m Measurement, lambda float64) Consistency {
 			residual.Val[i] = m.Y.Val[i] - v
 		}
 		m.A.Adjoint(gradient, residual)
-		for i, g := range gradient.Pix {
-			x.Pix[i] += complex(float32(lambda), 0) * g
-		}
+		Add(x.Pix, float32(lambda), gradient.Pix)
 	}
 }
 
-// projectColumns is Project for one coil. A 1-D mask acts on phase encode alone, so the readout transform cancels: it is
-// applied to y once, and each call transforms rows only.
-func projectColumns(a *Cartesian, y Data, lambda float64) Consistency {
-	hybrid := NewImage(y.Ny, y.Nx) // readout in space, phase encode in k-space
-	a.fft.cols.Inverse(hybrid.Pix, y.Val, y.Nx, y.Nx, 1)
-	l, columns := complex(float32(lambda), 0), a.mask.columns()
+// projectColumns is Project for masks of columns; one coil has no maps. Such a mask acts on phase encode alone, so the readout transform
+// cancels: it is applied to y once, and each call transforms rows only, a few at a time.
+func projectColumns(mask Mask, maps Data, fft *FFT2, y Data, lambda float32) Consistency {
+	hybrid := NewData(y.Nc, y.Ny, y.Nx) // readout in space, phase encode in k-space
+	for c := range y.Nc {
+		fft.cols.Inverse(hybrid.Coil(c).Pix, y.Coil(c).Pix, y.Nx, y.Nx, 1)
+	}
+	weights := make([]float32, y.Nx) // λM
+	for i, on := range mask {
+		if on {
+			weights[i] = lambda
+		}
+	}
 	return func(x Image) {
-		mustFit(a, y, x)
+		if x.Ny != y.Ny || x.Nx != y.Nx {
+			panic(fmt.Sprintf("kspace: consistency with k-space (%d, %d, %d) of image (%d, %d)", y.Nc, y.Ny, y.Nx, x.Ny, x.Nx))
+		}
 		Parallel(Processors(), (y.Ny+lanes-1)/lanes, func(_, from, to int) {
-			block := make([]complex64, lanes*y.Nx)
-			for top := from * lanes; top < min(to*lanes, y.Ny); top += lanes {
-				rows := min(lanes, y.Ny-top)
-				pix, measured := x.Pix[top*y.Nx:][:rows*y.Nx], hybrid.Pix[top*y.Nx:][:rows*y.Nx]
-				a.fft.rows.Forward(block, pix, rows, 1, y.Nx)
-				for r := 0; r < len(pix); r += y.Nx {
-					for _, c := range columns {
-						block[r+c] += l * (measured[r+c] - block[r+c])
+			rows, gradient := make([]complex64, lanes*y.Nx), make([]complex64, lanes*y.Nx)
+			for at, end := from*lanes*y.Nx, min(to*lanes, y.Ny)*y.Nx; at < end; at += lanes * y.Nx {
+				n := min(lanes*y.Nx, end-at)
+				pix, rows, gradient := x.Pix[at:][:n], rows[:n], gradient[:n]
+				clear(gradient)
+				for c := range y.Nc {
+					expand(rows, pix, maps, c, at)
+					fft.rows.Forward(rows, rows, n/y.Nx, 1, y.Nx)
+					measured := hybrid.Coil(c).Pix[at:][:n]
+					for r := 0; r < n; r += y.Nx {
+						row, measured := rows[r:][:y.Nx], measured[r:][:y.Nx]
+						for i, w := range weights {
+							d := measured[i] - row[i]
+							row[i] = complex(w*real(d), w*imag(d))
+						}
 					}
+					fft.rows.Inverse(rows, rows, n/y.Nx, 1, y.Nx)
+					combine(gradient, rows, maps, c, at)
 				}
-				a.fft.rows.Inverse(pix, block, rows, 1, y.Nx)
+				Add(pix, 1, gradient)
 			}
 		})
 	}

@@ -46,13 +46,3 @@ func (m Mask) Projector() []complex64 {
 	}
 	return p
 }
-
-// columns returns the acquired columns, in order.
-func (m Mask) columns() (at []int) {
-	for x, on := range m {
-		if on {
-			at = append(at, x)
-		}
-	}
-	return at
-}

@@ -66,10 +66,8 @@ func (a *Sense) Maps() Data { return a.maps }
 func (a *Sense) Forward(dst Data, x Image) {
 	mustFit(a, dst, x)
 	for c := range a.maps.Nc {
-		k, s := dst.Coil(c).Pix, a.maps.Coil(c).Pix
-		for i, v := range x.Pix {
-			k[i] = s[i] * v
-		}
+		k := dst.Coil(c).Pix
+		expand(k, x.Pix, a.maps, c, 0)
 		a.fft.Forward(k, k)
 	}
 	a.mask.Apply(dst)
@@ -83,9 +81,29 @@ func (a *Sense) Adjoint(dst Image, y Data) {
 		copy(a.coil.Pix, y.Coil(c).Pix)
 		a.mask.Apply(Data{1, dst.Ny, dst.Nx, a.coil.Pix})
 		a.fft.Inverse(a.coil.Pix, a.coil.Pix)
-		for i, s := range a.maps.Coil(c).Pix {
-			dst.Pix[i] += complex(real(s), -imag(s)) * a.coil.Pix[i]
-		}
+		combine(dst.Pix, a.coil.Pix, a.maps, c, 0)
+	}
+}
+
+// expand writes S_c x to dst for some pixels of an image, the first of which is number at. No maps are one coil of 1.
+func expand(dst, x []complex64, maps Data, c, at int) {
+	if maps.Nc == 0 {
+		copy(dst, x)
+		return
+	}
+	for i, s := range maps.Coil(c).Pix[at:][:len(x)] {
+		dst[i] = s * x[i]
+	}
+}
+
+// combine adds S_c* y to dst, the adjoint of expand.
+func combine(dst, y []complex64, maps Data, c, at int) {
+	if maps.Nc == 0 {
+		Add(dst, 1, y)
+		return
+	}
+	for i, s := range maps.Coil(c).Pix[at:][:len(y)] {
+		dst[i] += complex(real(s), -imag(s)) * y[i]
 	}
 }
 

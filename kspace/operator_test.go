@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/cmplx"
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/closer-mri/closer/kspace"
@@ -131,6 +133,25 @@ func TestColumnProjectionEqualsGeneralOne(t *testing.T) {
 				t.Errorf("fast and general projection differ by %g", d)
 			}
 		})
+	}
+}
+
+func TestProjectionDoesNotDependOnProcessors(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	maps := kspace.NewData(3, 45, 10)
+	randomize(r, maps.Val)
+	m, x := measurement(kspace.NewSense(maps, kspace.Mask{0: true, 4: true, 5: true, 9: false}), r)
+	randomize(r, x.Pix)
+	dc := kspace.Project(m, 0.7)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	want := x.Clone()
+	dc(want)
+	for _, processors := range []int{2, 3, 50} {
+		runtime.GOMAXPROCS(processors)
+		got := x.Clone()
+		if dc(got); !slices.Equal(got.Pix, want.Pix) {
+			t.Errorf("%d processors give another result", processors)
+		}
 	}
 }
 
