@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"io"
 	"time"
 )
@@ -29,7 +30,8 @@ type Report struct {
 	Software Software     `json:"software"`
 	Timing   ReportTiming `json:"timing"`
 
-	rec *Reconstruction // pixels for the pictures; nil in a report that was read from JSON
+	rec   *Reconstruction          // pixels for the pictures; nil in a report that was read from JSON
+	drawn map[drawing]template.URL // pictures of earlier pages
 }
 
 // Software says which program made the report.
@@ -66,6 +68,7 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 		Software:  sw,
 		Timing:    reportTiming(rec.Timing),
 		rec:       rec,
+		drawn:     map[drawing]template.URL{},
 	}
 	if note != "" {
 		r.Notes = append(r.Notes, note)
@@ -73,13 +76,27 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 	if rec.References != nil {
 		r.Reference = cmp.Or(rec.Header.Reference, "unnamed")
 	}
-	for i := range rec.Results {
-		if n := len(rec.Results[i].Slices); n != len(rec.Indices) {
-			panic(fmt.Sprintf("recon: method %q has %d slices of %d", rec.Results[i].Method.Name, n, len(rec.Indices)))
-		}
-		r.Methods = append(r.Methods, methodReport(rec, &rec.Results[i]))
-	}
+	r.measure()
 	return r
+}
+
+// Update brings a report of rec up to date with the results that have come since, and with the timing. What it said of the others it
+// neither measures nor draws again: they must not have changed.
+func (r *Report) Update(rec *Reconstruction) {
+	r.rec, _ = withUsableReference(rec)
+	r.Timing = reportTiming(rec.Timing)
+	r.measure()
+}
+
+// measure describes the results that have no MethodReport yet.
+func (r *Report) measure() {
+	for i := len(r.Methods); i < len(r.rec.Results); i++ {
+		result := &r.rec.Results[i]
+		if n := len(result.Slices); n != len(r.rec.Indices) {
+			panic(fmt.Sprintf("recon: method %q has %d slices of %d", result.Method.Name, n, len(r.rec.Indices)))
+		}
+		r.Methods = append(r.Methods, methodReport(r.rec, result))
+	}
 }
 
 func reportTiming(t Timing) ReportTiming {

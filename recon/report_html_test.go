@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/closer-mri/closer/kspace"
 )
@@ -251,6 +252,34 @@ func TestWriteHTMLIsDeterministicButForTimings(t *testing.T) {
 	b.Results[2].Slices[0].Elapsed *= 5
 	if htmlOf(t, NewReport(a, Software{}).WithoutTimings()) != htmlOf(t, NewReport(b, Software{}).WithoutTimings()) {
 		t.Error("pages without timings differ")
+	}
+}
+
+// A report that is brought up to date with each result is the one that is made of all of them at once.
+func TestUpdatedReportIsTheWhole(t *testing.T) {
+	rec := sample()
+	results := rec.Results
+	for _, s := range results[len(results)-1].Slices { // so bad that all errors are amplified less
+		for i := range s.Magnitude {
+			s.Magnitude[i] *= 3
+		}
+	}
+	var growing *Report
+	for n := 1; n <= len(results); n++ {
+		rec.Results = results[:n]
+		rec.Timing.Total += time.Second
+		if growing == nil {
+			growing = NewReport(rec, Software{})
+		} else {
+			growing.Update(rec)
+		}
+		whole := NewReport(rec, Software{})
+		if !bytes.Equal(jsonOf(t, growing), jsonOf(t, whole)) {
+			t.Errorf("report.json after %d results differs", n)
+		}
+		if htmlOf(t, growing) != htmlOf(t, whole) {
+			t.Errorf("report.html after %d results differs", n)
+		}
 	}
 }
 

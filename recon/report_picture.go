@@ -19,7 +19,7 @@ func (w window) level(v float64) uint8 {
 	if !(v > 0) { // negative and NaN are black
 		return 0
 	}
-	return uint8(math.Min(255, math.Round(255*v/w.top)))
+	return uint8(min(255, 255*v/w.top+0.5))
 }
 
 // gray draws the image im (ny, nx).

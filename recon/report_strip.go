@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -37,6 +38,13 @@ type tile struct {
 	ErrorSrc     template.URL // empty when there is nothing to compare with
 	Width        int
 	Height       int // at square pixels
+}
+
+// drawing is what is in a picture.
+type drawing struct {
+	pos    int // of the slice
+	result int // index, -1 for the reference
+	gain   int // of an error map, 0 for the image itself
 }
 
 // gallery draws the chosen slices; nil when r holds no pixels.
@@ -74,21 +82,33 @@ func (r *Report) strip(c chosenSlice, w window, gain int) (strip, error) {
 	}
 	var pictures errgroup.Group
 	pictures.SetLimit(kspace.Processors())
-	draw := func(to *template.URL, picture func() image.Image) {
+	var mu sync.Mutex
+	draw := func(to *template.URL, what drawing, picture func() image.Image) {
 		pictures.Go(func() (err error) {
-			*to, err = dataURI(picture())
-			return err
+			mu.Lock()
+			before, ok := r.drawn[what]
+			mu.Unlock()
+			if *to = before; ok {
+				return nil
+			}
+			if *to, err = dataURI(picture()); err != nil {
+				return err
+			}
+			mu.Lock()
+			r.drawn[what] = *to
+			mu.Unlock()
+			return nil
 		})
 	}
 	s.Tiles = slices.Repeat([]tile{shape}, len(rec.Results))
 	for i := range rec.Results {
 		t, m, x := &s.Tiles[i], &r.Methods[i], rec.Results[i].Slices[c.pos].Magnitude
 		t.Name, t.Alt = m.Name, fmt.Sprintf("Slice %d reconstructed by %s", rec.Indices[c.pos], m.Name)
-		draw(&t.Src, func() image.Image { return w.gray(x, rec.Ny, rec.Nx) })
+		draw(&t.Src, drawing{c.pos, i, 0}, func() image.Image { return w.gray(x, rec.Ny, rec.Nx) })
 		if q := m.Slices[c.pos].ReportSliceQuality; q != nil {
 			t.Detail = fmt.Sprintf("%s dB, SSIM %s", showPSNR(q.PSNRSlice, q.NMSE), showFixed(q.SSIM, 3))
 			t.ErrorAlt = fmt.Sprintf("Error of %s in slice %d, amplified %d times", m.Name, rec.Indices[c.pos], gain)
-			draw(&t.ErrorSrc, func() image.Image {
+			draw(&t.ErrorSrc, drawing{c.pos, i, gain}, func() image.Image {
 				return window{w.top / float64(gain)}.errors(rec.References[c.pos], x, rec.Ny, rec.Nx)
 			})
 		}
@@ -96,7 +116,7 @@ func (r *Report) strip(c chosenSlice, w window, gain int) (strip, error) {
 	reference := shape
 	if rec.References != nil {
 		reference.Name, reference.Detail, reference.Alt = "reference", r.Reference, fmt.Sprintf("Reference image of slice %d", rec.Indices[c.pos])
-		draw(&reference.Src, func() image.Image { return w.gray(rec.References[c.pos], rec.Ny, rec.Nx) })
+		draw(&reference.Src, drawing{c.pos, -1, 0}, func() image.Image { return w.gray(rec.References[c.pos], rec.Ny, rec.Nx) })
 	}
 	if err := pictures.Wait(); err != nil {
 		return strip{}, err

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -27,6 +28,7 @@ type output struct {
 	grown  func() error // makes what is there so far visible to others; nil when nobody looks before the end
 	begin  time.Time
 	fetch  time.Duration // what it took to get the input
+	report *recon.Report // newest; nil before the first result
 }
 
 // newOutput makes the directory. dated is the date of the study in DICOM, which fastMRI files do not hold: the time the input was
@@ -87,7 +89,7 @@ func (o *output) soFar(rec *recon.Reconstruction, left []recon.Method) error {
 	for i, m := range left {
 		names[i] = m.Name
 	}
-	if _, err := o.report(rec, fmt.Sprintf("Preliminary: the job is running, and %s is to come.", strings.Join(names, ", then "))); err != nil {
+	if _, err := o.writeReports(rec, fmt.Sprintf("Preliminary: the job is running, and %s is to come.", strings.Join(names, ", then "))); err != nil {
 		return err
 	}
 	defer spend(&rec.Timing.Publish)()
@@ -161,19 +163,25 @@ func (o *output) finish(ctx context.Context, rec *recon.Reconstruction) (*recon.
 		}
 		done()
 	}
-	report, err := o.report(rec)
+	report, err := o.writeReports(rec)
 	if err == nil && o.grown != nil {
 		err = o.grown()
 	}
 	return report, err
 }
 
-// report writes the reports of what there is. They cannot tell how long they take themselves, except of the one before.
-func (o *output) report(rec *recon.Reconstruction, notes ...string) (*recon.Report, error) {
+// writeReports writes the reports of what there is. They cannot tell how long they take themselves, except of the one before.
+func (o *output) writeReports(rec *recon.Reconstruction, notes ...string) (*recon.Report, error) {
 	defer spend(&rec.Timing.Export)()
 	rec.Timing.Total = time.Since(o.begin)
-	report := recon.NewReport(rec, software())
-	report.Notes = append(append(report.Notes, o.notes...), notes...)
+	if o.report == nil {
+		o.report = recon.NewReport(rec, software())
+		o.report.Notes = append(o.report.Notes, o.notes...)
+	} else {
+		o.report.Update(rec)
+	}
+	report := *o.report
+	report.Notes = append(slices.Clip(report.Notes), notes...)
 	for name, write := range map[string]func(io.Writer) error{
 		"report.json": report.WriteJSON, "report.csv": report.WriteCSV, "report.html": report.WriteHTML,
 	} {
@@ -181,7 +189,7 @@ func (o *output) report(rec *recon.Reconstruction, notes ...string) (*recon.Repo
 			return nil, err
 		}
 	}
-	return report, nil
+	return &report, nil
 }
 
 // writeFile writes through a temporary file, so that a reader sees all of it or none.
