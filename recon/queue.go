@@ -71,6 +71,9 @@ type Blobs interface {
 	// visible. Equal content is stored once, and is then as new as its last Put, to within half of OrphanAge. Put of content
 	// that r ends early with an error stores nothing.
 	Put(ctx context.Context, r io.Reader) (Blob, error)
+	// PutFile is Put of a file, which nobody may write to from then on, though it may be removed: a store on the same file system
+	// takes it for its own without copying it.
+	PutFile(ctx context.Context, path string) (Blob, error)
 	// Open returns the content; NotFound. Read from its beginning to its end it is what its name says, or the end is an error.
 	Open(ctx context.Context, sha256 string) (io.ReadCloser, error)
 	// Delete removes content; absent content is no error.

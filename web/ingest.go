@@ -106,12 +106,7 @@ func (a *api) admit(ctx context.Context, up arrival) error {
 
 // submit stores the content, then the job: a crash between the two leaves content without a job, which a second push finds.
 func (a *api) submit(ctx context.Context, up arrival) (recon.Job, bool, error) {
-	f, err := os.Open(up.path)
-	if err != nil {
-		return recon.Job{}, false, fmt.Errorf("read the spool: %w", err)
-	}
-	defer f.Close()
-	blob, err := a.Blobs.Put(ctx, f)
+	blob, err := a.Blobs.PutFile(ctx, up.path)
 	if err != nil {
 		return recon.Job{}, false, fmt.Errorf("store the scan: %w", err)
 	}

@@ -37,8 +37,7 @@ type attempt struct {
 // stored is a file of the output directory that is in the blob store.
 type stored struct {
 	recon.Artifact
-	size    int64
-	written time.Time
+	fs.FileInfo
 }
 
 // updateTime is how often progress is stored; every update is a write that the queue syncs.
@@ -206,7 +205,7 @@ func (a *attempt) publish(ctx context.Context, dir string) error {
 			return err
 		}
 		name = filepath.ToSlash(name)
-		if known := a.files[name]; known.size != info.Size() || !known.written.Equal(info.ModTime()) { // only publish writes a.files
+		if known := a.files[name].FileInfo; known == nil || !os.SameFile(known, info) { // files are replaced, not written to
 			files = append(files, changed{path, name, info})
 		}
 		return nil
@@ -214,29 +213,31 @@ func (a *attempt) publish(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	fresh := make([]stored, len(files))
+	blobs := make([]recon.Blob, len(files))
 	puts, storing := errgroup.WithContext(ctx)
 	puts.SetLimit(parallelPuts)
 	first := func(f changed) int { // of the names of its file
 		return slices.IndexFunc(files, func(other changed) bool { return os.SameFile(f.info, other.info) })
 	}
 	for i, f := range files {
-		fresh[i] = stored{recon.Artifact{Name: f.name, ContentType: contentType(f.name)}, f.info.Size(), f.info.ModTime()}
-		if first(f) == i {
-			puts.Go(func() (err error) {
-				fresh[i].Blob, err = a.put(storing, f.path)
+		if first(f) != i {
+			continue
+		}
+		puts.Go(func() error {
+			return outlast(storing, a.log, func() (err error) {
+				blobs[i], err = a.blobs.PutFile(storing, f.path)
 				return err
 			})
-		}
+		})
 	}
 	if err := puts.Wait(); err != nil {
-		return err
+		return fmt.Errorf("store a result: %w", err)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for i, f := range files {
-		fresh[i].Blob = fresh[first(f)].Blob
-		a.files[f.name] = fresh[i]
+	for _, f := range files {
+		artifact := recon.Artifact{Name: f.name, Blob: blobs[first(f)], ContentType: contentType(f.name)}
+		a.files[f.name] = stored{artifact, f.info}
 	}
 	a.unstored = true
 	return nil
@@ -244,25 +245,6 @@ func (a *attempt) publish(ctx context.Context, dir string) error {
 
 // parallelPuts is how many files are stored at a time: storing is mostly waiting for a disk or another host.
 const parallelPuts = 8
-
-// put stores a file.
-func (a *attempt) put(ctx context.Context, path string) (blob recon.Blob, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return blob, err
-	}
-	defer f.Close()
-	if err := outlast(ctx, a.log, func() error {
-		_, err := f.Seek(0, io.SeekStart)
-		if err == nil {
-			blob, err = a.blobs.Put(ctx, f)
-		}
-		return err
-	}); err != nil {
-		return blob, fmt.Errorf("store a result: %w", err)
-	}
-	return blob, nil
-}
 
 // contentType is that of a result, by the ending of its name.
 func contentType(name string) string {

@@ -88,12 +88,7 @@ func (in *Intake) input(ctx context.Context, paths []string, scratch string) (re
 	if err := in.inspect(ctx, path); err != nil {
 		return recon.Blob{}, err
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return recon.Blob{}, err
-	}
-	defer f.Close()
-	return in.Blobs.Put(ctx, f)
+	return in.Blobs.PutFile(ctx, path)
 }
 
 func (in *Intake) inspect(ctx context.Context, path string) error {

@@ -53,20 +53,36 @@ func (b *bucket) Put(ctx context.Context, r io.Reader) (recon.Blob, error) {
 	if err != nil {
 		return recon.Blob{}, err
 	}
+	return content, b.store(ctx, content, spool)
+}
+
+// PutFile needs no spool.
+func (b *bucket) PutFile(ctx context.Context, path string) (recon.Blob, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return recon.Blob{}, err
+	}
+	defer f.Close()
+	content, err := digest(ctx, io.Discard, f)
+	if err != nil {
+		return recon.Blob{}, err
+	}
+	return content, b.store(ctx, content, f)
+}
+
+// store stores a file, whose content is known.
+func (b *bucket) store(ctx context.Context, content recon.Blob, f *os.File) error {
 	key := contentKey(content.SHA256)
 	switch attributes, err := b.objects.Attributes(ctx, key); {
 	case err == nil && attributes.Size == content.Size && time.Since(attributes.ModTime) < recon.OrphanAge/2:
-		return content, nil // older content is written again, so that a sweep does not take it for one that nobody wants
+		return nil // older content is written again, so that a sweep does not take it for one that nobody wants
 	case err != nil && gcerrors.Code(err) != gcerrors.NotFound:
-		return recon.Blob{}, b.failed("look for content", err)
+		return b.failed("look for content", err)
 	}
-	if _, err := spool.Seek(0, io.SeekStart); err != nil {
-		return recon.Blob{}, err
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
 	}
-	if err := b.write(ctx, key, spool, false); err != nil {
-		return recon.Blob{}, b.failed("store content", err)
-	}
-	return content, nil
+	return b.failed("store content", b.write(ctx, key, f, false))
 }
 
 func (b *bucket) write(ctx context.Context, key string, r io.Reader, once bool) error {

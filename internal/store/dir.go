@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -72,6 +73,30 @@ func (d *dir) Put(ctx context.Context, r io.Reader) (blob recon.Blob, err error)
 	}
 	defer os.Remove(temp) // not there any more unless something went wrong
 	// Renaming over equal content repairs it if the disk had damaged it.
+	if err := d.place(contentKey(blob.SHA256), func(target string) error { return os.Rename(temp, target) }); err != nil {
+		return recon.Blob{}, stored(err)
+	}
+	return blob, nil
+}
+
+func (d *dir) PutFile(ctx context.Context, path string) (recon.Blob, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return recon.Blob{}, err
+	}
+	defer f.Close()
+	temp, now := d.path(dirTemp, "put-"+rand.Text()), time.Now()
+	if os.Chtimes(path, now, now) != nil || os.Link(path, temp) != nil { // it is another's, or on another file system
+		return d.Put(ctx, f)
+	}
+	defer os.Remove(temp)
+	blob, err := digest(ctx, io.Discard, f)
+	if err != nil {
+		return recon.Blob{}, err
+	}
+	if err := f.Sync(); err != nil {
+		return recon.Blob{}, stored(err)
+	}
 	if err := d.place(contentKey(blob.SHA256), func(target string) error { return os.Rename(temp, target) }); err != nil {
 		return recon.Blob{}, stored(err)
 	}

@@ -71,6 +71,36 @@ func TestDirectoryKeepsNothingTemporary(t *testing.T) {
 	}
 }
 
+// A file of another file system is copied.
+func TestDirectoryTakesFilesFromElsewhere(t *testing.T) {
+	elsewhere, err := os.MkdirTemp("/dev/shm", "closer-")
+	if err != nil {
+		t.Skip("there is no other file system at /dev/shm")
+	}
+	t.Cleanup(func() { os.RemoveAll(elsewhere) })
+	path := filepath.Join(elsewhere, "file")
+	if err := os.WriteFile(path, []byte("content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	b := openBlobs(t, root, anyDisk)
+	blob, err := b.PutFile(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := b.Open(t.Context(), blob.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if data, err := io.ReadAll(r); err != nil || string(data) != "content" {
+		t.Errorf("read %q, %v", data, err)
+	}
+	if entries, err := os.ReadDir(filepath.Join(root, "tmp")); err != nil || len(entries) != 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, os.ErrClosed }

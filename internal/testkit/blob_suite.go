@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +26,7 @@ import (
 func BlobSuite(t *testing.T, newBlobs func(t *testing.T) (open func() recon.Blobs)) {
 	for name, run := range map[string]func(*testing.T, blobCase){
 		"ContentIsNamedByItsBytes":  contentByName,
+		"ContentOfFiles":            contentOfFiles,
 		"ContentThatEndsEarly":      contentEndsEarly,
 		"ContentIsSeekable":         contentSeekable,
 		"DeleteContent":             deleteContent,
@@ -68,6 +72,31 @@ func (c blobCase) put(data []byte) recon.Blob {
 		c.Fatalf("put gave %v, %v; want %v", blob, err, want)
 	}
 	return blob
+}
+
+// contentOfFiles checks that a file's content stays when the file goes, and is new however old the file is.
+func contentOfFiles(t *testing.T, c blobCase) {
+	data := content(100_000, 1)
+	for range 2 { // the second time it is there already
+		path := filepath.Join(t.TempDir(), "file")
+		c.must(os.WriteFile(path, data, 0o600))
+		c.must(os.Chtimes(path, time.Time{}, time.Now().Add(-10*recon.OrphanAge)))
+		blob, err := c.b.PutFile(c.ctx, path)
+		c.must(errors.Join(err, os.Remove(path)))
+		sum := sha256.Sum256(data)
+		if want := (recon.Blob{SHA256: hex.EncodeToString(sum[:]), Size: int64(len(data))}); blob != want {
+			t.Errorf("put gave %v, want %v", blob, want)
+		}
+		if swept, err := c.b.Sweep(c.ctx, time.Now().Add(-recon.OrphanAge), none, none); err != nil || swept.Contents != 0 {
+			t.Errorf("new content was swept: %v, %v", swept, err)
+		}
+		if !bytes.Equal(c.get(c.open(), blob.SHA256), data) {
+			t.Error("the content is not the file's")
+		}
+	}
+	if _, err := c.b.PutFile(c.ctx, filepath.Join(t.TempDir(), "absent")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("put of an absent file: %v", err)
+	}
 }
 
 func (c blobCase) get(b recon.Blobs, sha256 string) []byte {
