@@ -24,16 +24,18 @@ type scale struct {
 // newScale returns the scale of a series. Images that hold a value that is negative or not finite are an error: there is no
 // stored value for it, and nothing is clipped.
 func newScale(name string, images [][]float32, intensity float64) (scale, error) {
-	var brightest float64
+	var top float32
 	for i, image := range images {
 		for _, v := range image {
-			v := float64(v)
-			if !(v >= 0) || math.IsInf(v, 1) {
+			if !(v >= 0 && v <= math.MaxFloat32) {
 				return scale{}, recon.Errorf(recon.Internal, "image %d of %s has a pixel that is not a finite magnitude", i, name)
 			}
-			brightest = max(brightest, v)
+			if v > top {
+				top = v
+			}
 		}
 	}
+	brightest := float64(top)
 	if !(intensity > 0) || math.IsInf(intensity, 1) {
 		intensity = brightest
 	}
@@ -51,7 +53,7 @@ func newScale(name string, images [][]float32, intensity float64) (scale, error)
 func (s scale) store(image []float32) []byte {
 	raw := make([]byte, 2*len(image))
 	for i, v := range image {
-		stored := uint16(math.Round(float64(v) / s.Slope))
+		stored := uint16(float64(v)/s.Slope + 0.5)
 		raw[2*i], raw[2*i+1] = byte(stored), byte(stored>>8)
 	}
 	return raw

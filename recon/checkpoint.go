@@ -50,11 +50,14 @@ func (c JobCheckpoint) Load(ctx context.Context, method Method, index int) (Slic
 
 // Save implements Checkpoint.
 func (c JobCheckpoint) Save(ctx context.Context, method Method, index int, result SliceResult) error {
-	var body bytes.Buffer
-	if err := gob.NewEncoder(&body).Encode(newSavedSlice(result)); err != nil {
+	const head = 2*sha256.Size + len("\n")
+	piece := bytes.NewBuffer(make([]byte, head, 4096+4*(len(result.Magnitude)+len(result.Spread))))
+	if err := gob.NewEncoder(piece).Encode(newSavedSlice(result)); err != nil {
 		return fmt.Errorf("encode a finished slice: %w", err)
 	}
-	if err := c.Blobs.PutPiece(ctx, c.piece(method, index), append([]byte(digest(body.Bytes())+"\n"), body.Bytes()...)); err != nil {
+	data := piece.Bytes()
+	copy(data, digest(data[head:])+"\n")
+	if err := c.Blobs.PutPiece(ctx, c.piece(method, index), data); err != nil {
 		return fmt.Errorf("store a finished slice: %w", err)
 	}
 	return nil

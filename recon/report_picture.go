@@ -9,6 +9,7 @@ import (
 	"image/color"
 	"image/png"
 	"math"
+	"slices"
 )
 
 // window maps intensities 0…top linearly to black…white; brighter ones are white. One window serves all pictures of a report,
@@ -53,16 +54,19 @@ func errorGain(errs []float64, top float64) int {
 		return 1
 	}
 	last := len(errs) - 1
-	for _, k := range errorGains {
-		brighter := 0
+	fits := func(k int) bool {
+		left := last - last*99/100
 		for _, e := range errs {
 			if e*float64(k) > top {
-				brighter++
+				if left--; left < 0 {
+					return false
+				}
 			}
 		}
-		if brighter <= last-last*99/100 {
-			return k
-		}
+		return true
+	}
+	if i := slices.IndexFunc(errorGains, fits); i >= 0 {
+		return errorGains[i]
 	}
 	return 1
 }
