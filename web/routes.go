@@ -10,6 +10,9 @@ import (
 func (a *api) routes() chi.Router {
 	r := chi.NewRouter()
 	r.Use(a.observe, secure)
+	if a.OwnHost {
+		r.Use(a.ownHost)
+	}
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, problemf(http.StatusNotFound, "there is nothing at this address"))
 	})

@@ -28,6 +28,10 @@ type Config struct {
 	MaxUpload int64  // bytes; 0 is DefaultMaxUpload
 	DataDir   string // for uploads that are not finished; "" is a temporary directory
 	Keys      string // path of the keys file; "" is no authentication
+	// OwnHost refuses requests that are for another host than this machine and Hosts, as pages of other sites make them by DNS
+	// rebinding. It is for a server without keys.
+	OwnHost bool
+	Hosts   []string
 	// UploadsPerClient is how many requests of one client may bring scans at a time; 0 is no limit.
 	UploadsPerClient int
 	Log              *slog.Logger // nil is slog.Default

@@ -35,20 +35,20 @@ func TestHostileInput(t *testing.T) {
 	slow.Go(func() { slowBody(t, address) })
 
 	post := func(query, media string, body []byte, header ...string) string {
-		head := fmt.Sprintf("POST /api/v1/scans%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %d\r\n", query, media, len(body))
+		head := fmt.Sprintf("POST /api/v1/scans%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: %s\r\nContent-Length: %d\r\n", query, media, len(body))
 		for _, h := range header {
 			head += h + "\r\n"
 		}
 		return head + "\r\n" + string(body)
 	}
 	declares := func(size int, body string) string {
-		return fmt.Sprintf("POST /api/v1/scans HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-hdf5\r\nContent-Length: %d\r\n\r\n%s", size, body)
+		return fmt.Sprintf("POST /api/v1/scans HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-hdf5\r\nContent-Length: %d\r\n\r\n%s", size, body)
 	}
 	get := func(path string) string {
-		return "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+		return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 	}
 	upload := func(length, name string) string {
-		return "POST /api/v1/uploads HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\nTus-Resumable: 1.0.0\r\nUpload-Length: " + length +
+		return "POST /api/v1/uploads HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\nTus-Resumable: 1.0.0\r\nUpload-Length: " + length +
 			"\r\nUpload-Metadata: filename " + base64.StdEncoding.EncodeToString([]byte(name)) + "\r\n\r\n"
 	}
 	other := sha256.Sum256([]byte("other"))
@@ -78,10 +78,10 @@ func TestHostileInput(t *testing.T) {
 		{"a path as file name", upload("100", "../../../../etc/cron.d/x"), "201", ""},
 		{"an upload of 10 GB", upload("10000000000", "x"), "413", ""},
 		{"an upload of no size", upload("-5", "x"), "400", ""},
-		{"10,000 headers", "GET /healthz HTTP/1.1\r\nHost: x\r\n" + many.String() + "\r\n", "431", ""},
-		{"a header of 1 MB", "GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("y", 1<<20) + "\r\n\r\n", "431", ""},
+		{"10,000 headers", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + many.String() + "\r\n", "431", ""},
+		{"a header of 1 MB", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("y", 1<<20) + "\r\n\r\n", "431", ""},
 		{"no HTTP", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "400", ""},
-		{"two lengths", "POST /api/v1/scans HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "400", ""},
+		{"two lengths", "POST /api/v1/scans HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "400", ""},
 	} {
 		answer := exchange(t, address, c.send, c.name == "truncated body")
 		line, _, _ := strings.Cut(answer, "\r\n")
@@ -144,7 +144,7 @@ func slowHeaders(t *testing.T, address string) {
 	defer conn.Close()
 	closed := make(chan struct{})
 	go func() { defer close(closed); io.Copy(io.Discard, conn) }()
-	io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n")
+	io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
 	for i := range 60 {
 		select {
 		case <-closed:
@@ -166,7 +166,7 @@ func slowBody(t *testing.T, address string) {
 	defer conn.Close()
 	answered := make(chan string, 1)
 	go func() { answer, _ := io.ReadAll(conn); answered <- string(answer) }()
-	io.WriteString(conn, "POST /api/v1/scans HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-hdf5\r\nContent-Length: 100000\r\n\r\n\x89HDF")
+	io.WriteString(conn, "POST /api/v1/scans HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-hdf5\r\nContent-Length: 100000\r\n\r\n\x89HDF")
 	for range 120 {
 		select {
 		case answer := <-answered:

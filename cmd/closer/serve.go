@@ -30,6 +30,7 @@ import (
 // serveOptions are the flags of the server.
 type serveOptions struct {
 	listen            string
+	hosts             []string
 	data              string
 	nats, blobs       string
 	tlsCert, tlsKey   string
@@ -64,6 +65,7 @@ What was acknowledged survives a crash of any of it.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8080", "address; one that is not loopback needs TLS and keys")
+	f.StringSliceVar(&o.hosts, "host", nil, "name that requests may call a server without keys by, besides those of its own machine (repeatable; default any where others reach it)")
 	f.StringVar(&o.data, "data", "closer-data", "directory of the queue and the files")
 	f.StringVar(&o.nats, "nats", os.Getenv(natsVariable), "address of a NATS cluster, instead of the queue in --data")
 	f.IntVar(&o.replicas, "replicas", 0, "servers of the NATS cluster that keep each job: 3 survives the loss of one (default what the queue has, 1 when it is new)")
@@ -108,21 +110,16 @@ func (o serveOptions) check() error {
 		return recon.Errorf(recon.Invalid, "--pacs-credentials needs --pacs")
 	case o.pacsCredentials != "" && !o.insecure && !private(o.pacs):
 		return recon.Errorf(recon.Invalid, "the credentials of --pacs would travel in clear: use https, or say --insecure")
-	case !isLoopback(host) && !o.insecure && (o.tlsCert == "" || o.keys == ""):
+	case !web.Loopback(host) && !o.insecure && (o.tlsCert == "" || o.keys == ""):
 		return recon.Errorf(recon.Invalid, "%s can be reached from elsewhere: give --tls-cert, --tls-key and --keys, or --insecure", o.listen)
 	}
 	return nil
 }
 
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
 // private reports whether nobody else hears what is sent to a URL.
 func private(address string) bool {
 	u, err := url.Parse(address)
-	return err == nil && (u.Scheme == "https" || isLoopback(u.Hostname()))
+	return err == nil && (u.Scheme == "https" || web.Loopback(u.Hostname()))
 }
 
 // reconcileTime is how often jobs are looked for that were stored by a server which then crashed before it announced them.
@@ -179,7 +176,10 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	here, _, _ := net.SplitHostPort(listener.Addr().String())
+	asked, _, _ := net.SplitHostPort(o.listen)
 	handler, err := web.New(web.Config{
+		OwnHost: o.keys == "" && (web.Loopback(here) || o.hosts != nil), Hosts: append(o.hosts, asked),
 		Queue: queue, Blobs: blobs, Reviews: reviews, Intake: taken, Models: networks, Version: version, MaxUpload: o.maxUpload << 20,
 		UploadsPerClient: o.uploadsPerClient, DataDir: scratch, Keys: o.keys, Log: log,
 		CheckRecipe: checkRecipe, Inspect: inspect, Deidentify: deidentify,
