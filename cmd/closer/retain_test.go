@@ -87,12 +87,21 @@ func TestKilledWhileDeleting(t *testing.T) {
 		}
 		return ""
 	})
-	if now := strings.Count(server.stderr(), entry); now != len(left) {
-		t.Errorf("%d entries on %d deletions", now, len(left))
-	}
 	var series []map[string]any
 	if getJSON(t, "http://"+address+"/dicom-web/series", &series); len(series) != 0 {
 		t.Errorf("DICOMweb still shows %d series", len(series))
+	}
+	eventually(t, func() string { // the entry comes after the deletion
+		if strings.Count(server.stderr(), entry) < len(left) {
+			return ""
+		}
+		return "logged"
+	})
+	if err := server.stop(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+	if all := strings.Count(server.stderr(), entry); all != len(left) {
+		t.Errorf("%d entries on %d deletions", all, len(left))
 	}
 	t.Logf("%d of %d jobs were left when the server was killed", len(left), jobs)
 }

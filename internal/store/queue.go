@@ -137,22 +137,25 @@ func (q *Queue) Delete(ctx context.Context, id string) error {
 	if checkID(id) != nil {
 		return notFound()
 	}
-	for tried := false; ; tried = true {
+	for unheard := false; ; {
 		r, revision, err := q.load(ctx, id)
 		switch {
-		case tried && recon.CodeOf(err) == recon.NotFound:
+		case unheard && recon.CodeOf(err) == recon.NotFound: // by a request of ours whose answer was lost
 			return nil
 		case err != nil:
 			return err
 		case !r.State.Terminal():
 			return notTerminal(r.State)
 		}
+		requests := 0
 		err = q.try(ctx, func(ctx context.Context) error {
+			requests++
 			return q.records.Delete(ctx, id, jetstream.LastRevision(revision))
 		})
 		if !isConflict(err) {
 			return err
 		}
+		unheard = unheard || requests > 1
 	}
 }
 

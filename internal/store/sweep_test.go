@@ -1,0 +1,106 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/closer-mri/closer/internal/store"
+	"github.com/closer-mri/closer/recon"
+)
+
+// Servers that sweep one queue and one directory at the same time delete each job once and whole, and nothing of the jobs that stay.
+func TestServersSweepTheSame(t *testing.T) {
+	t.Parallel()
+	server, err := store.StartServer(t.TempDir(), store.ServerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	root := t.TempDir()
+	type host struct {
+		*store.Queue
+		store.Blobs
+	}
+	var hosts []host
+	for range 3 {
+		hosts = append(hosts, host{connect(t, server.URL(), store.Options{Lease: time.Minute}), openBlobs(t, root, anyDisk)})
+	}
+	put := func(content string) recon.Blob {
+		blob, err := hosts[0].Put(t.Context(), strings.NewReader(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return blob
+	}
+	const jobs = 30
+	var shown []recon.Blob
+	for i := range jobs {
+		id := fmt.Sprintf("job%02d", i)
+		if _, _, err := hosts[0].Submit(t.Context(), recon.Job{ID: id, Input: put(fmt.Sprint("scan ", i%4))}); err != nil {
+			t.Fatal(err)
+		}
+		lease, err := hosts[0].Claim(t.Context(), "worker")
+		if err != nil {
+			t.Fatal(err)
+		}
+		report := put(fmt.Sprint("report ", i))
+		shown = append(shown, report)
+		if err := hosts[0].PutPiece(t.Context(), "slices/"+id+"/tv/1", nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := lease.Finish(t.Context(), []recon.Artifact{{Name: "report", Blob: report}}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waiting := recon.Job{ID: "waiting", Input: put("scan 0")}
+	if _, _, err := hosts[0].Submit(t.Context(), waiting); err != nil {
+		t.Fatal(err)
+	}
+
+	var mu sync.Mutex
+	var deleted []string
+	var swept recon.Swept
+	var sweeps sync.WaitGroup
+	for _, h := range hosts {
+		sweeps.Go(func() {
+			r := recon.Retention{Queue: h.Queue, Blobs: h.Blobs, Keep: time.Hour, Deleted: func(j recon.Job) {
+				mu.Lock()
+				deleted = append(deleted, j.ID)
+				mu.Unlock()
+			}}
+			s, err := r.Sweep(t.Context(), time.Now().Add(2*recon.OrphanAge+time.Minute))
+			mu.Lock()
+			defer mu.Unlock()
+			if swept.Contents, swept.Pieces = swept.Contents+s.Contents, swept.Pieces+s.Pieces; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	sweeps.Wait()
+
+	slices.Sort(deleted)
+	if once := slices.Compact(slices.Clone(deleted)); len(once) != jobs || len(deleted) != jobs {
+		t.Errorf("%d deletions of %d jobs, %d were to go", len(deleted), len(once), jobs)
+	}
+	if swept.Contents != jobs+3 || swept.Pieces != jobs { // of four scans one is still needed
+		t.Errorf("swept %d files and %d pieces, want %d and %d", swept.Contents, swept.Pieces, jobs+3, jobs)
+	}
+	left, err := hosts[1].Jobs(t.Context())
+	if err != nil || len(left) != 1 || left[0].ID != "waiting" {
+		t.Errorf("jobs %v, %v", left, err)
+	}
+	for _, blob := range shown {
+		if _, err := hosts[1].Open(t.Context(), blob.SHA256); recon.CodeOf(err) != recon.NotFound {
+			t.Errorf("a report is still there: %v", err)
+		}
+	}
+	if r, err := hosts[2].Open(t.Context(), waiting.Input.SHA256); err != nil {
+		t.Errorf("the waiting job lost its scan: %v", err)
+	} else {
+		r.Close()
+	}
+}
