@@ -22,6 +22,11 @@ func TestMissingDeviceIsSaid(t *testing.T) {
 	if strings.Count(stderr, said) != 1 || len(r.Notes) != 1 || !strings.HasPrefix(r.Notes[0], said) {
 		t.Errorf("standard error %q, notes %q", stderr, r.Notes)
 	}
+	out = t.TempDir() // half precision is for devices that compute in it: the report says nothing of it
+	closer(t, "recon", phantom(t), "-o", out, "--device", "cpu", "--precision", "fp16", "--method", "unet")
+	if precision := readReport(t, out).Methods[0].Precision; precision != "" {
+		t.Errorf("the CPU is said to run in %s", precision)
+	}
 	if _, stderr, err := try("recon", phantom(t), "-o", out, "--device", "tpu", "--method", "unet"); err == nil || !strings.Contains(stderr, "tensorrt") {
 		t.Errorf("an unknown device: %q", stderr)
 	}

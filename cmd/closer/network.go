@@ -25,24 +25,27 @@ type network struct {
 // openNetwork loads a network of a file's bytes. Half precision is left to devices that compute in it.
 func openNetwork(name string, file []byte, e engine) (*network, error) {
 	sum := sha256.Sum256(file)
-	n := &network{name: name, sha256: hex.EncodeToString(sum[:]), precision: e.precision, model: file, engine: e}
-	if n.precision == half {
-		var err error
-		if n.model, err = graph.Half(file); err != nil {
+	n := &network{name: name, sha256: hex.EncodeToString(sum[:]), precision: single, model: file, engine: e}
+	var refused error
+	if e.precision == half {
+		model, err := graph.Half(file)
+		if err != nil {
 			return nil, err
+		}
+		accelerator := e.Options
+		accelerator.Strict = true
+		if n.Session, refused = ort.Open(model, accelerator); refused == nil {
+			n.precision, n.model = half, model
+			return n, nil
 		}
 	}
 	var err error
-	if n.Session, err = ort.Open(n.model, e.Options); err != nil {
+	if n.Session, err = ort.Open(file, e.Options); err != nil {
 		return nil, err
 	}
-	if n.precision == half && n.Device() == ort.CPU {
-		n.precision, n.model = single, file
-		asked := n.Session
-		defer asked.Close()
-		if n.Session, err = ort.Open(file, e.Options); err != nil {
-			return nil, err
-		}
+	if refused != nil && n.Device() != ort.CPU { // the device works: it does not take this network in half precision
+		n.Session.Close()
+		return nil, refused
 	}
 	return n, nil
 }

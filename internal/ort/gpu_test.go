@@ -26,6 +26,10 @@ func TestMissingDeviceFallsBack(t *testing.T) {
 			t.Logf("%s runs on %s", device, s.Device())
 			continue
 		}
+		if strict, err := ort.Open(unet.Weights, ort.Options{Device: device, Threads: 1, Strict: true}); err == nil {
+			t.Errorf("%s on the CPU satisfies who wants no CPU", device)
+			strict.Close()
+		}
 		named := device != ort.Auto
 		if err := s.Fallback(); named && (err == nil || !strings.Contains(err.Error(), device)) {
 			t.Errorf("%s on the CPU says %v", device, err)
@@ -34,6 +38,9 @@ func TestMissingDeviceFallsBack(t *testing.T) {
 		if err := s.Run(t.Context(), x, x, nil, 1, 32, 32); err != nil {
 			t.Errorf("%s: %v", device, err)
 		}
+	}
+	if _, err := ort.Open(unet.Weights, ort.Options{Device: ort.CPU, Strict: true}); err == nil {
+		t.Error("the CPU satisfies who wants none")
 	}
 	if err := open(t, unet.Weights).Fallback(); err != nil {
 		t.Errorf("the CPU stands in for itself: %v", err)

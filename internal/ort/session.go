@@ -14,6 +14,7 @@ import (
 type Options struct {
 	Device  string // one of Devices; "" is Auto
 	Threads int    // of the CPU; 0 lets the runtime take every core
+	Strict  bool   // fail where the device is no accelerator, or cannot be used, instead of taking the CPU
 	Profile string // beginning of the name of a file that gets ONNX Runtime's profile when the session is closed; "" is none
 }
 
@@ -85,9 +86,15 @@ func open(model []byte, in, out []string, opt Options) (*runtime.DynamicAdvanced
 		if err == nil {
 			return session, place{device: provider}, nil
 		}
+		if opt.Strict {
+			return nil, place{}, err
+		}
 		if provider == opt.Device || hasDriver() {
 			reason = fmt.Errorf("device %s cannot be used: %s", provider, lastSentence(err.Error()))
 		}
+	}
+	if opt.Strict {
+		return nil, place{}, fmt.Errorf("device %s is no accelerator", opt.Device)
 	}
 	session, err := openOn(CPU, model, in, out, opt)
 	return session, place{CPU, reason}, err
