@@ -82,7 +82,7 @@ func work(ctx context.Context, natsURL, blobsURL string, attempts int, e engine)
 	}
 	w := worker{
 		queue: queue, blobs: blobs, silence: queue.LeaseTime(), engine: e, name: fmt.Sprintf("%s/%d", host, os.Getpid()),
-		networks: map[string]*network{}, log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		networks: map[string]*network{}, warm: make(chan struct{}), log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}
 	defer w.close()
 	return w.run(ctx)
@@ -95,7 +95,8 @@ type worker struct {
 	silence  time.Duration // how long the queue lets it be silent
 	name     string
 	engine   engine
-	networks map[string]*network // open for the next job
+	networks map[string]*network // open for the next job, once warm is closed
+	warm     chan struct{}
 	log      *slog.Logger
 }
 
@@ -105,8 +106,23 @@ func (w *worker) close() {
 	}
 }
 
+// warmUp opens the networks of this program, so that the first job finds them open as later ones do. What cannot be opened is left to
+// the jobs that need it, which say so.
+func (w *worker) warmUp() {
+	defer close(w.warm)
+	b := newBuilder(recon.Recipe{}, w.engine)
+	b.networks = w.networks
+	for name, file := range map[string][]byte{"unet": b.unetFile, "score": b.scoreFile} {
+		if _, err := b.network(name, file); err != nil {
+			w.log.Warn("a network is not ready", "error", err)
+		}
+	}
+}
+
 // run claims jobs until ctx ends, which is no error.
 func (w *worker) run(ctx context.Context) error {
+	go w.warmUp()
+	defer func() { <-w.warm }()
 	w.log.Info("worker ready", "worker", w.name)
 	for {
 		lease, err := w.queue.Claim(ctx, w.name)
