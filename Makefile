@@ -56,13 +56,15 @@ bench: build
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} go test -run '^$$' -bench . ./...
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} $(BENCH_PYTHON) -m train.bench_sampler
 
-# closer beside BART and PyTorch on a volume: the table of doc/peers.md, in peers/. score-pocs takes an hour.
+# closer beside BART and PyTorch on a volume: writes peers/table.md, the page doc/peers.md, in about 25 minutes on two quiet cores. It
+# goes on after an interruption. PEERS="--methods all --rounds 3" takes hours; PEERS_PYTHON is a Python that has train/requirements.txt.
 PEERS_VOLUME ?= ../shared/data/fastmri/singlecoil_val/brain_axflair_sc.h5
-PEERS ?= --slices 4:8
-bench-peers: build .venv-train/.installed
+PEERS_PYTHON ?= .venv-train/bin/python
+PEERS ?=
+bench-peers: build $(if $(filter .venv-train/%,$(PEERS_PYTHON)),.venv-train/.installed)
 	.ci/install peers
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} \
-		.venv-train/bin/python -m train.peers $(PEERS_VOLUME) --data $(DATA) --out peers $(PEERS)
+		$(PEERS_PYTHON) -m train.peers $(PEERS_VOLUME) --data $(DATA) --out peers $(PEERS)
 
 # The same on an NVIDIA GPU, after make gpu-runtime, for batches of 1, 4 and 16 in single and half precision.
 .PHONY: bench-gpu
@@ -78,6 +80,16 @@ bench-load: build
 bench-overhead: build
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} CLOSER_OVERHEAD=$(abspath $(SCAN)) \
 		go test -count 1 -v -timeout 1h -run '^TestOverhead$$' ./cmd/closer
+
+# Scans that were undersampled on the scanner, real and of fastMRI's kind: pictures and held-out errors in prospective/*/report.html.
+SCANS ?= ../shared/data
+PROSPECTIVE := --held-out 0.05 --method zero-filled --method tv --method unet --method unet-dc --method ccdf --sampler noise-free --sigma-start 0.03 --steps 3
+.PHONY: prospective
+prospective: build .venv/.installed
+	mkdir -p prospective
+	.venv/bin/python doc/npy_to_fastmri.py $(SCANS)/kspace/sigpy_cartesian_ksp.npy prospective/sigpy.h5
+	bin/closer recon prospective/sigpy.h5 -o prospective/sigpy $(PROSPECTIVE)
+	bin/closer recon $(SCANS)/fastmri/multicoil_test/brain_axt1_mc_undersampled.h5 -o prospective/axt1 --slices 0:1 $(PROSPECTIVE)
 
 # A validation of VOLUMES small phantoms; make it again after an interruption, and it goes on.
 VOLUMES ?= 10
@@ -120,7 +132,7 @@ train-smoke: .venv-train/.installed
 	touch $@
 
 clean:
-	rm -rf bin demo sweep peers .venv internal/ort/runtime/node_modules web/viewer/node_modules web/viewer/dist/*
+	rm -rf bin demo sweep peers prospective .venv internal/ort/runtime/node_modules web/viewer/node_modules web/viewer/dist/*
 
 # ONNX Runtime's shared library, from the package registry, as the lock file pins it. The package's own install script would look
 # for CUDA on another host: it is not run.

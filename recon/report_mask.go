@@ -60,25 +60,34 @@ func unpackMask(bits []byte, n int) kspace.Mask {
 	return m
 }
 
-// sampled is the picture of a mask, white where acquired: Width × Height samples, or one row of whole columns.
+// Sampled says how many of how many columns the methods were given, or of single samples where both axes are phase encode. r has a
+// mask.
+func (r *Report) Sampled() (count, of int, unit string) {
+	acquired, _, unit := r.acquired()
+	return acquired.Lines(), len(acquired), unit
+}
+
+// acquired is the mask of r row by row, and its width: one row of columns, or every sample.
+func (r *Report) acquired() (mask kspace.Mask, width int, unit string) {
+	if m := r.Mask; m.Points == nil {
+		return unpackMask(m.Columns, m.Width), m.Width, "phase-encode columns"
+	}
+	return unpackMask(r.Mask.Points, r.Input.Matrix[0]*r.Mask.Width), r.Mask.Width, "samples (both axes phase encode)"
+}
+
+// sampled is the picture of a mask, white where acquired.
 type sampled struct {
 	Src           template.URL
 	Width, Height int
-	Count         int    // acquired, of Width × Height
-	Unit          string // of what
+	Count, Of     int
+	Unit          string
 }
-
-// Of is how many there are.
-func (s *sampled) Of() int { return s.Width * s.Height }
 
 // sampled draws the mask of r, which has one.
 func (r *Report) sampled() (*sampled, error) {
-	s, bits := &sampled{Width: r.Mask.Width, Height: 1, Unit: "phase-encode columns"}, r.Mask.Columns
-	if r.Mask.Points != nil {
-		s.Height, s.Unit, bits = r.Input.Matrix[0], "samples (both axes phase encode)", r.Mask.Points
-	}
-	mask := unpackMask(bits, s.Of())
-	s.Count = mask.Lines()
+	mask, width, _ := r.acquired()
+	s := &sampled{Width: width, Height: len(mask) / max(1, width)}
+	s.Count, s.Of, s.Unit = r.Sampled()
 	picture := image.NewPaletted(image.Rect(0, 0, s.Width, s.Height), color.Palette{color.Black, color.White})
 	for i, on := range mask {
 		if on {

@@ -19,9 +19,9 @@ from .physics import as_complex, channels, ifft2c, project
 
 ROOT = Path(__file__).parent.parent
 SNR = 0.16
-SCHEDULES = {  # levels as closer's of the same name (cmd/closer/wire.go)
-    "ccdf": np.append(np.geomspace(0.02, 0.005, 20), 0),
-    "score-pocs": np.append(np.geomspace(50, 0.01, 1000), 0),
+SCHEDULES = {  # as closer's of the same name (cmd/closer/wire.go): highest and lowest level
+    "ccdf": (0.02, 0.005),
+    "score-pocs": (50, 0.01),
 }
 
 
@@ -49,6 +49,7 @@ def main():
     p.add_argument("input", type=Path)
     p.add_argument("output", type=Path)
     p.add_argument("method", choices=SCHEDULES)
+    p.add_argument("--levels", type=int, default=1000, help="of score-pocs; ccdf has 20")
     p.add_argument("--threads", type=int, default=2)
     args = p.parse_args()
     torch.set_num_threads(args.threads)
@@ -58,7 +59,8 @@ def main():
     load(unet, ROOT / "unet/unet.onnx")
     denoise = lambda x, sigma: padded(x, lambda p: as_complex(net(channels(p), torch.full((1,), float(sigma)))))
     archive = np.load(args.input)
-    levels, mask = SCHEDULES[args.method].tolist(), torch.from_numpy(archive["mask"])[None, None]
+    levels = [*np.geomspace(*SCHEDULES[args.method], 20 if args.method == "ccdf" else args.levels).tolist(), 0]
+    mask = torch.from_numpy(archive["mask"])[None, None]
     images, seconds = [], []
     for y in torch.from_numpy(archive["y"]).split(1):
         start = time.perf_counter()

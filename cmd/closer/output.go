@@ -230,7 +230,8 @@ func printTable(w io.Writer, r *recon.Report) {
 	}
 	t.Flush()
 	if r.Mask != nil {
-		fmt.Fprintf(w, "measured acceleration %.2f, %d columns, protocol %s, reference %s\n", r.Mask.AccelMeasured, r.Mask.Lines, r.Protocol, r.Reference)
+		count, of, unit := r.Sampled()
+		fmt.Fprintf(w, "measured acceleration %.2f, %d of %d %s, protocol %s, reference %s\n", r.Mask.AccelMeasured, count, of, unit, r.Protocol, r.Reference)
 	}
 	if r.Input.Simulated {
 		fmt.Fprintln(w, "k-space was simulated from images: these figures say nothing about clinical quality")
