@@ -30,7 +30,7 @@ PYTORCH = {"pytorch ccdf": "ccdf", "pytorch score-pocs": "score-pocs"}
 BART = {"bart tv": ("T", None), "bart tv 100": ("T", 100), "bart wavelets": ("W", None)}  # and iterations; None: tuned too
 GRID = {  # λ in units of BART's own scaling of the data, iterations
     "T": [(lam, n) for lam in (0.001, 0.0025, 0.005, 0.01, 0.02) for n in (100, 300)],
-    "W": [(lam, n) for lam in (0.0003, 0.001, 0.003, 0.01) for n in (50, 150)],
+    "W": [(lam, n) for lam in (0.0001, 0.0003, 0.001, 0.003, 0.01) for n in (50, 150)],
 }
 SLOW = ("score-pocs", "pytorch score-pocs")
 FAST = (*(name for name in CLOSER if name not in SLOW), *BART, "pytorch ccdf")

@@ -263,6 +263,14 @@ func TestValidateThroughAServer(t *testing.T) {
 	if a, b := means(string(got)), means(want); len(a) != 4 || strings.Count(a[0], "±") != 4 || !slices.Equal(a, b) {
 		t.Errorf("the script prints\n%s\ncloser validate\n%s\n%s", got, want, &stderr)
 	}
+	// Volumes of another acquisition do not count, whether or not this Python has h5py.
+	none, err := exec.Command("python3", "../../doc/validate_fastmri.py", filepath.Join(scans, "nested"), "--to", "http://"+address, "--method", "zero-filled", "--acquisition", "AXT1").CombinedOutput()
+	if err != nil || len(means(string(none))) != 0 || !strings.Contains(string(none), "no metrics") {
+		t.Errorf("of another acquisition: %v\n%s", err, none)
+	}
+	if out, err := exec.Command("python3", "../../doc/validate_fastmri.py", scans, "--to", "http://127.0.0.1:1").CombinedOutput(); err == nil || !strings.HasPrefix(string(out), "no server answers") {
+		t.Errorf("without a server: %v\n%s", err, out)
+	}
 	// So does closer push, volume by volume.
 	for _, u := range readValidation(t, out).Units {
 		if u.Accel != 4 {
