@@ -1,6 +1,7 @@
 package ort
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -86,15 +87,12 @@ func open(model []byte, in, out []string, opt Options) (*runtime.DynamicAdvanced
 		if err == nil {
 			return session, place{device: provider}, nil
 		}
-		if opt.Strict {
-			return nil, place{}, err
-		}
 		if provider == opt.Device || hasDriver() {
 			reason = fmt.Errorf("device %s cannot be used: %s", provider, lastSentence(err.Error()))
 		}
 	}
 	if opt.Strict {
-		return nil, place{}, fmt.Errorf("device %s is no accelerator", opt.Device)
+		return nil, place{}, cmp.Or(reason, fmt.Errorf("device %s is no accelerator", opt.Device))
 	}
 	session, err := openOn(CPU, model, in, out, opt)
 	return session, place{CPU, reason}, err
