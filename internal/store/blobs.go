@@ -1,11 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/closer-mri/closer/recon"
 )
@@ -31,7 +33,12 @@ type BlobOptions struct {
 	// Spool is where S3 and mem keep content while its name is not known yet; "" is the system's directory for temporary files.
 	// The files there have no name and vanish with the process.
 	Spool string
+	// Silence is how long object storage may say nothing, and take nothing, while something is asked of it; 0 is DefaultSilence.
+	Silence time.Duration
 }
+
+// DefaultSilence is above what storage takes to put the parts of a large object together.
+const DefaultSilence = time.Minute
 
 // OpenBlobs opens the store at a place: a directory ("/path", "path" or "file:///path"), S3-compatible storage ("s3://bucket", with
 // the region and, elsewhere than at Amazon, endpoint and use_path_style=true as query; prefix=closer/ keeps to a part of the
@@ -45,6 +52,7 @@ func (opts BlobOptions) Open(ctx context.Context, place string) (Blobs, error) {
 	if opts.MinFreeBytes == 0 {
 		opts.MinFreeBytes = DefaultMinFreeBytes
 	}
+	opts.Silence = cmp.Or(opts.Silence, DefaultSilence)
 	scheme, _, isURL := strings.Cut(place, "://")
 	switch {
 	case place == "":

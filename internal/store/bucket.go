@@ -13,7 +13,7 @@ import (
 
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/memblob" // mem://
-	_ "gocloud.dev/blob/s3blob"  // s3://
+	"gocloud.dev/blob/s3blob"
 	"gocloud.dev/gcerrors"
 
 	"github.com/closer-mri/closer/recon"
@@ -27,7 +27,11 @@ type bucket struct {
 }
 
 func openBucket(ctx context.Context, place string, opts BlobOptions) (*bucket, error) {
-	objects, err := blob.OpenBucket(ctx, place)
+	open := blob.OpenBucket
+	if strings.HasPrefix(place, s3blob.Scheme+":") {
+		open = func(ctx context.Context, place string) (*blob.Bucket, error) { return openS3(ctx, place, opts.Silence) }
+	}
+	objects, err := open(ctx, place)
 	if err != nil { // its text could repeat a credential of the address
 		return nil, &recon.Error{Code: recon.Invalid, Message: "the address of the object storage is wrong", Cause: err}
 	}
@@ -77,12 +81,12 @@ func (b *bucket) store(ctx context.Context, content recon.Blob, f *os.File) erro
 	case err == nil && attributes.Size == content.Size && time.Since(attributes.ModTime) < recon.OrphanAge/2:
 		return nil // older content is written again, so that a sweep does not take it for one that nobody wants
 	case err != nil && gcerrors.Code(err) != gcerrors.NotFound:
-		return b.failed("look for content", err)
+		return b.failed(ctx, "look for content", err)
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	return b.failed("store content", b.write(ctx, key, f, false))
+	return b.failed(ctx, "store content", b.write(ctx, key, f, false))
 }
 
 func (b *bucket) write(ctx context.Context, key string, r io.Reader, once bool) error {
@@ -108,21 +112,22 @@ func (b *bucket) Open(ctx context.Context, sha256 string) (io.ReadCloser, error)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil, noContent()
 	} else if err != nil {
-		return nil, b.failed("open content", err)
+		return nil, b.failed(ctx, "open content", err)
 	}
-	return newVerified(bucketReader{r, b}, sha256), nil
+	return newVerified(bucketReader{r, ctx, b}, sha256), nil
 }
 
 // bucketReader says of an object whose storage went away while it was read that this is for now.
 type bucketReader struct {
 	*blob.Reader
+	ctx    context.Context // of Open: reading ends with it
 	bucket *bucket
 }
 
 func (r bucketReader) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
 	if err != nil && err != io.EOF {
-		err = r.bucket.failed("read content", err)
+		err = r.bucket.failed(r.ctx, "read content", err)
 	}
 	return n, err
 }
@@ -133,7 +138,7 @@ func (b *bucket) Delete(ctx context.Context, sha256 string) error {
 		return nil
 	}
 	if err := b.objects.Delete(ctx, key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-		return b.failed("delete content", err)
+		return b.failed(ctx, "delete content", err)
 	}
 	return nil
 }
@@ -146,7 +151,7 @@ func (b *bucket) PutPiece(ctx context.Context, name string, data []byte) error {
 	// Asked first, because not every storage knows conditional writes. Two writers at the same time write the same: a piece is a
 	// function of its name.
 	if exists, err := b.objects.Exists(ctx, key); err != nil {
-		return b.failed("look for a piece", err)
+		return b.failed(ctx, "look for a piece", err)
 	} else if exists {
 		return nil
 	}
@@ -154,9 +159,9 @@ func (b *bucket) PutPiece(ctx context.Context, name string, data []byte) error {
 	case gcerrors.OK, gcerrors.FailedPrecondition:
 		return nil
 	case gcerrors.Unimplemented:
-		return b.failed("store a piece", b.write(ctx, key, bytes.NewReader(data), false))
+		return b.failed(ctx, "store a piece", b.write(ctx, key, bytes.NewReader(data), false))
 	default:
-		return b.failed("store a piece", err)
+		return b.failed(ctx, "store a piece", err)
 	}
 }
 
@@ -168,7 +173,7 @@ func (b *bucket) Piece(ctx context.Context, name string) ([]byte, error) {
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil, noPiece()
 	}
-	return data, b.failed("read a piece", err)
+	return data, b.failed(ctx, "read a piece", err)
 }
 
 func (b *bucket) DeletePieces(ctx context.Context, prefix string) error {
@@ -176,7 +181,7 @@ func (b *bucket) DeletePieces(ctx context.Context, prefix string) error {
 		return err
 	}
 	_, err := b.remove(ctx, dirPieces+"/"+prefix, func(*blob.ListObject) bool { return true })
-	return b.failed("delete pieces", err)
+	return b.failed(ctx, "delete pieces", err)
 }
 
 func (b *bucket) Sweep(ctx context.Context, before time.Time, keepContent, keepPiece func(name string) bool) (recon.Swept, error) {
@@ -192,12 +197,12 @@ func (b *bucket) Sweep(ctx context.Context, before time.Time, keepContent, keepP
 		return unwanted(o, keepContent(path.Base(o.Key)))
 	})
 	if err != nil {
-		return recon.Swept{}, b.failed("sweep content", err)
+		return recon.Swept{}, b.failed(ctx, "sweep content", err)
 	}
 	pieces, err := b.remove(ctx, dirPieces+"/", func(o *blob.ListObject) bool {
 		return unwanted(o, keepPiece(strings.TrimPrefix(o.Key, dirPieces+"/")))
 	})
-	return recon.Swept{Contents: contents.files, Pieces: pieces.files, Bytes: contents.bytes + pieces.bytes}, b.failed("sweep pieces", err)
+	return recon.Swept{Contents: contents.files, Pieces: pieces.files, Bytes: contents.bytes + pieces.bytes}, b.failed(ctx, "sweep pieces", err)
 }
 
 // remove removes the objects below a prefix that which selects.
@@ -235,12 +240,12 @@ func (b *bucket) Ready(ctx context.Context) error {
 	return nil
 }
 
-// failed wraps an error of the storage: one that is for now becomes Unavailable.
-func (b *bucket) failed(what string, err error) error {
+// failed wraps an error of the storage: one that is for now becomes Unavailable, also a time-out that is not that of ctx.
+func (b *bucket) failed(ctx context.Context, what string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	switch gcerrors.Code(err) {
