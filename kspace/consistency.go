@@ -42,32 +42,30 @@ func projectColumns(mask Mask, maps Data, fft *FFT2, y Data, lambda float32) Con
 			weights[i] = lambda
 		}
 	}
+	coil, gradient := NewImage(y.Ny, y.Nx), NewImage(y.Ny, y.Nx)
 	return func(x Image) {
 		if x.Ny != y.Ny || x.Nx != y.Nx {
 			panic(fmt.Sprintf("kspace: consistency with k-space (%d, %d, %d) of image (%d, %d)", y.Nc, y.Ny, y.Nx, x.Ny, x.Nx))
 		}
-		Parallel(Processors(), (y.Ny+lanes-1)/lanes, func(_, from, to int) {
-			rows, gradient := make([]complex64, lanes*y.Nx), make([]complex64, lanes*y.Nx)
-			for at, end := from*lanes*y.Nx, min(to*lanes, y.Ny)*y.Nx; at < end; at += lanes * y.Nx {
-				n := min(lanes*y.Nx, end-at)
-				pix, rows, gradient := x.Pix[at:][:n], rows[:n], gradient[:n]
-				clear(gradient)
-				for c := range y.Nc {
-					expand(rows, pix, maps, c, at)
-					fft.rows.Forward(rows, rows, n/y.Nx, 1, y.Nx)
-					measured := hybrid.Coil(c).Pix[at:][:n]
-					for r := 0; r < n; r += y.Nx {
-						row, measured := rows[r:][:y.Nx], measured[r:][:y.Nx]
-						for i, w := range weights {
-							d := measured[i] - row[i]
-							row[i] = complex(w*real(d), w*imag(d))
-						}
+		byRows(y.Ny, y.Nx, func(from, to int) {
+			n := (to - from) / y.Nx
+			pix, rows, gradient := x.Pix[from:to], coil.Pix[from:to], gradient.Pix[from:to]
+			clear(gradient)
+			for c := range y.Nc {
+				expand(rows, pix, maps, c, from)
+				fft.rows.Forward(rows, rows, n, 1, y.Nx)
+				measured := hybrid.Coil(c).Pix[from:to]
+				for r := 0; r < len(rows); r += y.Nx {
+					row, measured := rows[r:][:y.Nx], measured[r:][:y.Nx]
+					for i, w := range weights {
+						d := measured[i] - row[i]
+						row[i] = complex(w*real(d), w*imag(d))
 					}
-					fft.rows.Inverse(rows, rows, n/y.Nx, 1, y.Nx)
-					combine(gradient, rows, maps, c, at)
 				}
-				Add(pix, 1, gradient)
+				fft.rows.Inverse(rows, rows, n, 1, y.Nx)
+				combine(gradient, rows, maps, c, from)
 			}
+			Add(pix, 1, gradient)
 		})
 	}
 }

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef float vec __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef struct { vec re, im; } cvec; // one element of all lanes
@@ -123,12 +124,14 @@ FOR_EACH_PROCESSOR
 void fft_many(float complex *dst, const float complex *src, ptrdiff_t count, ptrdiff_t stride, ptrdiff_t distance, int n, int inverse,
 	const int *radices, const float *turns)
 {
-	cvec *memory = calloc(3 * n + 1, sizeof(cvec)), *sums = memory + 2 * n;
+	cvec *memory = malloc((3 * (size_t)n + 1) * sizeof(cvec)), *sums = memory + 2 * n;
 	if (!memory)
 		abort(); // as Go does
 	for (ptrdiff_t i = 0; i < count; i += LANES) {
 		int lanes = count - i < LANES ? count - i : LANES;
 		cvec *x = memory, *y = memory + n;
+		if (lanes < LANES)
+			memset(x, 0, n * sizeof(cvec)); // lanes without a transform: arithmetic on denormal numbers is slow
 		load(x, (const float *)(src + i * distance), lanes, stride, distance, n, inverse);
 		pass f = {.s = 1, .m = n, .n = n, .turns = turns};
 		for (const int *r = radices; *r; r++) {

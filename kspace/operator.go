@@ -65,12 +65,18 @@ func (a *Sense) Maps() Data { return a.maps }
 // Forward implements Operator.
 func (a *Sense) Forward(dst Data, x Image) {
 	mustFit(a, dst, x)
+	byRows(a.maps.Ny, a.maps.Nx, func(from, to int) {
+		for c := range a.maps.Nc {
+			k := dst.Coil(c).Pix[from:to]
+			expand(k, x.Pix[from:to], a.maps, c, from)
+			a.fft.rows.Forward(k, k, len(k)/x.Nx, 1, x.Nx)
+			a.mask.Apply(Data{1, len(k) / x.Nx, x.Nx, k})
+		}
+	})
 	for c := range a.maps.Nc {
 		k := dst.Coil(c).Pix
-		expand(k, x.Pix, a.maps, c, 0)
-		a.fft.Forward(k, k)
+		a.fft.cols.Forward(k, k, x.Nx, x.Nx, 1)
 	}
-	a.mask.Apply(dst)
 }
 
 // Adjoint implements Operator.
@@ -78,11 +84,23 @@ func (a *Sense) Adjoint(dst Image, y Data) {
 	mustFit(a, y, dst)
 	clear(dst.Pix)
 	for c := range a.maps.Nc {
-		copy(a.coil.Pix, y.Coil(c).Pix)
-		a.mask.Apply(Data{1, dst.Ny, dst.Nx, a.coil.Pix})
-		a.fft.Inverse(a.coil.Pix, a.coil.Pix)
-		combine(dst.Pix, a.coil.Pix, a.maps, c, 0)
+		a.fft.cols.Inverse(a.coil.Pix, y.Coil(c).Pix, y.Nx, y.Nx, 1)
+		byRows(y.Ny, y.Nx, func(from, to int) {
+			coil := a.coil.Pix[from:to]
+			a.mask.Apply(Data{1, len(coil) / y.Nx, y.Nx, coil})
+			a.fft.rows.Inverse(coil, coil, len(coil)/y.Nx, 1, y.Nx)
+			combine(dst.Pix[from:to], coil, a.maps, c, from)
+		})
 	}
+}
+
+// byRows calls f, with several ranges of pixels at the same time, for all of an image: as many rows as are transformed side by side.
+func byRows(ny, nx int, f func(from, to int)) {
+	Parallel(Processors(), (ny+lanes-1)/lanes, func(_, from, to int) {
+		for ; from < to; from++ {
+			f(from*lanes*nx, min((from+1)*lanes, ny)*nx)
+		}
+	})
 }
 
 // expand writes S_c x to dst for some pixels of an image, the first of which is number at. No maps are one coil of 1.
