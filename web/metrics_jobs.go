@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// jobMetrics looks at the job records when it is asked. The gauges are what the records say now. The rest counts the jobs that ended
+// jobMetrics looks at the job records that changed when it is asked. The gauges are what the records say now. The rest counts the jobs that ended
 // since this server began, whichever worker ran them, so that every server of a queue says the same; what a job did is read from its
 // report.
 type jobMetrics struct {
@@ -29,8 +30,18 @@ type jobMetrics struct {
 	failures    *prometheus.CounterVec   // by code
 	results     prometheus.Counter
 
-	mu      sync.Mutex
-	counted map[string]time.Time // when each job ended that was counted
+	mu     sync.Mutex
+	cursor uint64             // of the queue's changes
+	kept   map[string]keptJob // by ID
+	ended  []recon.Job        // that are not counted yet
+}
+
+// keptJob is what the gauges say of a job.
+type keptJob struct {
+	state    recon.State
+	attempts int
+	series   []recon.DeliveryState
+	counted  time.Time // the end that was counted
 }
 
 var (
@@ -47,7 +58,7 @@ func newJobMetrics(queue recon.Queue, blobs recon.Blobs) *jobMetrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	return &jobMetrics{
-		queue: queue, blobs: blobs, began: time.Now().Truncate(time.Millisecond), counted: map[string]time.Time{},
+		queue: queue, blobs: blobs, began: time.Now().Truncate(time.Millisecond), kept: map[string]keptJob{},
 		wait: prometheus.NewHistogram(histogram("closer_job_wait_seconds", "From submission to the start of the last attempt.")),
 		run: prometheus.NewHistogramVec(histogram("closer_job_run_seconds", "Duration of the last attempt of jobs that ended, by state."),
 			[]string{"state"}),
@@ -80,19 +91,20 @@ func (m *jobMetrics) Describe(c chan<- *prometheus.Desc) {
 func (m *jobMetrics) Collect(c chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	jobs, err := m.queue.Jobs(ctx)
-	if err != nil {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.update(ctx); err != nil {
 		c <- prometheus.NewInvalidMetric(jobsDesc, err)
 		return
 	}
 	states := map[recon.State]int{recon.Queued: 0, recon.Running: 0, recon.Done: 0, recon.Failed: 0, recon.StateCanceled: 0}
 	series := map[recon.DeliveryState]int{}
 	attempts := 0
-	for _, job := range jobs {
-		states[job.State]++
-		attempts += job.Attempt
-		for _, d := range job.Deliveries {
-			series[d.State]++
+	for _, job := range m.kept {
+		states[job.state]++
+		attempts += job.attempts
+		for _, d := range job.series {
+			series[d]++
 		}
 	}
 	gauge := func(d *prometheus.Desc, v int, labels ...string) {
@@ -105,26 +117,34 @@ func (m *jobMetrics) Collect(c chan<- prometheus.Metric) {
 		gauge(seriesDesc, series[state], string(state))
 	}
 	gauge(attemptsDesc, attempts)
-	m.count(ctx, jobs)
 	for _, collector := range m.collectors() {
 		collector.Collect(c)
 	}
 }
 
-// count adds the jobs that ended since the last time. One whose report cannot be read now is left for the next.
-func (m *jobMetrics) count(ctx context.Context, jobs []recon.Job) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	counted := make(map[string]time.Time, len(jobs))
-	for _, job := range jobs {
-		if !job.State.Terminal() || job.Finished.Before(m.began) {
-			continue
-		}
-		if m.counted[job.ID].Equal(job.Finished) || m.add(ctx, job) == nil {
-			counted[job.ID] = job.Finished
-		}
+// update takes the records that have changed since the last time, and counts the jobs that ended. One whose report cannot be read now
+// is left for the next time.
+func (m *jobMetrics) update(ctx context.Context) error {
+	changed, gone, next, err := m.queue.Changes(ctx, m.cursor)
+	if err != nil {
+		return err
 	}
-	m.counted = counted
+	m.cursor = next
+	for _, id := range gone {
+		delete(m.kept, id)
+	}
+	for _, job := range changed {
+		now := keptJob{state: job.State, attempts: job.Attempt, counted: m.kept[job.ID].counted}
+		for _, d := range job.Deliveries {
+			now.series = append(now.series, d.State)
+		}
+		if job.State.Terminal() && !job.Finished.Before(m.began) && !job.Finished.Equal(now.counted) {
+			m.ended, now.counted = append(m.ended, job), job.Finished
+		}
+		m.kept[job.ID] = now
+	}
+	m.ended = slices.DeleteFunc(m.ended, func(job recon.Job) bool { return m.add(ctx, job) == nil })
+	return nil
 }
 
 // add counts a job that ended.

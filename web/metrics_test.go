@@ -39,6 +39,7 @@ func TestMetrics(t *testing.T) {
 	}
 	s.work(map[string]string{"report.json": string(report), "dicom/ccdf/0001.dcm": "twelve bytes"}, nil)
 	s.work(nil, recon.Errorf(recon.Invalid, "no scan"))
+	scrape() // what changes after it ended is not counted again
 	if _, err := s.queue.Deliver(t.Context(), s.push(scanBytes("a"), "", http.StatusOK).Job, recon.Delivery{Series: "ccdf", State: recon.DeliverySent}); err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +60,12 @@ func TestMetrics(t *testing.T) {
 	}
 	if !regexp.MustCompile(`(?m)^closer_sent_bytes_total [1-9]`).MatchString(text) || !regexp.MustCompile(`(?m)^closer_result_bytes_total [1-9]`).MatchString(text) {
 		t.Error("the metrics do not count the bytes of answers and results")
+	}
+	if err := s.queue.Delete(t.Context(), recon.JobID(hexSum(scanBytes("b")), recon.DefaultRecipe(), nil)); err != nil {
+		t.Fatal(err)
+	}
+	if text := scrape(); !strings.Contains(text, `closer_jobs{state="failed"} 0`+"\n") || !strings.Contains(text, `closer_job_failures_total{code="invalid"} 1`+"\n") {
+		t.Error("a deleted job is still among those that are kept, or no more among those that failed")
 	}
 
 	document, err := os.ReadFile("../doc/operating.md")
