@@ -1,3 +1,6 @@
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Browser, Page } from "puppeteer-core";
 import { drawn, readImage } from "./dicom";
@@ -179,4 +182,27 @@ test("a job that runs is shown as far as it is, and goes on by itself", async ()
   await live.page.waitForFunction(() => [...document.querySelectorAll<HTMLElement>(".pane")].map((p) => p.dataset.series).join() === "zero-filled,unet,reference,error/zero-filled,error/unet");
   expect(live.complaints).toEqual([]);
   await live.page.close();
+});
+
+test("the mask of a scan with two phase-encode axes is drawn sample by sample", async () => {
+  const [rows, columns] = [40, 24];
+  const on = Array.from({ length: rows * columns }, (_, i) => i % 5 === 0 || (Math.abs(Math.floor(i / columns) - rows / 2) < 8 && Math.abs((i % columns) - columns / 2) < 8));
+  const header = `{'descr': '<c8', 'fortran_order': False, 'shape': (1, ${rows}, ${columns}), }`.padEnd(117) + "\n";
+  const samples = Float32Array.from(on.flatMap((acquired, i) => (acquired ? [1 + Math.sin(i), Math.cos(i)] : [0, 0])));
+  const [kspace, scan] = [join(server.dir, "points.npy"), join(server.dir, "points.h5")];
+  writeFileSync(kspace, Buffer.concat([Buffer.from("\x93NUMPY\x01\x00\x76\x00" + header, "latin1"), Buffer.from(samples.buffer)]));
+  execFileSync("/usr/bin/python3", [resolve(import.meta.dirname, "../../../doc/npy_to_fastmri.py"), kspace, scan]); // Debian's, which has h5py
+  const { job } = await server.push(scan, "--method", "zero-filled");
+  const two = await open(browser, `${server.url}/study/${job}`);
+  await settled(two.page);
+  await two.page.keyboard.press("t");
+  await two.page.waitForSelector("dialog[open] canvas.mask.points");
+  const drawn = await two.page.$eval("dialog canvas.mask", (canvas) => {
+    const { width, height } = canvas as HTMLCanvasElement;
+    const pixels = (canvas as HTMLCanvasElement).getContext("2d")!.getImageData(0, 0, width, height).data;
+    return { width, height, label: canvas.ariaLabel, on: Array.from({ length: width * height }, (_, i) => pixels[4 * i + 3]! > 0) };
+  });
+  expect(drawn).toEqual({ width: columns, height: rows, label: `Sampling mask: ${on.filter(Boolean).length} of ${on.length} samples`, on });
+  expect(two.complaints).toEqual([]);
+  await two.page.close();
 });
