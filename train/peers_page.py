@@ -148,8 +148,10 @@ def page(args, rows, tuned) -> str:
         software, models = ours[0]["software"], {m["name"]: m["sha256"] for row in ours for m in row["models"]}
         facts.append(f"**closer** {software['version']}, ONNX Runtime {next((r['software']['onnxruntime'] for r in ours if r['software']['onnxruntime']), 'not used')}, networks "
                      + (", ".join(f"`{name}` {sha[:12]}" for name, sha in sorted(models.items())) or "none") + ".")
-    facts.append(f"**BART** {of['bart']}, λ and iterations by the highest PSNR on one slice of the validation patient, out of "
-                 + "; ".join(f"{kind}: " + ", ".join(f"{lam:g}/{n}" for lam, n in pairs) for kind, pairs in GRID.items()) + ".")
+    if tuned:
+        tried = lambda kind: ", ".join(f"{lam:g}" for lam in sorted({row[0] for t in tuned.values() for row in t["grids"][kind]}))
+        facts.append(f"**BART** {of['bart']}, λ and iterations by the highest PSNR on one slice of the validation patient; tried λ of "
+                     + "; ".join(f"{what} {tried(kind)}, each × {' and '.join(map(str, GRID[kind][1]))}" for kind, what in (("T", "TV"), ("W", "wavelets"))) + ".")
     facts.append(f"**PyTorch** {of['pytorch']}, Python {of['python']}: `train/peers_loop.py`, score-MRI's sampling loop with our networks at closer's noise levels.")
     facts.append(f"Seconds are those of the clock while the reconstruction runs (median of {args.rounds}); in brackets "
                  "those of the processor from the program's start to its end, which for closer includes DICOM and report (see zero-filled).")
@@ -164,10 +166,11 @@ def page(args, rows, tuned) -> str:
     command = lambda *words: "    " + " ".join(map(str, words))
     commands = [command("closer recon", volume, "-o out", *closer_options(args, accel, args.slices), "METHOD") for accel in accels]
     commands += [command("METHOD of", name + ":", *method_flags(args, name)) for name in dict.fromkeys(row["method"] for row in ours)]
-    commands += [command(f"×{accel} {name}:", *bart_command(BART[name][0], t[name]), "KSPACE ONES IMAGE") for accel, t in tuned.items() for name in BART if name in t]
+    commands += [command(f"×{accel} {name}:", *bart_command(BART[name][0], t[name]), "KSPACE ONES IMAGE") for accel, t in tuned.items() for name in BART]
     commands += [command("python -m train.peers_loop Y.npz X.npz", name.split()[1], "--threads", args.threads) for name in dict.fromkeys(row["method"] for row in rows) if name.startswith("pytorch")]
     out += ["## Commands", "\n".join(commands)]
-    edge = [f"×{accel} {title(name)} (λ {t[name][0]:g})" for accel, t in tuned.items() for name in BART if name in t and t[name][0] in (min(GRID[BART[name][0]])[0], max(GRID[BART[name][0]])[0])]
+    lambdas = lambda t, name: [row[0] for row in t["grids"][BART[name][0]]]
+    edge = [f"×{accel} {title(name)} (λ {t[name][0]:g})" for accel, t in tuned.items() for name in BART if t[name][0] in (min(lambdas(t, name)), max(lambdas(t, name)))]
     if edge:
         out.append("At the edge of their grid of λ, so that another might do better: " + ", ".join(edge) + ".")
     return "\n\n".join(map(wrapped, out)) + "\n"

@@ -28,10 +28,8 @@ CLOSER = {  # name in the table: flags of closer recon
 }
 PYTORCH = {"pytorch ccdf": "ccdf", "pytorch score-pocs": "score-pocs"}
 BART = {"bart tv": ("T", None), "bart tv 100": ("T", 100), "bart wavelets": ("W", None)}  # and iterations; None: tuned too
-GRID = {  # λ in units of BART's own scaling of the data, iterations
-    "T": [(lam, n) for lam in (0.001, 0.0025, 0.005, 0.01, 0.02) for n in (100, 300)],
-    "W": [(lam, n) for lam in (0.0001, 0.0003, 0.001, 0.003, 0.01) for n in (50, 150)],
-}
+GRID = {"T": ((0.0025, 0.005, 0.01), (100, 300)), "W": ((0.0003, 0.001, 0.003), (50, 150))}  # λ in BART's own scaling of the data; iterations
+GROWTHS = 3  # of the grid of λ, where the best is at its edge
 SLOW = ("score-pocs", "pytorch score-pocs")
 FAST = (*(name for name in CLOSER if name not in SLOW), *BART, "pytorch ccdf")
 
@@ -159,6 +157,15 @@ class Problem:
 
 
 def tune(problem: Problem) -> dict:
-    """(λ, iterations, PSNR) of the highest PSNR for each of BART's methods."""
-    grid = {kind: [(*setting, quality(problem.reference, problem.bart(kind, setting)[1])["psnr"]) for setting in GRID[kind]] for kind in GRID}
-    return {name: max((row for row in grid[kind] if n in (None, row[1])), key=lambda row: row[2]) for name, (kind, n) in BART.items()}
+    """(λ, iterations, PSNR) of the highest PSNR for each of BART's methods, and the grid of each kind, which grows while the best is at its edge."""
+    grids = {}
+    for kind, (lambdas, iterations) in GRID.items():
+        measured = lambda lam: [(lam, n, quality(problem.reference, problem.bart(kind, (lam, n))[1])["psnr"]) for n in iterations]
+        rows = [row for lam in lambdas for row in measured(lam)]
+        for _ in range(GROWTHS):
+            best, least, most = max(rows, key=lambda row: row[2])[0], min(rows)[0], max(rows)[0]
+            if least < best < most:
+                break
+            rows += measured(float(f"{least / 2.5 if best == least else most * 2.5:.2g}"))
+        grids[kind] = sorted(rows)
+    return {name: max((row for row in grids[kind] if n in (None, row[1])), key=lambda row: row[2]) for name, (kind, n) in BART.items()} | {"grids": grids}
