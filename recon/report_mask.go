@@ -69,10 +69,11 @@ func (r *Report) Sampled() (count, of int, unit string) {
 
 // acquired is the mask of r row by row, and its width: one row of columns, or every sample.
 func (r *Report) acquired() (mask kspace.Mask, width int, unit string) {
-	if m := r.Mask; m.Points == nil {
+	m := r.Mask
+	if m.Points == nil {
 		return unpackMask(m.Columns, m.Width), m.Width, "phase-encode columns"
 	}
-	return unpackMask(r.Mask.Points, r.Input.Matrix[0]*r.Mask.Width), r.Mask.Width, "samples (both axes phase encode)"
+	return unpackMask(m.Points, r.Input.Matrix[0]*m.Width), m.Width, "samples (both axes phase encode)"
 }
 
 // sampled is the picture of a mask, white where acquired.

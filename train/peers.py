@@ -77,7 +77,8 @@ class Measurements:
         else:
             slices = f"{self.args.slow_slice}:{self.args.slow_slice + 1}" if name in SLOW else self.args.slices
             problem = self.problem(accel, slices)
-            row = {"accel": accel, "method": name, "round": round, **problem.run(name, self.get(accel, "tuning", 0)), "input": problem.report["input"]}
+            found = problem.run(name, self.get(accel, "tuning", 0))
+            row = {"accel": accel, "method": name, "round": round, **found, "input": problem.report["input"], "load": os.getloadavg()[0]}
         temporary = self.path(accel, name, round).with_suffix(".tmp")
         temporary.write_text(json.dumps(row, indent=1))
         temporary.rename(self.path(accel, name, round))

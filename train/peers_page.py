@@ -9,7 +9,7 @@ import textwrap
 from importlib.metadata import version
 from pathlib import Path
 
-from .peers_programs import BART, FAST, GRID, SLOW, bart_command, closer_options, method_flags
+from .peers_programs import BART, CLOSER, FAST, GRID, PYTORCH, SLOW, bart_command, closer_options, method_flags
 from .physics import ACS_FRACTION
 
 TITLE = {"unet": "U-Net", "unet-dc": "U-Net, data-consistent", "tv": "TV", "ccdf": "CCDF (VE, 20 steps)", "ccdf noise-free": "CCDF (noise-free, 3 steps)",
@@ -23,7 +23,7 @@ def machine() -> dict:
     read = lambda path, pattern: (re.search(pattern, Path(path).read_text()) or ["", "unknown"])[1]
     bart = subprocess.run(["bart", "version"], capture_output=True, text=True).stdout.strip()
     return {"processor": read("/proc/cpuinfo", r"model name\s*:\s*(.+)"), "cores": os.cpu_count(), "gib": int(read("/proc/meminfo", r"MemTotal:\s*(\d+)")) / 2**20,
-            "load": os.getloadavg()[0], "bart": bart, "pytorch": version("torch"), "python": platform.python_version()}
+            "bart": bart, "pytorch": version("torch"), "python": platform.python_version()}
 
 
 def title(name: str) -> str:
@@ -97,7 +97,8 @@ def verdict(found, accels) -> list[str]:
         ours, tv = get("ccdf noise-free"), get("bart tv")
         if ours and tv:
             ahead = "**ahead**" if ours["psnr"] > tv["psnr"] and tv["seconds"] >= AHEAD * ours["seconds"] else "**not ahead**"
-            said.append(f"×{accel}: {title('ccdf noise-free')} is {ahead} of BART's TV at its best λ as we aim to be, in PSNR and {AHEAD} times as fast: {compared(ours, tv)}.")
+            said.append(f"×{accel}: {title('ccdf noise-free')} is {ahead} of BART's TV at its best λ as we aim to be, in PSNR and {AHEAD} times as fast: "
+                        f"{compared(ours, tv)}.")
         for name in ("ccdf noise-free", "ccdf"):
             lacks = []
             for bart in BART:
@@ -127,50 +128,64 @@ def wrapped(text: str) -> str:
     return "\n".join(map(fill, text.split("\n")))
 
 
-def page(args, rows, tuned) -> str:
-    found, of = by_method(rows), machine()
-    accels = [accel for accel in args.accel if any(row["accel"] == accel for row in rows)]
-    slow = [accel for accel in accels if any((accel, name) in found for name in SLOW)]
-    ours = [row for row in rows if "software" in row]
-    volume, date = args.volume.name, datetime.datetime.now(datetime.timezone.utc)
-    out = ["# closer beside BART, PyTorch and score-MRI's loop",
-           f"`make bench-peers` (`train/peers.py`) wrote this page on {date:%Y-%m-%d}: the same slices from the same masked k-space, each run in a process of its "
-           f"own on the same {args.threads} core{'s' * (args.threads > 1)} with {args.threads} thread{'s' * (args.threads > 1)}; everyone's images measured by "
-           "fastMRI's definitions, which closer's reports must repeat."]
-    if not rows:
-        return "\n\n".join(map(wrapped, out)) + "\n"
-    scan = rows[0]["input"]
+def facts(args, rows, tuned) -> str:
+    """Data, hardware, versions, and how things were measured."""
+    of, scan, accels = machine(), rows[0]["input"], sorted({row["accel"] for row in rows})
     simulated = ", **simulated from real images**: differences of 0.1 dB on a few slices of one patient mean little" if scan["simulated"] else ""
-    facts = [f"**Data**: slices {args.slices} (half open) of `{volume}`, {scan['matrix'][0]} × {scan['matrix'][1]}, {scan['coils']} coil{'s' * (scan['coils'] > 1)}{simulated}. "
-             "No network has seen the patient. Gaussian 1-D masks, seed 0: " + ", ".join(f"×{a} with {100 * ACS_FRACTION[a]:.0f} % of the centre" for a in accels) + ".",
-             f"**Machine**: {of['processor']}, {of['cores']} cores, {of['gib']:.0f} GiB; load {of['load']:.1f} at the end."]
+    (ny, nx), loads = scan["matrix"], [row["load"] for row in rows]
+    masks = ", ".join(f"×{accel} with {100 * ACS_FRACTION[accel]:.0f} % of the centre" for accel in accels)
+    said = [f"**Data**: slices {args.slices} (half open) of `{args.volume.name}`, {ny} × {nx}, {scan['coils']} coil{'s' * (scan['coils'] > 1)}{simulated}. "
+            f"No network has seen the patient. Gaussian 1-D masks, seed 0: {masks}.",
+            f"**Machine**: {of['processor']}, {of['cores']} cores, {of['gib']:.0f} GiB; load {min(loads):.1f} to {max(loads):.1f}, 1 being ours."]
+    ours = [row for row in rows if "software" in row]
     if ours:
-        software, models = ours[0]["software"], {m["name"]: m["sha256"] for row in ours for m in row["models"]}
-        facts.append(f"**closer** {software['version']}, ONNX Runtime {next((r['software']['onnxruntime'] for r in ours if r['software']['onnxruntime']), 'not used')}, networks "
-                     + (", ".join(f"`{name}` {sha[:12]}" for name, sha in sorted(models.items())) or "none") + ".")
+        runtime = next((row["software"]["onnxruntime"] for row in ours if row["software"]["onnxruntime"]), "not used")
+        networks = sorted({(m["name"], m["sha256"][:12]) for row in ours for m in row["models"]})
+        said.append(f"**closer** {ours[0]['software']['version']}, ONNX Runtime {runtime}, networks {', '.join(f'`{name}` {sha}' for name, sha in networks) or 'none'}.")
     if tuned:
         tried = lambda kind: ", ".join(f"{lam:g}" for lam in sorted({row[0] for t in tuned.values() for row in t["grids"][kind]}))
-        facts.append(f"**BART** {of['bart']}, λ and iterations by the highest PSNR on one slice of the validation patient; tried λ of "
-                     + "; ".join(f"{what} {tried(kind)}, each × {' and '.join(map(str, GRID[kind][1]))}" for kind, what in (("T", "TV"), ("W", "wavelets"))) + ".")
-    facts.append(f"**PyTorch** {of['pytorch']}, Python {of['python']}: `train/peers_loop.py`, score-MRI's sampling loop with our networks at closer's noise levels.")
-    facts.append(f"Seconds are those of the clock while the reconstruction runs (median of {args.rounds}); in brackets "
-                 "those of the processor from the program's start to its end, which for closer includes DICOM and report (see zero-filled).")
-    out += ["\n".join("- " + fact for fact in facts), main_table(found, accels)]
+        grids = "; ".join(f"{what} {tried(kind)}, each × {' and '.join(map(str, GRID[kind][1]))}" for kind, what in (("T", "TV"), ("W", "wavelets")))
+        said.append(f"**BART** {of['bart']}, λ and iterations by the highest PSNR on one slice of the validation patient; tried λ of {grids}.")
+    said += [f"**PyTorch** {of['pytorch']}, Python {of['python']}: `train/peers_loop.py`, score-MRI's sampling loop with our networks at closer's noise levels.",
+             f"Seconds are those of the clock while the reconstruction runs (median of {args.rounds}); in brackets those of the processor from the program's start to "
+             "its end, which for closer includes DICOM and report (see zero-filled)."]
+    return "\n".join("- " + fact for fact in said)
+
+
+def commands(args, rows, tuned) -> str:
+    """What was run."""
+    names = dict.fromkeys(row["method"] for row in rows)
+    lines = [["closer recon", args.volume.name, "-o out", *closer_options(args, accel, args.slices), "METHOD"] for accel in dict.fromkeys(row["accel"] for row in rows)]
+    lines += [["METHOD of", name + ":", *method_flags(args, name)] for name in names if name in CLOSER]
+    lines += [[f"×{accel} {name}:", *bart_command(BART[name][0], t[name]), "KSPACE ONES IMAGE"] for accel, t in tuned.items() for name in BART]
+    lines += [["python -m train.peers_loop Y.npz X.npz", PYTORCH[name], "--threads", args.threads, "--levels", args.levels] for name in names if name in PYTORCH]
+    return "\n".join("    " + " ".join(map(str, line)) for line in lines)
+
+
+def edges(tuned) -> str:
+    """Which λ are at the edge of what was tried."""
+    tried = lambda t, name: [row[0] for row in t["grids"][BART[name][0]]]
+    found = [f"×{accel} {title(name)} (λ {t[name][0]:g})" for accel, t in tuned.items() for name in BART if t[name][0] in (min(tried(t, name)), max(tried(t, name)))]
+    return "At the edge of the λ that were tried, so that another might do better: " + ", ".join(found) + "." if found else ""
+
+
+def page(args, rows, tuned) -> str:
+    found, many = by_method(rows), "s" * (args.threads > 1)
+    accels = [accel for accel in args.accel if any(row["accel"] == accel for row in rows)]
+    slow = [accel for accel in accels if any((accel, name) in found for name in SLOW)]
+    parts = ["# closer beside BART, PyTorch and score-MRI's loop",
+             f"`make bench-peers` (`train/peers.py`) wrote this page on {datetime.date.today()}: the same slices from the same masked k-space, each run in a process of "
+             f"its own on the same {args.threads} core{many} with {args.threads} thread{many}; everyone's images measured by fastMRI's definitions, which closer's "
+             "reports must repeat."]
+    if rows:
+        parts += [facts(args, rows, tuned), main_table(found, accels)]
     if slow:
-        out += [f"## score-POCS, {args.levels} levels, slice {args.slow_slice} alone",
-                f"It takes minutes a slice, so it has one, and here is where the others are on that very slice (their seconds are the mean of slices {args.slices}).",
-                slow_table(found, slow, args)]
-    if table := beside_bart(found, accels):
-        out += ["## Against BART", "PSNR and SSIM of ours less BART's, and how many times as fast ours is: by the clock, and by the processor with program start, DICOM and report.", table,
-                "\n".join("- " + sentence for sentence in verdict(found, accels))]
-    command = lambda *words: "    " + " ".join(map(str, words))
-    commands = [command("closer recon", volume, "-o out", *closer_options(args, accel, args.slices), "METHOD") for accel in accels]
-    commands += [command("METHOD of", name + ":", *method_flags(args, name)) for name in dict.fromkeys(row["method"] for row in ours)]
-    commands += [command(f"×{accel} {name}:", *bart_command(BART[name][0], t[name]), "KSPACE ONES IMAGE") for accel, t in tuned.items() for name in BART]
-    commands += [command("python -m train.peers_loop Y.npz X.npz", name.split()[1], "--threads", args.threads) for name in dict.fromkeys(row["method"] for row in rows) if name.startswith("pytorch")]
-    out += ["## Commands", "\n".join(commands)]
-    lambdas = lambda t, name: [row[0] for row in t["grids"][BART[name][0]]]
-    edge = [f"×{accel} {title(name)} (λ {t[name][0]:g})" for accel, t in tuned.items() for name in BART if t[name][0] in (min(lambdas(t, name)), max(lambdas(t, name)))]
-    if edge:
-        out.append("At the edge of their grid of λ, so that another might do better: " + ", ".join(edge) + ".")
-    return "\n\n".join(map(wrapped, out)) + "\n"
+        parts += [f"## score-POCS, {args.levels} levels, slice {args.slow_slice} alone",
+                  f"It takes minutes a slice, so it has one, and here is where the others are on that very slice (their seconds are the mean of slices {args.slices}).",
+                  slow_table(found, slow, args)]
+    if beside := beside_bart(found, accels):
+        parts += ["## Against BART",
+                  "PSNR and SSIM of ours less BART's, and how many times as fast ours is: by the clock, and by the processor with program start, DICOM and report.",
+                  beside, "\n".join("- " + sentence for sentence in verdict(found, accels))]
+    parts += ["## Commands", commands(args, rows, tuned), edges(tuned)]
+    return "\n\n".join(wrapped(part) for part in parts if part) + "\n"
