@@ -13,6 +13,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/fastmri"
 	"github.com/closer-mri/closer/internal/durable"
@@ -68,28 +70,45 @@ func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p 
 			rec.Timing.Fetch = o.fetch
 			rec.Timing.Ingest += opened
 		}
-		if err := o.series(ctx, rec, result); err != nil || o.grown == nil {
-			return err
-		}
-		return o.soFar(rec, p.Methods[len(rec.Results):])
+		return o.grow(ctx, rec, result, p.Methods[len(rec.Results):])
 	}
 	rec, err := p.Run(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return o.finish(ctx, rec)
+	report, err := o.writeReports(rec)
+	if err == nil && o.grown != nil {
+		err = o.grown()
+	}
+	return report, err
 }
 
-// soFar makes the results visible that there are while other methods are to come.
-func (o *output) soFar(rec *recon.Reconstruction, left []recon.Method) error {
-	if len(left) == 0 {
-		return nil
+// grow writes one method's result, the reference with the first, and shows others what there is while methods are left.
+func (o *output) grow(ctx context.Context, rec *recon.Reconstruction, result *recon.Result, left []recon.Method) error {
+	shown := o.grown != nil && len(left) > 0
+	exported := spend(&rec.Timing.Export)
+	var writing errgroup.Group
+	writing.Go(func() error { return o.series(ctx, rec, result) })
+	if len(rec.Results) == 1 && rec.References != nil {
+		writing.Go(func() error {
+			if _, err := dicomio.WriteReference(ctx, o.path("dicom", "reference"), rec, o.dicom); err != nil {
+				return fmt.Errorf("write DICOM reference: %w", err)
+			}
+			return nil
+		})
 	}
-	names := make([]string, len(left))
-	for i, m := range left {
-		names[i] = m.Name
+	if shown {
+		writing.Go(func() error {
+			names := make([]string, len(left))
+			for i, m := range left {
+				names[i] = m.Name
+			}
+			_, err := o.writeReports(rec, fmt.Sprintf("Preliminary: the job is running, and %s is to come.", strings.Join(names, ", then ")))
+			return err
+		})
 	}
-	if _, err := o.writeReports(rec, fmt.Sprintf("Preliminary: the job is running, and %s is to come.", strings.Join(names, ", then "))); err != nil {
+	err := writing.Wait()
+	if exported(); err != nil || !shown {
 		return err
 	}
 	defer spend(&rec.Timing.Publish)()
@@ -104,7 +123,6 @@ func spend(sum *time.Duration) func() {
 
 // series writes one method's images as DICOM and HDF5, as soon as they exist.
 func (o *output) series(ctx context.Context, rec *recon.Reconstruction, result *recon.Result) error {
-	defer spend(&rec.Timing.Export)()
 	name := result.Method.Name
 	if _, err := dicomio.WriteSeries(ctx, o.path("dicom", name), rec, result, o.dicom); err != nil {
 		return fmt.Errorf("write DICOM series %s: %w", name, err)
@@ -154,25 +172,8 @@ func (o *output) uncertainty(ctx context.Context, rec *recon.Reconstruction, res
 	return nil
 }
 
-// finish writes the reference series and the reports.
-func (o *output) finish(ctx context.Context, rec *recon.Reconstruction) (*recon.Report, error) {
-	if rec.References != nil {
-		done := spend(&rec.Timing.Export)
-		if _, err := dicomio.WriteReference(ctx, o.path("dicom", "reference"), rec, o.dicom); err != nil {
-			return nil, fmt.Errorf("write DICOM reference: %w", err)
-		}
-		done()
-	}
-	report, err := o.writeReports(rec)
-	if err == nil && o.grown != nil {
-		err = o.grown()
-	}
-	return report, err
-}
-
-// writeReports writes the reports of what there is. They cannot tell how long they take themselves, except of the one before.
+// writeReports writes the reports of what there is. The last ones cannot tell how long they take themselves.
 func (o *output) writeReports(rec *recon.Reconstruction, notes ...string) (*recon.Report, error) {
-	defer spend(&rec.Timing.Export)()
 	rec.Timing.Total = time.Since(o.begin)
 	if o.report == nil {
 		o.report = recon.NewReport(rec, software())
