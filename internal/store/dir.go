@@ -94,7 +94,7 @@ func (d *dir) PutFile(ctx context.Context, path string) (recon.Blob, error) {
 	if err != nil {
 		return recon.Blob{}, err
 	}
-	if err := f.Sync(); err != nil {
+	if err := errors.Join(f.Chmod(0o600), f.Sync()); err != nil {
 		return recon.Blob{}, stored(err)
 	}
 	if err := d.place(contentKey(blob.SHA256), func(target string) error { return os.Rename(temp, target) }); err != nil {

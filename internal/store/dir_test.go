@@ -71,6 +71,25 @@ func TestDirectoryKeepsNothingTemporary(t *testing.T) {
 	}
 }
 
+// A file that becomes the store's own is read by nobody else.
+func TestDirectoryKeepsFilesToItself(t *testing.T) {
+	root, path := t.TempDir(), filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("content"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	blob, err := openBlobs(t, root, anyDisk).PutFile(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(root, "sha256", blob.SHA256[:2], blob.SHA256))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if entries, err := os.ReadDir(filepath.Join(root, "tmp")); err != nil || len(entries) != 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
 // A file of another file system is copied.
 func TestDirectoryTakesFilesFromElsewhere(t *testing.T) {
 	elsewhere, err := os.MkdirTemp("/dev/shm", "closer-")
