@@ -89,6 +89,7 @@ func (o *output) grow(ctx context.Context, rec *recon.Reconstruction, result *re
 	exported := spend(&rec.Timing.Export)
 	var writing errgroup.Group
 	writing.Go(func() error { return o.series(ctx, rec, result) })
+	writing.Go(func() error { return o.images(rec, result) })
 	if len(rec.Results) == 1 && rec.References != nil {
 		writing.Go(func() error {
 			if _, err := dicomio.WriteReference(ctx, o.path("dicom", "reference"), rec, o.dicom); err != nil {
@@ -121,15 +122,18 @@ func spend(sum *time.Duration) func() {
 	return func() { *sum += time.Since(start) }
 }
 
-// series writes one method's images as DICOM and HDF5, as soon as they exist.
+// series writes one method's images as DICOM.
 func (o *output) series(ctx context.Context, rec *recon.Reconstruction, result *recon.Result) error {
 	name := result.Method.Name
 	if _, err := dicomio.WriteSeries(ctx, o.path("dicom", name), rec, result, o.dicom); err != nil {
 		return fmt.Errorf("write DICOM series %s: %w", name, err)
 	}
-	if err := o.uncertainty(ctx, rec, result); err != nil {
-		return err
-	}
+	return o.uncertainty(ctx, rec, result)
+}
+
+// images writes one method's images as HDF5.
+func (o *output) images(rec *recon.Reconstruction, result *recon.Result) error {
+	name := result.Method.Name
 	images, own, last := result.Magnitudes(), o.path("reconstruction", name+".h5"), o.path("reconstruction.h5")
 	err := fastmri.WriteReconstruction(own, images, rec.Ny, rec.Nx)
 	if err == nil && o.grown != nil && relink(own, last) == nil { // nobody writes to what others are shown copies of

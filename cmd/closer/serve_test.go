@@ -215,8 +215,8 @@ func TestResultsAppearWhileTheJobRuns(t *testing.T) {
 	}
 	var series []map[string]struct{ Value []any }
 	getJSON(t, "http://"+address+"/dicom-web/series?includefield=SeriesDescription", &series)
-	if len(series) != 2 {
-		t.Fatalf("DICOMweb finds %d series, want those of zero-filled and unet", len(series))
+	if len(series) != 3 {
+		t.Fatalf("DICOMweb finds %d series, want those of the reference, zero-filled and unet", len(series))
 	}
 	for _, s := range series {
 		uid := func(tag string) string { return s[tag].Value[0].(string) }
@@ -234,7 +234,7 @@ func TestResultsAppearWhileTheJobRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data))); err != nil || len(archive.File) != 4 {
+	if archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data))); err != nil || len(archive.File) != 6 {
 		t.Errorf("the archive of series: %v", err)
 	}
 	var job recon.Job
