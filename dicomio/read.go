@@ -80,7 +80,7 @@ func ofSeveral(err error, i, n int) error {
 	return err
 }
 
-// find returns path, or the regular files below it that begin as DICOM files do, in lexical order.
+// find returns path, or the DICOM files below it.
 func find(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -89,15 +89,25 @@ func find(path string) ([]string, error) {
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
+	paths, err := Find(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(paths) == 0:
+		return nil, refuse("the directory holds no DICOM file")
+	case len(paths) > maxFiles:
+		return nil, refuse("the directory holds more than %d DICOM files", maxFiles)
+	}
+	return paths, nil
+}
+
+// Find returns path, or the regular files below it, as far as they begin as DICOM files do, in lexical order; NotFound when there is
+// nothing at path.
+func Find(path string) ([]string, error) {
 	var paths []string
-	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
+	err := filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !d.Type().IsRegular() && p != path || d.Name() == "DICOMDIR" {
 			return err
-		case !d.Type().IsRegular() || d.Name() == "DICOMDIR":
-			return nil
-		case len(paths) == maxFiles:
-			return refuse("the directory holds more than %d DICOM files", maxFiles)
 		}
 		head, err := headOf(p)
 		if isPart10(head) {
@@ -105,9 +115,6 @@ func find(path string) ([]string, error) {
 		}
 		return err
 	})
-	if err == nil && len(paths) == 0 {
-		return nil, refuse("the directory holds no DICOM file")
-	}
 	return paths, unreadable(err)
 }
 

@@ -9,8 +9,8 @@ import (
 // alone completes nothing. All methods may be called from any goroutine. Errors are *Error where a code below is named.
 type Intake interface {
 	// Hold keeps one instance, a file that the caller removes, and returns what is held of its scan now. The instance is durable
-	// when Hold returns; one that is held already is kept once. Invalid when the file is no instance; Conflict when the scan was
-	// committed, or another instance of the same name is held.
+	// when Hold returns; one that is held already is kept once, and one that the scan was committed with changes nothing. Invalid when
+	// the file is no instance; Conflict when the scan was committed without it, or another instance of the same name is held.
 	Hold(ctx context.Context, path string) (Held, error)
 	// Held returns what is held of a scan; NotFound.
 	Held(ctx context.Context, scan string) (Held, error)

@@ -96,11 +96,17 @@ func (a *api) discardScan(w http.ResponseWriter, r *http.Request) {
 // openScan is a scan that is not committed, as GET shows it.
 type openScan struct {
 	recon.Held
-	State string      `json:"state"` // "open"
+	State string      `json:"state"` // "open", or "committed" when an instance comes again
 	Jobs  []recon.Job `json:"jobs"`  // none
 }
 
-func asOpen(h recon.Held) openScan { return openScan{Held: h, State: "open", Jobs: []recon.Job{}} }
+func asOpen(h recon.Held) openScan {
+	state := "open"
+	if h.Committed() {
+		state = "committed"
+	}
+	return openScan{Held: h, State: state, Jobs: []recon.Job{}}
+}
 
 // getHeld answers with a scan that is held under the name that the address has, or with what it became.
 func (a *api) getHeld(w http.ResponseWriter, r *http.Request, jobs []recon.Job) {

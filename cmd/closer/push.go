@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,13 +36,16 @@ func pushCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "push INPUT… --to URL",
 		Short: "Push scans to a server, wait for them and fetch what it made",
-		Long: `Push a file (fastMRI or ISMRMRD .h5, or DICOM) to a closer server and follow its job. The upload survives the death of either side: a server that
-goes away is waited for, and the same command goes on where an interrupted one stopped. The same file and recipe are the same job.
+		Long: `Push a scan (fastMRI or ISMRMRD .h5, or the DICOM files of a series) to a closer server and follow its job. The upload survives the death of
+either side: a server that goes away is waited for, and the same command goes on where an interrupted one stopped, DICOM with the
+first file that the server lacks. The same scan and recipe are the same job.
 
-Of several files, and of a directory every .h5 below it, --parallel are uploaded at a time, and the results of each go into a directory
-of its name. One that fails does not keep the others.`,
-		Example: "  closer push scan.h5 --to http://127.0.0.1:8080 --accel 4 -o out",
-		Args:    cobra.MinimumNArgs(1),
+Inputs are files and directories, of which every .h5 and every DICOM file below them is taken; the DICOM files of a series are one scan.
+Of several scans --parallel are uploaded at a time, and the results of each go into a directory of the file's name, or that the server
+gives to the series. One that fails does not keep the others.`,
+		Example: `  closer push scan.h5 --to http://127.0.0.1:8080 --accel 4 -o out
+  closer push study/ --to http://127.0.0.1:8080 --accel 4 -o out`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return push(cmd.Context(), args, recipe, o)
 		},
@@ -70,13 +74,14 @@ func push(ctx context.Context, inputs []string, recipe recon.Recipe, o pushOptio
 	if err != nil {
 		return err
 	}
-	files, err := findVolumes(inputs)
+	found, err := findScans(inputs)
 	if err != nil {
 		return err
 	}
-	if len(files) == 1 {
-		scan := &pushed{path: files[0], out: o.out}
+	if len(found) == 1 {
+		scan := found[0]
 		if scan.send(ctx, server, recipe, false); scan.err == nil {
+			scan.out = o.out
 			fmt.Printf("job %s\nreceipt: %d bytes, SHA-256 %s, received %s\n",
 				scan.receipt.Job, scan.receipt.Size, scan.receipt.SHA256, scan.receipt.Received.Format(time.RFC3339))
 			if !o.noWait {
@@ -85,25 +90,42 @@ func push(ctx context.Context, inputs []string, recipe recon.Recipe, o pushOptio
 		}
 		return scan.err
 	}
-	return pushAll(ctx, server, files, recipe, o)
+	return pushAll(ctx, server, found, recipe, o)
 }
 
-// pushAll uploads several files, some at a time, then waits for one after the other: the server runs them as it can anyway.
-func pushAll(ctx context.Context, server *remote, files []string, recipe recon.Recipe, o pushOptions) error {
-	scans := make([]*pushed, len(files))
+// findScans are the .h5 files and the DICOM series that the inputs are or have below them.
+func findScans(inputs []string) ([]*pushed, error) {
+	dicom, err := findSeries(inputs)
+	if err != nil {
+		return nil, err
+	}
+	others := slices.DeleteFunc(slices.Clone(inputs), func(input string) bool {
+		return slices.ContainsFunc(dicom, func(s *pushed) bool { return slices.Contains(s.series, input) })
+	})
+	volumes, err := findVolumes(others)
+	if err != nil && (len(dicom) == 0 || recon.CodeOf(err) != recon.NotFound) {
+		return nil, err
+	}
+	var found []*pushed
+	for _, path := range volumes {
+		found = append(found, &pushed{path: path})
+	}
+	return append(found, dicom...), nil
+}
+
+// pushAll uploads several scans, some at a time, then waits for one after the other: the server runs them as it can anyway.
+func pushAll(ctx context.Context, server *remote, scans []*pushed, recipe recon.Recipe, o pushOptions) error {
 	var uploads errgroup.Group
 	uploads.SetLimit(o.parallel)
-	for i, path := range files {
-		name := strings.TrimSuffix(submissionName(path), ".h5")
-		scans[i] = &pushed{path: path}
-		if o.out != "" {
-			scans[i].out = filepath.Join(o.out, name)
-		}
+	for _, scan := range scans {
 		uploads.Go(func() error {
-			if scans[i].send(ctx, server, recipe, true); scans[i].err == nil {
-				fmt.Printf("%s: job %s, %d bytes, SHA-256 %s\n", path, scans[i].receipt.Job, scans[i].receipt.Size, scans[i].receipt.SHA256)
+			if scan.send(ctx, server, recipe, true); scan.err == nil {
+				fmt.Printf("%s: job %s, %d bytes, SHA-256 %s\n", scan.path, scan.receipt.Job, scan.receipt.Size, scan.receipt.SHA256)
 			} else {
-				fmt.Fprintln(os.Stderr, scans[i].err)
+				fmt.Fprintln(os.Stderr, scan.err)
+			}
+			if o.out != "" {
+				scan.out = filepath.Join(o.out, scan.folder())
 			}
 			return nil
 		})
@@ -127,24 +149,43 @@ func pushAll(ctx context.Context, server *remote, files []string, recipe recon.R
 	return nil
 }
 
-// pushed is a file, and what became of it.
+// pushed is a scan, and what became of it.
 type pushed struct {
-	path, out string
-	forget    func() // so that the same command tries again
-	receipt   web.Receipt
-	err       error
+	path    string   // of the file, or how a series is called
+	series  []string // its DICOM files; none of an .h5
+	name    string   // of the series
+	out     string
+	forget  func() // so that the same command tries again
+	receipt web.Receipt
+	err     error
 }
 
-// send uploads the file.
-func (p *pushed) send(ctx context.Context, server *remote, recipe recon.Recipe, quiet bool) {
-	up, err := newUpload(server, p.path, recipe)
-	if err != nil {
-		p.err = fmt.Errorf("%s: %w", p.path, err)
-		return
+// folder is the name of the directory for the results of one of several scans.
+func (p *pushed) folder() string {
+	if p.series != nil {
+		return p.receipt.Scan
 	}
-	defer up.Close()
-	up.quiet, p.forget = quiet, up.forget
-	if p.receipt, err = up.run(ctx); err != nil {
+	return strings.TrimSuffix(submissionName(p.path), ".h5")
+}
+
+// send uploads the scan.
+func (p *pushed) send(ctx context.Context, server *remote, recipe recon.Recipe, quiet bool) {
+	var err error
+	if p.series != nil {
+		s := newSeries(server, p.series, p.name, recipe)
+		s.quiet, p.forget = quiet, func() {} // committing it again tries again
+		p.receipt, err = s.run(ctx)
+	} else {
+		var up *upload
+		if up, err = newUpload(server, p.path, recipe); err != nil {
+			p.err = fmt.Errorf("%s: %w", p.path, err)
+			return
+		}
+		defer up.Close()
+		up.quiet, p.forget = quiet, up.forget
+		p.receipt, err = up.run(ctx)
+	}
+	if err != nil {
 		p.err = fmt.Errorf("push %s: %w", p.path, err)
 	}
 }
@@ -231,7 +272,10 @@ func newRemote(address, keyFile string, patience time.Duration) (*remote, error)
 
 // do sends a request and returns an answer whose status is a success; others become a *refusal.
 func (s *remote) do(ctx context.Context, method, path string, body io.Reader, header map[string]string) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, method, s.base.JoinPath(path).String(), body)
+	path, query, _ := strings.Cut(path, "?")
+	address := s.base.JoinPath(path)
+	address.RawQuery = query
+	r, err := http.NewRequestWithContext(ctx, method, address.String(), body)
 	if err != nil {
 		return nil, err
 	}

@@ -94,12 +94,17 @@ type refusal struct {
 	status int
 	detail string
 	after  time.Duration // from Retry-After; 0 when there was none
+
+	settled bool // the same request will be refused again, whatever the status says
 }
 
 func (r *refusal) Error() string { return r.detail }
 
 // temporary reports whether the same request may succeed later.
 func (r *refusal) temporary() bool {
+	if r.settled {
+		return false
+	}
 	switch r.status {
 	case http.StatusRequestTimeout, http.StatusConflict, http.StatusLocked, http.StatusTooManyRequests:
 		return true

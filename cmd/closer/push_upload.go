@@ -18,7 +18,6 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/recon"
 	"github.com/closer-mri/closer/web"
 )
@@ -26,14 +25,13 @@ import (
 // uploads is where the server takes tus uploads.
 const uploads = "/api/v1/uploads"
 
-// upload is one file on its way. Its address on the server is kept in the user's cache directory under the digest of file, recipe and
+// upload is one HDF5 file on its way. Its address on the server is kept in the user's cache directory under the digest of file, recipe and
 // server, so that the next run of the same command goes on with it.
 type upload struct {
 	*os.File
 	server *remote
 	size   int64
 	sum    []byte // SHA-256
-	isDICM bool
 	recipe string
 	note   string // file with the upload's identifier
 	quiet  bool   // draws no bar
@@ -46,21 +44,23 @@ func newUpload(server *remote, input string, recipe recon.Recipe) (*upload, erro
 	}
 	u := &upload{File: f, server: server, recipe: recipe.Form().Encode()}
 	hash := sha256.New()
-	if u.size, err = io.Copy(hash, f); err == nil {
-		u.isDICM, err = dicomio.Recognizes(input)
-	}
-	if err != nil {
+	if u.size, err = io.Copy(hash, f); err != nil {
 		f.Close()
 		return nil, err
 	}
 	u.sum = hash.Sum(nil)
+	u.note = noteOf(server, u.recipe+"\n"+hex.EncodeToString(u.sum))
+	return u, nil
+}
+
+// noteOf is the file that remembers what a server has of something.
+func noteOf(server *remote, of string) string {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir() // no home: resuming works until the machine restarts
 	}
-	name := sha256.Sum256([]byte(server.base.String() + "\n" + u.recipe + "\n" + hex.EncodeToString(u.sum)))
-	u.note = filepath.Join(cache, "closer", "uploads", hex.EncodeToString(name[:16]))
-	return u, nil
+	name := sha256.Sum256([]byte(server.base.String() + "\n" + of))
+	return filepath.Join(cache, "closer", "uploads", hex.EncodeToString(name[:16]))
 }
 
 func (u *upload) forget() { os.Remove(u.note) }
@@ -104,13 +104,9 @@ func (u *upload) address(ctx context.Context) (string, error) {
 	if id, err := os.ReadFile(u.note); err == nil && len(id) > 0 {
 		return uploads + "/" + path.Base(string(id)), nil
 	}
-	media := "application/x-hdf5"
-	if u.isDICM {
-		media = "application/dicom"
-	}
 	var metadata []string
 	for name, value := range map[string]string{
-		"recipe": u.recipe, "filetype": media, "digest": "sha-256=:" + base64.StdEncoding.EncodeToString(u.sum) + ":",
+		"recipe": u.recipe, "filetype": "application/x-hdf5", "digest": "sha-256=:" + base64.StdEncoding.EncodeToString(u.sum) + ":",
 	} {
 		metadata = append(metadata, name+" "+base64.StdEncoding.EncodeToString([]byte(value)))
 	}

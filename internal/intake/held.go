@@ -24,9 +24,15 @@ import (
 // The instances of a series are files in a directory of its own, named by the digest of their UID. Once the series is committed,
 // there is a record in their place.
 const (
-	ending = ".dcm"
-	record = "committed.json"
+	ending     = ".dcm"
+	recordName = "committed.json"
 )
+
+// committed is the record of a series.
+type committed struct {
+	recon.Held
+	Members map[string]string `json:"members"` // SHA-256 of each instance, by the name of its file
+}
 
 // Name is the name of the scan that a series is, from the moment its first instance comes until its content gives it another.
 func Name(study, series string) string { return digest(study + "/" + series) }
@@ -67,17 +73,39 @@ func (in *Intake) hold(ctx context.Context, o dicomio.Object) (recon.Held, error
 		err = cmp.Or(err, os.Mkdir(in.path(scan), 0o700))
 		err = cmp.Or(err, durable.Sync(in.Dir))
 	case err == nil && held.Committed():
+		if in.isMember(scan, o) {
+			return held, nil
+		}
 		return held, recon.Errorf(recon.Conflict, "the series was committed with %d instances and takes no more", held.Instances)
 	}
 	if err != nil {
 		return held, fmt.Errorf("hold an instance: %w", err)
 	}
-	size, err := keep(in.path(scan, digest(o.Instance)+ending), o.Path)
+	size, err := keep(in.path(scan, fileName(o)), o.Path)
 	if size > 0 {
 		held.Instances++
 		held.Size += size
 	}
 	return held, err
+}
+
+func fileName(o dicomio.Object) string { return digest(o.Instance) + ending }
+
+// isMember reports whether a committed series was committed with just this instance.
+func (in *Intake) isMember(scan string, o dicomio.Object) bool {
+	var of committed
+	data, err := os.ReadFile(in.path(scan, recordName))
+	if err != nil || json.Unmarshal(data, &of) != nil {
+		return false
+	}
+	sum, err := sumOf(o.Path)
+	return err == nil && of.Members[fileName(o)] == sum
+}
+
+// sumOf is the SHA-256 of a file.
+func sumOf(path string) (string, error) {
+	data, err := os.ReadFile(path)
+	return fmt.Sprintf("%x", sha256.Sum256(data)), err
 }
 
 // keep copies a file to a path, durably, and returns its size; 0 when it was there already. Conflict when another is.
@@ -101,7 +129,7 @@ func keep(path, from string) (int64, error) {
 // there the input was swept before it had a job, and the scan is open.
 func (in *Intake) Held(ctx context.Context, scan string) (recon.Held, error) {
 	held := recon.Held{Scan: scan}
-	if data, err := os.ReadFile(in.path(scan, record)); err == nil {
+	if data, err := os.ReadFile(in.path(scan, recordName)); err == nil {
 		if err := json.Unmarshal(data, &held); err != nil {
 			return held, err
 		}
@@ -179,11 +207,17 @@ func (in *Intake) freeze(ctx context.Context, held *recon.Held, files []string) 
 	if held.Input, err = in.input(ctx, files, in.path(held.Scan, "series.tmp")); err != nil {
 		return err
 	}
-	data, err := json.Marshal(held)
+	record := committed{*held, map[string]string{}}
+	for _, file := range files {
+		if record.Members[filepath.Base(file)], err = sumOf(file); err != nil {
+			return err
+		}
+	}
+	data, err := json.Marshal(record)
 	if err != nil {
 		return err
 	}
-	return durable.Write(in.path(held.Scan, record), data, 0o600)
+	return durable.Write(in.path(held.Scan, recordName), data, 0o600)
 }
 
 // Discard implements recon.Intake.
