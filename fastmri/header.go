@@ -18,7 +18,8 @@ type Space struct {
 	FOVx, FOVy, FOVz float64 // mm; 0 when unknown
 }
 
-// protocol is what is taken from an ISMRMRD header. Everything else in it, patient and study above all, is left where it is.
+// protocol is what is taken from an ISMRMRD header. Everything else in it, patient and
+// study above all, is left where it is.
 type protocol struct {
 	Encoded, Recon   Space
 	Trajectory       string // as the file names it; "" when it does not
@@ -26,6 +27,7 @@ type protocol struct {
 	Vendor, Model    string
 	TR, TE, TI, Flip float64
 	EchoTrain        int
+	Subject          bool // the header names the subject, or says when they were born
 }
 
 // parseHeader reads an ISMRMRD header. Whatever is missing, or is not a number where one belongs, stays zero; only text that
@@ -41,6 +43,11 @@ func parseHeader(text string) (protocol, error) {
 		FOV    matrix `xml:"fieldOfView_mm"`
 	}
 	var h struct {
+		Subject struct {
+			Name  string `xml:"patientName"`
+			ID    string `xml:"patientID"`
+			Birth string `xml:"patientBirthdate"`
+		} `xml:"subjectInformation"`
 		System struct {
 			Vendor string `xml:"systemVendor"`
 			Model  string `xml:"systemModel"`
@@ -65,6 +72,7 @@ func parseHeader(text string) (protocol, error) {
 	p := protocol{
 		Vendor: plain(h.System.Vendor), Model: plain(h.System.Model), Field: number(h.System.Field, 30),
 		TR: first(h.Sequence.TR, 1e6), TE: first(h.Sequence.TE, 1e6), TI: first(h.Sequence.TI, 1e6), Flip: first(h.Sequence.Flip, 360),
+		Subject: strings.TrimSpace(h.Subject.Name+h.Subject.ID+h.Subject.Birth) != "",
 	}
 	if len(h.Encoding) > 0 {
 		e := h.Encoding[0]

@@ -19,6 +19,8 @@ func TestParseHeaderTolerates(t *testing.T) {
 			protocol{Vendor: "SIEMENS", Model: strings.Repeat("x", 64)}},
 		{"another declared character set", `<?xml version="1.0" encoding="ISO-8859-1"?><h><acquisitionSystemInformation><systemVendor>GE</systemVendor></acquisitionSystemInformation></h>`,
 			protocol{Vendor: "GE"}},
+		{"a subject's birth", `<h><subjectInformation><patientBirthdate>1980-01-02</patientBirthdate></subjectInformation></h>`, protocol{Subject: true}},
+		{"a subject of no name", `<h><subjectInformation><patientName> </patientName><patientWeight_kg>70</patientWeight_kg></subjectInformation></h>`, protocol{}},
 		{"second encoding", `<h><encoding><trajectory>cartesian</trajectory></encoding><encoding><trajectory>radial</trajectory></encoding></h>`,
 			protocol{Trajectory: "cartesian"}},
 	} {
@@ -62,6 +64,7 @@ func FuzzParseHeader(f *testing.F) {
 			}
 		}
 		p.Trajectory, p.Encoded.Z, p.Recon.Z = "cartesian", max(p.Encoded.Z, 1), max(p.Recon.Z, 1)
+		p.Subject = false // which is not written
 		again, err := parseHeader(formatHeader(p, 1, 1))
 		if err != nil || again != p {
 			t.Errorf("round trip: got %+v, %v, want %+v", again, err, p)

@@ -166,6 +166,9 @@ func (s *Scan) Header() recon.Header { return s.header }
 // Attributes returns the file's root attributes.
 func (s *Scan) Attributes() Attributes { return s.layout.Attributes }
 
+// NamesSubject reports whether the file's ISMRMRD header says whom it shows: a name, an identifier or a date of birth.
+func (s *Scan) NamesSubject() bool { return s.layout.Protocol.Subject }
+
 // ReadSlice implements recon.Scan. Values that are not finite, and samples in columns that the mask calls unacquired, are
 // errors with code Invalid: nothing sensible can be reconstructed from them. After a canceled read the next one starts a
 // new reader.

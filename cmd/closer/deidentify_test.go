@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -59,7 +61,11 @@ func TestDeidentifiedServerKeepsNoPatient(t *testing.T) {
 	var seen bytes.Buffer // all answers
 	post := func(path string, body []byte, want int) (receipt struct{ Scan, Job, ID string }) {
 		t.Helper()
-		status, _, answer := send("POST", api+path, "application/dicom", body)
+		media := "application/dicom"
+		if bytes.HasPrefix(body, []byte("\x89HDF")) {
+			media = "application/x-hdf5"
+		}
+		status, _, answer := send("POST", api+path, media, body)
 		seen.Write(answer)
 		if status != want {
 			t.Errorf("%s: %d %s", path, status, answer)
@@ -81,6 +87,22 @@ func TestDeidentifiedServerKeepsNoPatient(t *testing.T) {
 	post("/scans", file("siemens_ts_7.dcm")[200:], 415)
 	burned := bytes.Replace(file("ge_rtia_epi.dcm"), []byte("\x28\x00\x06\x01SS\x02\x00\x00\x00"), []byte("\x28\x00\x01\x03CS\x04\x00YES "), 1)
 	post("/scans", burned, 422)
+	scan := filepath.Join(dir, "scan.h5")
+	closer(t, "phantom", "-o", scan, "--slices", "1", "--matrix", "64")
+	raw := regexp.MustCompile(`<experimentalConditions>.*</experimentalConditions>`).ReplaceAllFunc(read(t, scan), func(place []byte) []byte {
+		const subject = "<subjectInformation><patientName>DOE^JANE</patientName></subjectInformation>"
+		return []byte(subject + strings.Repeat(" ", len(place)-len(subject)))
+	})
+	if !bytes.Contains(raw, []byte("DOE^JANE")) {
+		t.Fatal("the header of a phantom's scan is not where it was")
+	}
+	post("/scans?method=zero-filled", read(t, scan), 201)
+	post("/scans?method=zero-filled", raw, 422)
+	pieces := []string{"Tus-Resumable", "1.0.0", "Upload-Length", strconv.Itoa(len(raw))}
+	_, created, _ := send("POST", api+"/uploads", "", nil, pieces...)
+	if status, _, answer := send("PATCH", created.Get("Location"), "application/offset+octet-stream", raw, "Tus-Resumable", "1.0.0", "Upload-Offset", "0"); status != 422 {
+		t.Errorf("raw data of a subject in pieces: %d %s", status, answer)
+	}
 	tus := []string{"Tus-Resumable", "1.0.0", "Upload-Length", "25664"}
 	if status, _, answer := send("POST", api+"/uploads", "", nil, append(tus, "Upload-Metadata", "filetype YXBwbGljYXRpb24vZGljb20=")...); status != 415 {
 		t.Errorf("DICOM in pieces: %d %s", status, answer)
@@ -121,6 +143,11 @@ func TestDeidentifiedServerKeepsNoPatient(t *testing.T) {
 	}
 	if len(contents) < 20 {
 		t.Errorf("only %d files", len(contents))
+	}
+	for path, content := range contents {
+		if bytes.Contains(content, []byte("DOE^JANE")) {
+			t.Errorf("the subject of raw data is in %s", path)
+		}
 	}
 	for name, signs := range identifiers {
 		original := file(name)

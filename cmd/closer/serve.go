@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/closer-mri/closer/fastmri"
 	"github.com/closer-mri/closer/internal/intake"
 	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/recon"
@@ -178,11 +179,15 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	}
 	here, _, _ := net.SplitHostPort(listener.Addr().String())
 	asked, _, _ := net.SplitHostPort(o.listen)
+	inspecting := inspect
+	if deidentify != nil {
+		inspecting = inspectAnonymous
+	}
 	handler, err := web.New(web.Config{
 		OwnHost: o.keys == "" && (web.Loopback(here) || o.hosts != nil), Hosts: append(o.hosts, asked),
 		Queue: queue, Blobs: blobs, Reviews: reviews, Intake: taken, Models: networks, Version: version, MaxUpload: o.maxUpload << 20,
 		UploadsPerClient: o.uploadsPerClient, DataDir: scratch, Keys: o.keys, Log: log,
-		CheckRecipe: checkRecipe, Inspect: inspect, Deidentify: deidentify,
+		CheckRecipe: checkRecipe, Inspect: inspecting, Deidentify: deidentify,
 		DICOMweb: dicomweb.New(dicomweb.Config{
 			Library: dicomweb.Results(queue, blobs), Log: log, CORS: o.dicomOrigins, URL: o.dicomURL, MaxRequest: o.maxUpload << 20,
 			Spool: filepath.Join(scratch, "spool"), Store: taken.Store, Hold: taken.HoldAll, Deidentify: deidentify,
@@ -275,4 +280,16 @@ func inspect(ctx context.Context, path string) error {
 		return err
 	}
 	return scan.Close()
+}
+
+// inspectAnonymous is inspect for a server that keeps no patient: raw data that names one is Invalid.
+func inspectAnonymous(ctx context.Context, path string) error {
+	scan, err := open(ctx, path)
+	if err != nil {
+		return err
+	}
+	if file, ok := scan.(*fastmri.Scan); ok && file.NamesSubject() {
+		err = recon.Errorf(recon.Invalid, "the file's ISMRMRD header names its subject (subjectInformation), and this server keeps no patient: empty patientName, patientID and patientBirthdate first")
+	}
+	return errors.Join(err, scan.Close())
 }
