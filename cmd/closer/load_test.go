@@ -146,7 +146,7 @@ func TestOverhead(t *testing.T) {
 	server, address := serving(t, t.TempDir())
 	eventually(t, func() string { return lastMatch(workerLine, server.stderr()) })
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	for seed, name := range []string{"first job, which opens the networks", "second job"} {
+	for seed, name := range []string{"first job", "second job"} {
 		start := time.Now()
 		closer(t, "push", scan, "--to", "http://"+address, "--mask-seed", strconv.Itoa(seed), "-o", t.TempDir())
 		fetched := time.Now()
@@ -166,7 +166,7 @@ func TestOverhead(t *testing.T) {
 		}{
 			{"upload and acknowledge", job.Created.Sub(start).Seconds()}, {"wait for a worker", job.Started.Sub(job.Created).Seconds()},
 			{"fetch", float64(timing.Fetch)}, {"ingest", float64(timing.Ingest)}, {"physics", float64(timing.Physics)},
-			{"export", float64(timing.Export)}, {"publish", float64(timing.Publish)}, {"other: networks opened, end of the job", run - known},
+			{"export", float64(timing.Export)}, {"publish", float64(timing.Publish)}, {"other: last report, end of the job", run - known},
 			{"(results to the client)", fetched.Sub(job.Finished).Seconds()},
 		} {
 			fmt.Printf("  %-40s %6.3f s  %5.2f %%\n", stage.name, stage.seconds, 100*stage.seconds/network)
