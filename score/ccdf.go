@@ -8,9 +8,9 @@ import (
 	"github.com/closer-mri/closer/kspace"
 )
 
-// Initial is a fast reconstruction to start from: the U-Net, or the zero-filled image ("vanilla" CCDF).
+// Initial is a fast reconstruction of slices of one shape to start from: the U-Net, or the zero-filled images ("vanilla" CCDF).
 type Initial interface {
-	Reconstruct(ctx context.Context, m kspace.Measurement, progress func(step, steps int)) (x kspace.Image, nfe int, err error)
+	ReconstructBatch(ctx context.Context, batch []kspace.Measurement, progress func(step, steps int)) (x []kspace.Image, nfe int, err error)
 }
 
 // CCDF is Come-Closer-Diffuse-Faster (Chung, Sim and Ye, CVPR 2022): diffuse an initial reconstruction forward to a low noise
@@ -41,29 +41,30 @@ func (c *CCDF) Reconstruct(ctx context.Context, m kspace.Measurement, progress f
 // ReconstructBatch reconstructs several slices of one shape and mask, each as Reconstruct does, and returns the evaluations over
 // all of them.
 func (c *CCDF) ReconstructBatch(ctx context.Context, batch []kspace.Measurement, progress func(step, steps int)) (images []kspace.Image, nfe int, err error) {
+	if images, err = c.initial(ctx, batch); err != nil {
+		return nil, 0, err
+	}
 	var items []Item
-	for _, m := range batch {
-		x, err := c.initial(ctx, m)
-		if err != nil {
-			return nil, 0, err
-		}
-		items, images = append(items, c.item(m, x, c.Sample)), append(images, x)
+	for i, m := range batch {
+		items = append(items, c.item(m, images[i], c.Sample))
 	}
 	nfe, err = c.sample(ctx, items, progress)
 	return images, nfe, err
 }
 
 // initial is what the noise is added to.
-func (c *CCDF) initial(ctx context.Context, m kspace.Measurement) (kspace.Image, error) {
+func (c *CCDF) initial(ctx context.Context, batch []kspace.Measurement) (images []kspace.Image, err error) {
 	if c.Initial == nil {
-		_, ny, nx := m.A.Shape()
-		return kspace.NewImage(ny, nx), nil
+		for _, m := range batch {
+			_, ny, nx := m.A.Shape()
+			images = append(images, kspace.NewImage(ny, nx))
+		}
+		return images, nil
 	}
-	x, _, err := c.Initial.Reconstruct(ctx, m, nil)
-	if err != nil {
-		return kspace.Image{}, fmt.Errorf("initial reconstruction: %w", err)
+	if images, _, err = c.Initial.ReconstructBatch(ctx, batch, nil); err != nil {
+		return nil, fmt.Errorf("initial reconstruction: %w", err)
 	}
-	return x, nil
+	return images, nil
 }
 
 // item is one sample of a slice; its noise of the first level is added to x.

@@ -14,10 +14,13 @@ import (
 // zeroFilled starts from Aᴴy: "vanilla" CCDF.
 type zeroFilled struct{}
 
-func (zeroFilled) Reconstruct(_ context.Context, m kspace.Measurement, _ func(int, int)) (kspace.Image, int, error) {
-	x := kspace.NewImage(m.Y.Ny, m.Y.Nx)
-	m.A.Adjoint(x, m.Y)
-	return x, 0, nil
+func (zeroFilled) ReconstructBatch(_ context.Context, batch []kspace.Measurement, _ func(int, int)) (images []kspace.Image, nfe int, err error) {
+	for _, m := range batch {
+		x := kspace.NewImage(m.Y.Ny, m.Y.Nx)
+		m.A.Adjoint(x, m.Y)
+		images = append(images, x)
+	}
+	return images, 0, nil
 }
 
 func problem(slice int) kspace.Measurement {

@@ -19,10 +19,11 @@ type Posterior struct {
 // ReconstructSamples returns the mean image, the pixel-wise standard deviation √(Σ|x_k − mean|²/(K−1)) of the complex samples, and
 // the network evaluations of all of them. The mean of consistent samples is consistent.
 func (p *Posterior) ReconstructSamples(ctx context.Context, m kspace.Measurement, progress func(step, steps int)) (mean kspace.Image, spread []float32, nfe int, err error) {
-	initial, err := p.CCDF.initial(ctx, m)
+	start, err := p.CCDF.initial(ctx, []kspace.Measurement{m})
 	if err != nil {
 		return kspace.Image{}, nil, 0, err
 	}
+	initial := start[0]
 	mean = kspace.NewImage(initial.Ny, initial.Nx)
 	squares := make([]float64, len(mean.Pix))
 	for drawn := 0; drawn < p.Samples; {

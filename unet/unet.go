@@ -5,6 +5,7 @@ package unet
 import (
 	"context"
 	_ "embed"
+	"errors"
 
 	"github.com/closer-mri/closer/kspace"
 )
@@ -30,20 +31,38 @@ type UNet struct {
 
 // Reconstruct returns the image and 1, the one network evaluation.
 func (u *UNet) Reconstruct(ctx context.Context, m kspace.Measurement, progress func(step, steps int)) (kspace.Image, int, error) {
-	x := kspace.NewImage(m.Y.Ny, m.Y.Nx)
-	m.A.Adjoint(x, m.Y)
-	ny, nx := kspace.RoundUp(x.Ny, Multiple), kspace.RoundUp(x.Nx, Multiple)
-	in, out := make([]float32, 2*ny*nx), make([]float32, 2*ny*nx)
-	x.Planes(in, ny, nx)
-	if err := u.Run(ctx, out, in, nil, 1, ny, nx); err != nil {
-		return kspace.Image{}, 0, err
+	images, nfe, err := u.ReconstructBatch(ctx, []kspace.Measurement{m}, progress)
+	if err != nil {
+		return kspace.Image{}, nfe, err
 	}
-	x.SetPlanes(out, ny, nx)
-	if u.Consistent {
-		kspace.Project(m, 1)(x)
+	return images[0], nfe, nil
+}
+
+// ReconstructBatch runs the network once on several slices of one shape, and returns an evaluation for each.
+func (u *UNet) ReconstructBatch(ctx context.Context, batch []kspace.Measurement, progress func(step, steps int)) (images []kspace.Image, nfe int, err error) {
+	ny, nx := kspace.RoundUp(batch[0].Y.Ny, Multiple), kspace.RoundUp(batch[0].Y.Nx, Multiple)
+	size := 2 * ny * nx
+	in, out := make([]float32, len(batch)*size), make([]float32, len(batch)*size)
+	for i, m := range batch {
+		if m.Y.Ny != batch[0].Y.Ny || m.Y.Nx != batch[0].Y.Nx {
+			return nil, 0, errors.New("the slices of a batch differ in shape")
+		}
+		x := kspace.NewImage(m.Y.Ny, m.Y.Nx)
+		m.A.Adjoint(x, m.Y)
+		x.Planes(in[i*size:][:size], ny, nx)
+		images = append(images, x)
+	}
+	if err := u.Run(ctx, out, in, nil, len(batch), ny, nx); err != nil {
+		return nil, 0, err
+	}
+	for i, x := range images {
+		x.SetPlanes(out[i*size:][:size], ny, nx)
+		if u.Consistent {
+			kspace.Project(batch[i], 1)(x)
+		}
 	}
 	if progress != nil {
 		progress(1, 1)
 	}
-	return x, 1, nil
+	return images, len(batch), nil
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
+	"github.com/closer-mri/closer/internal/ort"
 	"github.com/closer-mri/closer/kspace"
 	"github.com/closer-mri/closer/unet"
 )
@@ -14,7 +16,7 @@ import (
 type double struct{ t *testing.T }
 
 func (d double) Run(_ context.Context, dst, x, sigma []float32, n, ny, nx int) error {
-	if sigma != nil || n != 1 || ny%unet.Multiple != 0 || nx%unet.Multiple != 0 || len(x) != 2*ny*nx || len(dst) != len(x) {
+	if sigma != nil || ny%unet.Multiple != 0 || nx%unet.Multiple != 0 || len(x) != n*2*ny*nx || len(dst) != len(x) {
 		d.t.Errorf("batch of %d, (%d, %d), %d values, noise level %v", n, ny, nx, len(x), sigma)
 	}
 	for i, v := range x {
@@ -54,6 +56,67 @@ func TestUNetPadsRunsAndCrops(t *testing.T) {
 	if rms, _ := m.Relative(x); rms > 1e-6 {
 		t.Errorf("residual %g after data consistency", rms)
 	}
+}
+
+// Slices are the same to 1e-6 in a batch, which the network sees once, as alone.
+func TestBatchIsItsSlices(t *testing.T) {
+	if _, err := ort.Library(); err != nil {
+		t.Skip("run make test: ", err)
+	}
+	session, err := ort.Open(unet.Weights, ort.Options{Device: ort.CPU, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	const n, ny, nx = 3, 37, 44
+	mask := make(kspace.Mask, nx)
+	for i := range mask {
+		mask[i] = i%3 != 0
+	}
+	a, r := kspace.NewCartesian(ny, mask), rand.New(rand.NewPCG(1, 1))
+	var batch []kspace.Measurement
+	for range n {
+		m := kspace.Measurement{Y: kspace.NewData(1, ny, nx), A: a}
+		for i := range m.Y.Val {
+			m.Y.Val[i] = complex(float32(r.NormFloat64()), float32(r.NormFloat64()))
+		}
+		mask.Apply(m.Y)
+		batch = append(batch, m)
+	}
+	for _, consistent := range []bool{false, true} {
+		runs := &counted{Runner: session}
+		u := &unet.UNet{Runner: runs, Consistent: consistent}
+		images, nfe, err := u.ReconstructBatch(t.Context(), batch, nil)
+		if err != nil || nfe != n || runs.n != 1 {
+			t.Fatalf("%d evaluations in %d runs, %v", nfe, runs.n, err)
+		}
+		for i, x := range images {
+			alone, _, err := u.Reconstruct(t.Context(), batch[i], nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := slices.Clone(x.Pix)
+			kspace.Add(d, -1, alone.Pix)
+			if e := kspace.Norm(d) / kspace.Norm(alone.Pix); !(e <= 1e-6) {
+				t.Errorf("consistent %v: slice %d differs by %.1e", consistent, i, e)
+			}
+		}
+	}
+	batch[1] = kspace.Measurement{Y: kspace.NewData(1, ny, nx-1), A: kspace.NewCartesian(ny, mask[1:])}
+	if _, _, err := (&unet.UNet{Runner: session}).ReconstructBatch(t.Context(), batch, nil); err == nil {
+		t.Error("two shapes in a batch")
+	}
+}
+
+// counted counts the runs of a network.
+type counted struct {
+	unet.Runner
+	n int
+}
+
+func (c *counted) Run(ctx context.Context, dst, x, sigma []float32, n, ny, nx int) error {
+	c.n++
+	return c.Runner.Run(ctx, dst, x, sigma, n, ny, nx)
 }
 
 type broken struct{}

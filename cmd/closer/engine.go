@@ -40,7 +40,7 @@ func (e *engine) bind(f *pflag.FlagSet) {
 	f.IntVar(&e.Threads, "threads", e.Threads, "CPU threads of the networks (default all)")
 	f.StringVar(&e.precision, "precision", e.precision, "of the networks on a GPU, fp32 or fp16; all else is in fp32")
 	f.IntVar(&e.stepsPerRun, "steps-per-run", e.stepsPerRun, "sampler steps in one graph on the device; 0 steps from the host (default by device)")
-	f.StringVar(&e.batch, "batch", e.batch, "slices, or samples of one, that ccdf takes at once: a number, or auto, by device")
+	f.StringVar(&e.batch, "batch", e.batch, "slices, or samples of one, that networks take at once: a number, or auto, by device")
 }
 
 // check says what is wrong with the flags.

@@ -78,7 +78,7 @@ func (n *network) compile(model []byte) (graph.Program, error) {
 	return p, nil
 }
 
-// batch is how many slices or samples its sampler takes at once.
+// batch is how many slices or samples it takes at once.
 func (n *network) batch() int {
 	_, batch := n.engine.on(n.Device())
 	return batch

@@ -24,10 +24,9 @@ const (
 )
 
 var (
-	_ recon.Reconstructor         = (*score.CCDF)(nil)
 	_ recon.BatchReconstructor    = (*score.CCDF)(nil)
 	_ recon.SamplingReconstructor = (*score.Posterior)(nil)
-	_ recon.Reconstructor         = (*unet.UNet)(nil)
+	_ recon.BatchReconstructor    = (*unet.UNet)(nil)
 	_ score.Initial               = (*unet.UNet)(nil)
 )
 
@@ -155,7 +154,7 @@ func (b *builder) unet(consistent bool) (recon.Method, error) {
 	if err != nil {
 		return recon.Method{}, err
 	}
-	return withNetworks(recon.Method{Reconstructor: &unet.UNet{Runner: s, Consistent: consistent}}, s), nil
+	return withNetworks(recon.Method{Reconstructor: &unet.UNet{Runner: s, Consistent: consistent}, Batch: s.batch()}, s), nil
 }
 
 func (b *builder) ccdf() (recon.Method, error) {
