@@ -103,7 +103,10 @@ func findScans(inputs []string) ([]*pushed, error) {
 		return slices.ContainsFunc(dicom, func(s *pushed) bool { return slices.Contains(s.series, input) })
 	})
 	volumes, err := findVolumes(others)
-	if err != nil && (len(dicom) == 0 || recon.CodeOf(err) != recon.NotFound) {
+	switch {
+	case recon.CodeOf(err) == recon.NotFound && len(dicom) == 0: // the inputs are there: findSeries has seen them
+		return nil, recon.Errorf(recon.NotFound, "there is no .h5 file and no DICOM file below %s", strings.Join(others, ", "))
+	case err != nil && recon.CodeOf(err) != recon.NotFound:
 		return nil, err
 	}
 	var found []*pushed

@@ -205,14 +205,14 @@ func TestPushMistakes(t *testing.T) {
 	defer server.Close()
 	text := writeTemp(t, "x.h5", "hello")
 	for want, args := range map[string][]string{
-		"of an unknown kind":     {text, "--to", server.URL},
-		"not an address":         {text, "--to", "nowhere"},
-		"given up after":         {text, "--to", "http://127.0.0.1:1", "--patience", "1s"},
-		"does not exist":         {"/nowhere.h5", "--to", server.URL},
-		"required flag":          {text},
-		"there is no .h5 file":   {t.TempDir(), "--to", server.URL},
-		"are too few":            {text, "--to", server.URL, "--parallel", "0"},
-		"none of the others can": {text, "--to", server.URL, "--no-wait", "-o", t.TempDir()},
+		"of an unknown kind":      {text, "--to", server.URL},
+		"not an address":          {text, "--to", "nowhere"},
+		"given up after":          {text, "--to", "http://127.0.0.1:1", "--patience", "1s"},
+		"does not exist":          {"/nowhere.h5", "--to", server.URL},
+		"required flag":           {text},
+		"and no DICOM file below": {t.TempDir(), "--to", server.URL},
+		"are too few":             {text, "--to", server.URL, "--parallel", "0"},
+		"none of the others can":  {text, "--to", server.URL, "--no-wait", "-o", t.TempDir()},
 	} {
 		if _, stderr, err := try(append([]string{"push"}, args...)...); err == nil || !strings.Contains(stderr, want) {
 			t.Errorf("%v: %v\n%s\nexpected: %s", args, err, stderr, want)
