@@ -7,7 +7,7 @@ RUNTIME := bin/lib/libonnxruntime.so.1
 
 VIEWER := web/viewer/dist/index.html
 
-.PHONY: build viewer demo serve test test-viewer bench-viewer viewers crash lint lint-deploy bench bench-server bench-load bench-overhead bench-peers sweep fuzz train train-smoke clean
+.PHONY: build viewer demo serve test test-viewer bench-viewer viewers crash lint lint-deploy bench bench-server bench-load bench-overhead bench-peers sweep fuzz train train-smoke test-train clean
 
 build: bin/.installed-build $(RUNTIME) viewer
 	go build -buildvcs=auto -ldflags "-X main.version=$(VERSION)" -o bin/closer ./cmd/closer
@@ -113,18 +113,26 @@ fuzz: build
 	set -e; for package in $$(go list ./...); do for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package; done; done
 
-# Training: DATA holds the .npz slices (train/README.md), RUNS the checkpoints; an interrupted run goes on where it was.
+# Training: DATA holds the .npz slices (train/README.md), RUNS the checkpoints; an interrupted run goes on where it was. Validation is on
+# the groups VALIDATE_ON of the validation split, or on all of it.
 DATA ?= ../shared/data/slices
 RUNS ?= runs
 MINUTES ?= 60
-train: .venv-train/.installed
-	for n in score unet; do .venv-train/bin/python -m train.fit $$n --data $(DATA) --out $(RUNS)/$$n --minutes $(MINUTES) && \
-		.venv-train/bin/python -m train.export $$n --checkpoint $(RUNS)/$$n/last.pt --out $$n/$$n.onnx || exit 1; done
+VALIDATE_ON ?= openms
+TRAIN_PYTHON ?= .venv-train/bin/python
+train_environment = $(if $(filter .venv-train/%,$(TRAIN_PYTHON)),.venv-train/.installed)
+train: $(train_environment)
+	for n in score unet; do $(TRAIN_PYTHON) -m train.fit $$n --data $(DATA) --out $(RUNS)/$$n --minutes $(MINUTES) --validate-on $(VALIDATE_ON) && \
+		$(TRAIN_PYTHON) -m train.export $$n --checkpoint $(RUNS)/$$n/last.pt --out $$n/$$n.onnx || exit 1; done
 
-train-smoke: .venv-train/.installed
+train-smoke: $(train_environment)
 	rm -rf runs/smoke
-	for n in score unet; do .venv-train/bin/python -m train.fit $$n --data $(DATA) --out runs/smoke/$$n --minutes 0.3 --batch 2 && \
-		.venv-train/bin/python -m train.export $$n --checkpoint runs/smoke/$$n/last.pt --out runs/smoke/$$n.onnx || exit 1; done
+	for n in score unet; do $(TRAIN_PYTHON) -m train.fit $$n --data $(DATA) --out runs/smoke/$$n --minutes 0.3 --batch 2 --validate-on $(VALIDATE_ON) && \
+		$(TRAIN_PYTHON) -m train.export $$n --checkpoint runs/smoke/$$n/last.pt --out runs/smoke/$$n.onnx || exit 1; done
+
+# train-smoke with Debian's PyTorch, and its networks in closer against PyTorch.
+test-train: build
+	.ci/train
 
 .venv-train/.installed: train/requirements.txt
 	python3 -m venv .venv-train

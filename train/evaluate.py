@@ -41,12 +41,11 @@ def measurement(path: Path, report: dict):
 
 
 def padded(x: torch.Tensor, run) -> torch.Tensor:
-    """run on x with its sides padded by zeros to multiples of 16."""
+    """run on x with zeros after its rows and columns, up to multiples of 16, as closer pads."""
     ny, nx = x.shape[-2:]
     up = torch.zeros(len(x), -(-ny // 16) * 16, -(-nx // 16) * 16, dtype=x.dtype)
-    top, left = (up.shape[-2] - ny) // 2, (up.shape[-1] - nx) // 2
-    up[:, top:top + ny, left:left + nx] = x
-    return run(up)[:, top:top + ny, left:left + nx]
+    up[:, :ny, :nx] = x
+    return run(up)[:, :ny, :nx]
 
 
 def ddim(denoise, x, sigmas, consistent_estimate, consistent_state):

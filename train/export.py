@@ -104,6 +104,11 @@ def load(model, path: Path):
         parameter.copy_(torch.from_numpy(weight.astype(np.float32)))
 
 
+def read_checkpoint(path: Path, device="cpu") -> dict:
+    """What train.fit left. PyTorch 1 cannot read the numbers among the weights in the way that runs no code of the file."""
+    return torch.load(path, map_location=device, **({} if torch.__version__ < "2" else {"weights_only": True}))
+
+
 def to_onnx(model, name: str) -> bytes:
     g, result = build(model)
     images = ["n", 2, "ny", "nx"]
@@ -141,7 +146,7 @@ def main():
     p.add_argument("--out", type=Path, required=True)
     args = p.parse_args()
     model = (Score() if args.network == "score" else Initialiser()).eval()
-    model.load_state_dict(torch.load(args.checkpoint, map_location="cpu", weights_only=True)["average"])
+    model.load_state_dict(read_checkpoint(args.checkpoint)["average"])
     model.half().float()
     data = to_onnx(model, args.network)
     check(model, data)

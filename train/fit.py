@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from .data import Augment, Slices, measure, zero_filled
-from .export import load
+from .export import load, read_checkpoint
 from .networks import SIGMA_DATA, Initialiser, Score
 from .physics import channels, gaussian1d, project, smooth_phase
 
@@ -125,7 +125,7 @@ def main():
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, weight_decay=1e-4)
     step, spent = 0, 0.0
     if (args.out / "last.pt").exists():
-        state = torch.load(args.out / "last.pt", map_location=args.device, weights_only=True)
+        state = read_checkpoint(args.out / "last.pt", args.device)
         model.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
