@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"gocloud.dev/blob"
-	_ "gocloud.dev/blob/memblob" // mem://
+	"gocloud.dev/blob/memblob"
 	"gocloud.dev/blob/s3blob"
 	"gocloud.dev/gcerrors"
 
@@ -27,11 +27,10 @@ type bucket struct {
 }
 
 func openBucket(ctx context.Context, place string, opts BlobOptions) (*bucket, error) {
-	open := blob.OpenBucket
-	if strings.HasPrefix(place, s3blob.Scheme+":") {
-		open = func(ctx context.Context, place string) (*blob.Bucket, error) { return openS3(ctx, place, opts.Silence) }
-	}
-	objects, err := open(ctx, place)
+	var schemes blob.URLMux
+	schemes.RegisterBucket(memblob.Scheme, &memblob.URLOpener{})
+	schemes.RegisterBucket(s3blob.Scheme, s3Opener{opts.Silence})
+	objects, err := schemes.OpenBucket(ctx, place)
 	if err != nil { // its text could repeat a credential of the address
 		return nil, &recon.Error{Code: recon.Invalid, Message: "the address of the object storage is wrong", Cause: err}
 	}

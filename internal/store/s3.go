@@ -14,16 +14,11 @@ import (
 	"gocloud.dev/blob/s3blob"
 )
 
-// openS3 opens a bucket as gocloud's own opener does, but gives up connections that are silent.
-func openS3(ctx context.Context, place string, silence time.Duration) (*blob.Bucket, error) {
-	u, err := url.Parse(place)
-	if err != nil {
-		return nil, err
-	}
-	query := u.Query()
-	prefix := query.Get("prefix")
-	query.Del("prefix")
-	u.RawQuery = query.Encode()
+// s3Opener opens buckets as gocloud's own opener does, but gives up connections that are silent.
+type s3Opener struct{ silence time.Duration }
+
+// OpenBucketURL implements blob.BucketURLOpener.
+func (o s3Opener) OpenBucketURL(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 	var opener s3blob.URLOpener
 	plain, err := opener.OpenBucketURL(ctx, u)
 	if err != nil {
@@ -37,18 +32,14 @@ func openS3(ctx context.Context, place string, silence time.Duration) (*blob.Buc
 	options := client.Options()
 	options.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := (&net.Dialer{Timeout: silence}).DialContext(ctx, network, address)
+			conn, err := (&net.Dialer{Timeout: o.silence}).DialContext(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}
-			return &talking{conn, silence}, nil
+			return &talking{conn, o.silence}, nil
 		}
 	})
-	objects, err := s3blob.OpenBucket(ctx, s3.New(options), u.Host, &opener.Options)
-	if err == nil && prefix != "" {
-		objects = blob.PrefixedBucket(objects, prefix)
-	}
-	return objects, err
+	return s3blob.OpenBucket(ctx, s3.New(options), u.Host, &opener.Options)
 }
 
 // talking is a connection that fails when no byte goes either way for a while: its host may have vanished without a word. However
