@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -192,7 +191,7 @@ func (s *series) remember(sum, id string) error {
 // digest is the value of Content-Digest.
 func digest(content []byte) string {
 	sum := sha256.Sum256(content)
-	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
+	return contentDigest(sum[:])
 }
 
 // post sends a body, if there is one, and reads the answer.

@@ -53,6 +53,11 @@ func newUpload(server *remote, input string, recipe recon.Recipe) (*upload, erro
 	return u, nil
 }
 
+// contentDigest is a SHA-256 as Content-Digest has it.
+func contentDigest(sum []byte) string {
+	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum) + ":"
+}
+
 // noteOf is the file that remembers what a server has of something.
 func noteOf(server *remote, of string) string {
 	cache, err := os.UserCacheDir()
@@ -106,7 +111,7 @@ func (u *upload) address(ctx context.Context) (string, error) {
 	}
 	var metadata []string
 	for name, value := range map[string]string{
-		"recipe": u.recipe, "filetype": "application/x-hdf5", "digest": "sha-256=:" + base64.StdEncoding.EncodeToString(u.sum) + ":",
+		"recipe": u.recipe, "filetype": "application/x-hdf5", "digest": contentDigest(u.sum),
 	} {
 		metadata = append(metadata, name+" "+base64.StdEncoding.EncodeToString([]byte(value)))
 	}
