@@ -86,9 +86,8 @@ type sampled struct {
 
 // sampled draws the mask of r, which has one.
 func (r *Report) sampled() (*sampled, error) {
-	mask, width, _ := r.acquired()
-	s := &sampled{Width: width, Height: len(mask) / max(1, width)}
-	s.Count, s.Of, s.Unit = r.Sampled()
+	mask, width, unit := r.acquired()
+	s := &sampled{Width: width, Height: len(mask) / max(1, width), Count: mask.Lines(), Of: len(mask), Unit: unit}
 	picture := image.NewPaletted(image.Rect(0, 0, s.Width, s.Height), color.Palette{color.Black, color.White})
 	for i, on := range mask {
 		if on {
