@@ -7,6 +7,10 @@ RUNTIME := bin/lib/libonnxruntime.so.1
 
 VIEWER := web/viewer/dist/index.html
 
+# A Python that has train/requirements.txt, and what has to be made for it.
+TRAIN_PYTHON ?= .venv-train/bin/python
+environment = $(if $(filter .venv-train/%,$(1)),.venv-train/.installed)
+
 .PHONY: build viewer demo serve test test-viewer bench-viewer viewers crash lint lint-deploy bench bench-server bench-load bench-overhead bench-peers sweep fuzz train train-smoke test-train clean
 
 build: bin/.installed-build $(RUNTIME) viewer
@@ -59,9 +63,9 @@ bench: build
 # closer beside BART and PyTorch on a volume: writes peers/table.md, the page doc/peers.md, in about 25 minutes on two quiet cores. It
 # goes on after an interruption. PEERS="--methods all --rounds 3" takes hours; PEERS_PYTHON is a Python that has train/requirements.txt.
 PEERS_VOLUME ?= ../shared/data/fastmri/singlecoil_val/brain_axflair_sc.h5
-PEERS_PYTHON ?= .venv-train/bin/python
+PEERS_PYTHON ?= $(TRAIN_PYTHON)
 PEERS ?=
-bench-peers: build $(if $(filter .venv-train/%,$(PEERS_PYTHON)),.venv-train/.installed)
+bench-peers: build $(call environment,$(PEERS_PYTHON))
 	.ci/install peers
 	ONNXRUNTIME_SHARED_LIBRARY_PATH=$${ONNXRUNTIME_SHARED_LIBRARY_PATH:-$(CURDIR)/$(RUNTIME)} \
 		$(PEERS_PYTHON) -m train.peers $(PEERS_VOLUME) --data $(DATA) --out peers $(PEERS)
@@ -119,13 +123,11 @@ DATA ?= ../shared/data/slices
 RUNS ?= runs
 MINUTES ?= 60
 VALIDATE_ON ?= openms
-TRAIN_PYTHON ?= .venv-train/bin/python
-train_environment = $(if $(filter .venv-train/%,$(TRAIN_PYTHON)),.venv-train/.installed)
-train: $(train_environment)
+train: $(call environment,$(TRAIN_PYTHON))
 	for n in score unet; do $(TRAIN_PYTHON) -m train.fit $$n --data $(DATA) --out $(RUNS)/$$n --minutes $(MINUTES) --validate-on $(VALIDATE_ON) && \
 		$(TRAIN_PYTHON) -m train.export $$n --checkpoint $(RUNS)/$$n/last.pt --out $$n/$$n.onnx || exit 1; done
 
-train-smoke: $(train_environment)
+train-smoke: $(call environment,$(TRAIN_PYTHON))
 	rm -rf runs/smoke
 	for n in score unet; do $(TRAIN_PYTHON) -m train.fit $$n --data $(DATA) --out runs/smoke/$$n --minutes 0.3 --batch 2 --validate-on $(VALIDATE_ON) && \
 		$(TRAIN_PYTHON) -m train.export $$n --checkpoint runs/smoke/$$n/last.pt --out runs/smoke/$$n.onnx || exit 1; done
