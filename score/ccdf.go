@@ -38,7 +38,7 @@ func (c *CCDF) Reconstruct(ctx context.Context, m kspace.Measurement, progress f
 	return x[0], nfe, nil
 }
 
-// ReconstructBatch reconstructs several slices of one shape and mask, each as Reconstruct does, and returns the evaluations over
+// ReconstructBatch reconstructs several slices of one shape, each as Reconstruct does, and returns the evaluations over
 // all of them.
 func (c *CCDF) ReconstructBatch(ctx context.Context, batch []kspace.Measurement, progress func(step, steps int)) (images []kspace.Image, nfe int, err error) {
 	if images, err = c.initial(ctx, batch); err != nil {
@@ -104,7 +104,7 @@ type Item struct {
 	Noise       func(dst kspace.Image, draw int) // as in Options
 }
 
-// Backend runs a sampler on a batch of images of one shape, all or none of them measured, by one mask, each as it would be alone.
+// Backend runs a sampler on a batch of images of one shape, all or none of them measured, each as it would be alone.
 // lambda relaxes data consistency as kspace.Project has it. It returns the evaluations of the network over the batch.
 type Backend interface {
 	SampleBatch(ctx context.Context, k Kind, batch []Item, sigmas []float64, lambda float64, progress func(step, steps int)) (nfe int, err error)

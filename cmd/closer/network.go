@@ -65,7 +65,7 @@ func (n *network) backend() (score.Backend, error) {
 		if err != nil {
 			return nil, recon.Errorf(recon.Invalid, "--steps-per-run: %w", err)
 		}
-		n.sampler = &graph.Sampler{Network: parsed, Compile: n.compile, Steps: steps}
+		n.sampler = &graph.Sampler{Programs: &graph.Programs{Network: parsed, Compile: n.compile, Batch: n.batch()}, Steps: steps}
 	}
 	return n.sampler, nil
 }
@@ -96,7 +96,7 @@ func (n *network) Spent() time.Duration {
 // close frees the network and its graphs.
 func (n *network) close() {
 	if n.sampler != nil {
-		n.sampler.Close()
+		n.sampler.Programs.Close()
 	}
 	n.Session.Close()
 }

@@ -7,8 +7,8 @@ import (
 	runtime "github.com/yalue/onnxruntime_go"
 )
 
-// Graph is an ONNX model whose inputs and outputs are all float32 of fixed shape, loaded on one device. Run may be called from
-// several goroutines.
+// Graph is an ONNX model whose inputs and outputs are all float32, of fixed shape after a first axis of any length, loaded on one
+// device. Run may be called from several goroutines.
 type Graph struct {
 	session *runtime.DynamicAdvancedSession
 	place
@@ -35,15 +35,15 @@ func names(values []runtime.InputOutputInfo) (names []string) {
 	return names
 }
 
-// Run overwrites out with the outputs for the inputs in, each row-major and in the order in which the model declares them. When
-// ctx ends, the run is terminated between two nodes and ctx's error returned.
-func (g *Graph) Run(ctx context.Context, out, in [][]float32) error {
-	inputs, err := tensors(g.in, in)
+// Run overwrites out with the outputs for the inputs in, whose first axes are n long, each row-major and in the order in which the
+// model declares them. When ctx ends, the run is terminated between two nodes and ctx's error returned.
+func (g *Graph) Run(ctx context.Context, n int, out, in [][]float32) error {
+	inputs, err := tensors(g.in, n, in)
 	defer destroy(inputs)
 	if err != nil {
 		return fmt.Errorf("graph inputs: %w", err)
 	}
-	outputs, err := tensors(g.out, out)
+	outputs, err := tensors(g.out, n, out)
 	defer destroy(outputs)
 	if err != nil {
 		return fmt.Errorf("graph outputs: %w", err)
@@ -57,16 +57,17 @@ func (g *Graph) Run(ctx context.Context, out, in [][]float32) error {
 	return nil
 }
 
-// tensors wraps data, which is not copied, in the declared shapes.
-func tensors(declared []runtime.InputOutputInfo, data [][]float32) (values []runtime.Value, err error) {
+// tensors wraps data, which is not copied, in the declared shapes of n.
+func tensors(declared []runtime.InputOutputInfo, n int, data [][]float32) (values []runtime.Value, err error) {
 	if len(data) != len(declared) {
 		return nil, fmt.Errorf("%d given, %d declared", len(data), len(declared))
 	}
 	for i, d := range declared {
-		if n := d.Dimensions.FlattenedSize(); n != int64(len(data[i])) {
-			return values, fmt.Errorf("%s has %d values, not %d", d.Name, n, len(data[i]))
+		shape := append(runtime.NewShape(int64(n)), d.Dimensions[1:]...)
+		if size := shape.FlattenedSize(); size != int64(len(data[i])) {
+			return values, fmt.Errorf("%s has %d values, not %d", d.Name, size, len(data[i]))
 		}
-		t, err := runtime.NewTensor(d.Dimensions, data[i])
+		t, err := runtime.NewTensor(shape, data[i])
 		if err != nil {
 			return values, fmt.Errorf("%s: %w", d.Name, err)
 		}

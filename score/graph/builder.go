@@ -8,7 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// builder writes one graph: nodes as they are recorded, inputs with their data, and small constants.
+// builder writes one graph: nodes as they are recorded, inputs with their data, and small constants. Inputs and outputs have the
+// images before the axes of their shape.
 type builder struct {
 	nodes     []byte
 	constants []byte
@@ -104,9 +105,9 @@ func (b *builder) structure(outputs []string, shape []int) []byte {
 	return append(g, b.nodes...)
 }
 
-// tensorInfo encodes the ValueInfoProto of a float tensor.
+// tensorInfo encodes the ValueInfoProto of a float tensor (n, shape...).
 func tensorInfo(name string, shape []int) []byte {
-	var dims []byte
+	dims := appendBytes(nil, shapeDim, appendText(nil, dimensionName, "n"))
 	for _, n := range shape {
 		dims = appendBytes(dims, shapeDim, appendInt(nil, dimensionValue, n))
 	}

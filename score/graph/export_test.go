@@ -62,7 +62,7 @@ func plain(g []byte) []byte {
 // Fields of onnx.proto that only tests use.
 const (
 	attributeInts, attributeIsInts = 8, 7
-	dimensionName, opsetVersion    = 2, 2
+	opsetVersion                   = 2
 )
 
 // Product returns the ONNX model of x (n, n) times a constant of that shape: the yardstick of the convolutions.
@@ -72,9 +72,9 @@ func Product(n int) []byte {
 	for i := range w {
 		w[i] = float32(i%17) / 17
 	}
-	x := b.input([]int{n, n}, nil)
+	x := b.input([]int{n}, nil)
 	y := b.op("MatMul", x, b.floats(w, n, n))
-	return plain(b.structure([]string{y}, []int{n, n}))
+	return plain(b.structure([]string{y}, []int{n}))
 }
 
 // Work returns the floating-point operations of a network's convolutions on one image. It knows networks whose nodes follow each
@@ -174,4 +174,11 @@ func round(g message) (rest []byte) {
 		}
 	}
 	return append(append(rest, b.constants...), b.nodes...)
+}
+
+// Waiting counts the samplers that wait for a run that is not under way.
+func (p *Programs) Waiting() int {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return len(p.waiting)
 }

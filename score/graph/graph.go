@@ -1,27 +1,31 @@
 // Package graph runs samplers as ONNX graphs: the operations of several steps are recorded, with the score network inlined and
 // its weights shared, and run at once, so that on an accelerator nothing returns to the host in between.
 //
-// What changes from run to run (noise levels, weights, noise, k-space, mask, coil maps) is an input of the graph. Graphs of equal
-// structure are compiled once; a whole reconstruction needs two or three: the first steps, those between, and the last.
+// What changes from run to run (noise levels, weights, noise, k-space, mask, coil maps) is an input of the graph, of each image
+// its own. Graphs of equal structure are compiled once, for any number of images; a whole reconstruction needs two or three: the
+// first steps, those between, and the last.
 package graph
 
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/closer-mri/closer/kspace"
 	"github.com/closer-mri/closer/score"
 )
 
-// Sampler runs the samplers of package score, Steps at a time. Steps bounds how often progress is told and how long cancelling
-// takes. It may be used from several goroutines. Close frees what was compiled.
+// Sampler runs the samplers of package score, Steps at a time, for one caller. Steps bounds how often progress is told and how long
+// cancelling takes.
 type Sampler struct {
-	Network *Network
-	Compile func(model []byte) (Program, error)
-	Steps   int // ≥ 1
+	Programs *Programs
+	Steps    int // ≥ 1
 
-	programs programs
+	spent time.Duration
 }
+
+// Spent returns the time in graphs so far, networks and data consistency, of which a run that others share counts by its images.
+func (s *Sampler) Spent() time.Duration { return s.spent }
 
 // SampleBatch implements score.Backend. progress is told of every Steps steps.
 func (s *Sampler) SampleBatch(ctx context.Context, k score.Kind, batch []score.Item, sigmas []float64, lambda float64, progress func(step, steps int)) (nfe int, err error) {
@@ -56,6 +60,8 @@ func (s *Sampler) SampleBatch(ctx context.Context, k score.Kind, batch []score.I
 		return data
 	}
 	m.begin()
+	s.Programs.join()
+	defer s.Programs.leave()
 	end, err := k.Sampler(m, &value{data: x}, sigmas)
 	if err != nil {
 		return m.nfe, err

@@ -42,7 +42,7 @@ func samplerOn(t testing.TB, model []byte, steps int, opt ort.Options) *graph.Sa
 		t.Fatal(err)
 	}
 	compiled := 0
-	s := &graph.Sampler{Network: network, Steps: steps, Compile: func(model []byte) (graph.Program, error) {
+	programs := &graph.Programs{Network: network, Batch: 16, Compile: func(model []byte) (graph.Program, error) {
 		opt := opt
 		if compiled++; opt.Profile != "" {
 			opt.Profile = fmt.Sprintf("%s-%d", opt.Profile, compiled)
@@ -53,8 +53,8 @@ func samplerOn(t testing.TB, model []byte, steps int, opt ort.Options) *graph.Sa
 		}
 		return g, err
 	}}
-	t.Cleanup(func() { s.Close() })
-	return s
+	t.Cleanup(func() { programs.Close() })
+	return &graph.Sampler{Programs: programs, Steps: steps}
 }
 
 // columns samples about half of the columns.

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"slices"
 
 	"github.com/closer-mri/closer/kspace"
 	"github.com/closer-mri/closer/score"
@@ -26,7 +27,7 @@ type machine struct {
 
 	*builder                   // of the graph being recorded
 	recorded map[*value]string // names there
-	weights  []float32         // the scalars of the steps, one input
+	weights  []float32         // the scalars of the steps, one input (n, their number, 1, 1)
 	scalars  string            // name of that input
 	pending  int               // steps recorded
 	nfe      int
@@ -40,7 +41,8 @@ func (m *machine) begin() {
 	}
 }
 
-func (m *machine) shape() []int { return []int{m.n, 2, m.ny, m.nx} }
+// shape is that of an image.
+func (m *machine) shape() []int { return []int{2, m.ny, m.nx} }
 
 // use returns the name of a in the graph being recorded; data on the host becomes an input of it.
 func (m *machine) use(a score.Array) string {
@@ -62,10 +64,11 @@ func (m *machine) record(name string) score.Array {
 	return v
 }
 
-// scalar returns a number that may differ from run to run of one graph, as a tensor (1).
+// scalar returns a number that may differ from run to run of one graph and from image to image of one run, as a tensor
+// (n, 1, 1, 1).
 func (m *machine) scalar(v float64) string {
 	m.weights = append(m.weights, float32(v))
-	return m.op("Gather", m.scalars, m.ints(len(m.weights)-1))
+	return m.opInt("Gather", "axis", 1, m.scalars, m.ints(len(m.weights)-1))
 }
 
 // Denoise implements score.Machine. The network sees sides divisible by score.Multiple, padded as score.Network pads.
@@ -75,9 +78,9 @@ func (m *machine) Denoise(a score.Array, sigma float64) score.Array {
 	if down+right > 0 {
 		x = m.op("Pad", x, m.ints(0, 0, 0, 0, 0, 0, down, right))
 	}
-	level := m.op("Expand", m.scalar(sigma), m.ints(m.n))
+	level := m.op("Reshape", m.scalar(sigma), m.ints(-1))
 	to := m.fresh()
-	m.nodes = m.Network.inline(m.nodes, to+"/", x, level, to)
+	m.nodes = m.Programs.Network.inline(m.nodes, to+"/", x, level, to)
 	if down+right > 0 {
 		to = m.op("Slice", to, m.ints(0, 0), m.ints(m.ny, m.nx), m.ints(2, 3))
 	}
@@ -135,14 +138,14 @@ func (m *machine) Step(done, steps int, live ...*score.Array) error {
 			names, results = append(names, m.use(v)), append(results, v.data)
 		}
 	}
-	m.inputs[0].shape, m.inputs[0].data = []int{len(m.weights)}, m.weights
+	m.inputs[0].shape, m.inputs[0].data = []int{len(m.weights), 1, 1}, slices.Repeat(m.weights, m.n)
 	in := make([][]float32, len(m.inputs))
 	for i, v := range m.inputs {
 		in[i] = v.data
 	}
-	structure := m.structure(names, m.shape())
-	compile := func() (Program, error) { return m.Compile(m.Network.model(structure)) }
-	if err := m.programs.run(m.ctx, structure, compile, results, in); err != nil {
+	spent, err := m.Programs.run(m.ctx, string(m.structure(names, m.shape())), m.n, results, in)
+	m.spent += spent
+	if err != nil {
 		return err
 	}
 	if m.progress != nil {

@@ -13,7 +13,8 @@ const (
 	nodeInput, nodeOutput, nodeName, nodeType, nodeAttribute                                     = 1, 2, 3, 4, 5
 	attributeName, attributeInt, attributeTensor, attributeGraph, attributeGraphs, attributeKind = 1, 3, 5, 6, 11, 20
 	tensorDims, tensorKind, tensorName, tensorRaw                                                = 1, 2, 8, 9
-	valueName, valueType, typeTensor, tensorElement, tensorShape, shapeDim, dimensionValue       = 1, 2, 1, 1, 2, 1, 1
+	valueName, valueType, typeTensor, tensorElement, tensorShape, shapeDim                       = 1, 2, 1, 1, 2, 1
+	dimensionValue, dimensionName                                                                = 1, 2
 	float, int64s, float16, attributeIsInt                                                       = 1, 7, 10, 2
 )
 
