@@ -136,7 +136,6 @@ func (a *attempt) execute(ctx context.Context) error {
 		return fmt.Errorf("make a directory for the job: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	<-a.warm
 	b := newBuilder(a.job.Recipe, a.engine)
 	b.networks = a.networks
 	methods, err := b.possible()

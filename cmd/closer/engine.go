@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,7 @@ type engine struct {
 	precision   string // single or half
 	stepsPerRun int    // > 0 runs samplers as graphs of so many steps, 0 on the host; below, the device decides
 	batch       string // slices or samples at once, or auto
+	jobs        int    // of a worker at once; 0 lets the device decide
 }
 
 // Precisions of the networks.
@@ -25,10 +27,11 @@ const (
 )
 
 // What auto means on a device whose memory is not the host's: enough steps in a graph to hide the way there and back, few enough to
-// be cancelled soon, and enough slices to fill the device.
+// be cancelled soon, enough slices to fill the device, and enough jobs for those that have few.
 const (
 	stepsPerRun = 5
 	batchSize   = 16
+	jobsAtOnce  = 4
 )
 
 var defaultEngine = engine{Options: ort.Options{Device: ort.Auto}, precision: single, stepsPerRun: -1, batch: ort.Auto}
@@ -43,6 +46,12 @@ func (e *engine) bind(f *pflag.FlagSet) {
 	f.StringVar(&e.batch, "batch", e.batch, "slices, or samples of one, that networks take at once: a number, or auto, by device")
 }
 
+// bindWorker binds the flags of an engine that runs the jobs of a queue.
+func (e *engine) bindWorker(f *pflag.FlagSet) {
+	e.bind(f)
+	f.IntVar(&e.jobs, "jobs", e.jobs, fmt.Sprintf("jobs that a worker runs at once, each with up to 2 GiB of measurements in memory (default by device: 1 on a CPU, %d on a GPU)", jobsAtOnce))
+}
+
 // check says what is wrong with the flags.
 func (e engine) check() error {
 	if err := ort.CheckDevice(e.Device); err != nil {
@@ -51,16 +60,19 @@ func (e engine) check() error {
 	if e.precision != single && e.precision != half {
 		return recon.Errorf(recon.Invalid, "precision %q is neither %s nor %s", e.precision, single, half)
 	}
+	if e.jobs < 0 {
+		return recon.Errorf(recon.Invalid, "--jobs is negative")
+	}
 	if n, err := strconv.Atoi(e.batch); e.batch != ort.Auto && (err != nil || n < 1) {
 		return recon.Errorf(recon.Invalid, "batch %q is neither auto nor a number from 1", e.batch)
 	}
 	return nil
 }
 
-// args are the flags that give e.
+// args are the flags of a worker that give e.
 func (e engine) args() []string {
 	return strings.Fields("--device " + e.Device + " --threads " + strconv.Itoa(e.Threads) + " --precision " + e.precision +
-		" --steps-per-run " + strconv.Itoa(e.stepsPerRun) + " --batch " + e.batch)
+		" --steps-per-run " + strconv.Itoa(e.stepsPerRun) + " --batch " + e.batch + " --jobs " + strconv.Itoa(e.jobs))
 }
 
 // on resolves what the device decides: the steps in a graph, 0 for the host, and the size of a batch. A CPU is not faster with
@@ -81,4 +93,16 @@ func (e engine) on(device string) (steps, batch int) {
 		}
 	}
 	return steps, batch
+}
+
+// jobsOn is how many jobs a worker runs at once.
+func (e engine) jobsOn(device string) int {
+	switch {
+	case e.jobs > 0:
+		return e.jobs
+	case device == ort.CPU:
+		return 1
+	default:
+		return jobsAtOnce
+	}
 }

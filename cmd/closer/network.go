@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"sync"
 	"time"
 
 	"github.com/closer-mri/closer/internal/ort"
@@ -11,7 +13,7 @@ import (
 	"github.com/closer-mri/closer/score/graph"
 )
 
-// network is one that is loaded on its device, and the graphs that it was inlined in.
+// network is one that is loaded on its device, and the graphs that it was inlined in. Any number of methods may use it at once.
 type network struct {
 	*ort.Session
 	name      string
@@ -19,7 +21,8 @@ type network struct {
 	precision string
 	model     []byte // ONNX, in that precision
 	engine    engine
-	sampler   *graph.Sampler // nil until it is needed
+	inlining  sync.Mutex
+	programs  *graph.Programs // nil until they are needed
 }
 
 // openNetwork loads a network of a file's bytes. Half precision is left to devices that compute in it.
@@ -50,14 +53,15 @@ func openNetwork(name string, file []byte, e engine) (*network, error) {
 	return n, nil
 }
 
-// backend returns what runs samplers with a score network, nil for the host, step by step. A network that cannot be inlined runs
-// from the host, unless graphs were asked for.
-func (n *network) backend() (score.Backend, error) {
-	steps, _ := n.engine.on(n.Device())
-	if steps == 0 {
+// graphs returns those that a score network was inlined in, nil where samplers run from the host, step by step. A network that cannot
+// be inlined runs from the host, unless graphs were asked for.
+func (n *network) graphs() (*graph.Programs, error) {
+	if steps, _ := n.engine.on(n.Device()); steps == 0 {
 		return nil, nil
 	}
-	if n.sampler == nil {
+	n.inlining.Lock()
+	defer n.inlining.Unlock()
+	if n.programs == nil {
 		parsed, err := graph.Parse(n.model)
 		if err != nil && n.engine.stepsPerRun < 0 {
 			return nil, nil
@@ -65,9 +69,9 @@ func (n *network) backend() (score.Backend, error) {
 		if err != nil {
 			return nil, recon.Errorf(recon.Invalid, "--steps-per-run: %w", err)
 		}
-		n.sampler = &graph.Sampler{Programs: &graph.Programs{Network: parsed, Compile: n.compile, Batch: n.batch()}, Steps: steps}
+		n.programs = &graph.Programs{Network: parsed, Compile: n.compile, Batch: n.batch()}
 	}
-	return n.sampler, nil
+	return n.programs, nil
 }
 
 func (n *network) compile(model []byte) (graph.Program, error) {
@@ -84,19 +88,85 @@ func (n *network) batch() int {
 	return batch
 }
 
-// Spent returns the time in the network and in its graphs so far.
-func (n *network) Spent() time.Duration {
-	spent := n.Session.Spent()
-	if n.sampler != nil {
-		spent += n.sampler.Spent()
-	}
-	return spent
-}
-
 // close frees the network and its graphs.
 func (n *network) close() {
-	if n.sampler != nil {
-		n.sampler.Programs.Close()
+	if n.programs != nil {
+		n.programs.Close()
 	}
 	n.Session.Close()
+}
+
+// networks are those that are open, by name. The jobs of a worker share them.
+type networks struct {
+	mutex sync.Mutex
+	open  map[string]*network
+}
+
+// get returns a network, which it opens from the file's bytes when it is not open; Unavailable.
+func (s *networks) get(name string, file []byte, e engine) (*network, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if n := s.open[name]; n != nil {
+		return n, nil
+	}
+	n, err := openNetwork(name, file, e)
+	if err != nil {
+		return nil, recon.Errorf(recon.Unavailable, "network %s: %w", name, err)
+	}
+	if s.open == nil {
+		s.open = map[string]*network{}
+	}
+	s.open[name] = n
+	return n, nil
+}
+
+// device is the accelerator that any of them runs on, or else the CPU.
+func (s *networks) device() string {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, n := range s.open {
+		if n.Device() != ort.CPU {
+			return n.Device()
+		}
+	}
+	return ort.CPU
+}
+
+// close frees them. No method may be running.
+func (s *networks) close() {
+	for _, n := range s.open {
+		n.close()
+	}
+}
+
+// clocked is a network as one method uses it, with the time that this method spent in it, whoever else uses the network.
+type clocked struct {
+	*network
+	spent   time.Duration
+	sampler *graph.Sampler // nil for the host
+}
+
+// Run implements score.Runner and unet.Runner.
+func (c *clocked) Run(ctx context.Context, dst, x, sigma []float32, n, ny, nx int) error {
+	defer spend(&c.spent)()
+	return c.Session.Run(ctx, dst, x, sigma, n, ny, nx)
+}
+
+// backend returns what runs samplers with a score network, nil for the host, step by step.
+func (c *clocked) backend() (score.Backend, error) {
+	programs, err := c.graphs()
+	if programs == nil {
+		return nil, err
+	}
+	steps, _ := c.engine.on(c.Device())
+	c.sampler = &graph.Sampler{Programs: programs, Steps: steps}
+	return c.sampler, nil
+}
+
+// Spent returns the time in the network so far, and the method's part of that in its graphs.
+func (c *clocked) Spent() time.Duration {
+	if c.sampler == nil {
+		return c.spent
+	}
+	return c.spent + c.sampler.Spent()
 }

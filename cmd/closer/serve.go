@@ -87,7 +87,7 @@ What was acknowledged survives a crash of any of it.`,
 	f.StringVar(&o.dicomURL, "dicomweb-url", "", "URL of /dicom-web as viewers see it, when it is not that of their requests")
 	f.StringVar(&o.pacs, "pacs", "", "URL of an archive's DICOMweb service, https://host/dicom-web, that is sent every series of jobs that are done")
 	f.StringVar(&o.pacsCredentials, "pacs-credentials", "", `file that holds "Basic USER:PASSWORD" or "Bearer TOKEN" for the archive`)
-	o.engine.bind(f) // of the workers
+	o.engine.bindWorker(f)
 	f.Lookup("keep").DefValue = ""
 	f.StringVar(&o.deidentify, "deidentify-ingest", "", "take the patient out of DICOM before it is written, with the secret in this file, which is made when it does not exist")
 	f.Lookup("nats").DefValue = "" // the help must not print the environment

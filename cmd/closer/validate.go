@@ -166,7 +166,7 @@ func removeLeftovers(dir string) error {
 	return nil
 }
 
-// workers opens the networks once for each, so that the clock of one does not count the other's work.
+// workers opens the networks once for each, so that each has threads of its own.
 func (s *sweep) workers(n int) ([]*sweepWorker, error) {
 	e := s.run.engine
 	if e.Threads == 0 && n > 1 {

@@ -42,18 +42,18 @@ var builders = map[string]func(b *builder) (recon.Method, error){
 
 func methodNames() []string { return slices.Sorted(maps.Keys(builders)) }
 
-// builder opens each network once, when the first method needs it.
+// builder makes the methods of one recipe. Each network is opened once, when the first method needs it.
 type builder struct {
 	recipe    recon.Recipe
 	engine    engine
 	scoreFile []byte // ONNX
 	unetFile  []byte // ONNX
-	networks  map[string]*network
+	networks  *networks
 	notes     []string // what the user should know about what could not be done as asked
 }
 
 func newBuilder(r recon.Recipe, e engine) *builder {
-	return &builder{recipe: r, engine: e, scoreFile: score.Weights, unetFile: unet.Weights, networks: map[string]*network{}}
+	return &builder{recipe: r, engine: e, scoreFile: score.Weights, unetFile: unet.Weights, networks: &networks{}}
 }
 
 // methods builds every method of the recipe.
@@ -126,27 +126,20 @@ func checkRecipe(r recon.Recipe) error {
 	return nil
 }
 
-func (b *builder) close() {
-	for _, n := range b.networks {
-		n.close()
-	}
-}
+func (b *builder) close() { b.networks.close() }
 
-func (b *builder) network(name string, file []byte) (*network, error) {
-	n := b.networks[name]
-	if n == nil {
-		var err error
-		if n, err = openNetwork(name, file, b.engine); err != nil {
-			return nil, recon.Errorf(recon.Unavailable, "network %s: %w", name, err)
-		}
-		b.networks[name] = n
+// network returns a network for one method.
+func (b *builder) network(name string, file []byte) (*clocked, error) {
+	n, err := b.networks.get(name, file, b.engine)
+	if err != nil {
+		return nil, err
 	}
 	if err := n.Fallback(); err != nil {
 		if note := "The networks run on the CPU: " + err.Error(); !slices.Contains(b.notes, note) {
 			b.notes = append(b.notes, note)
 		}
 	}
-	return n, nil
+	return &clocked{network: n}, nil
 }
 
 func (b *builder) unet(consistent bool) (recon.Method, error) {
@@ -266,7 +259,7 @@ func scales(r recon.Recipe, used bool) int {
 }
 
 // withNetworks completes a method with the identity, device and clock of its networks.
-func withNetworks(m recon.Method, networks ...*network) recon.Method {
+func withNetworks(m recon.Method, networks ...*clocked) recon.Method {
 	for _, n := range networks {
 		m.Models = append(m.Models, recon.Model{Name: n.name, SHA256: n.sha256})
 		m.Device = n.Device()

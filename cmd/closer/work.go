@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/recon"
@@ -29,8 +30,9 @@ func workCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "work --nats URL --blobs URL",
 		Short: "Run jobs of a server's queue, from any host",
-		Long: `Run the jobs of a server's queue, one at a time, until it is asked to stop; then give the current job back at once.
-A worker that dies loses its job to another, which goes on from the slices that are finished.
+		Long: `Run the jobs of a server's queue, --jobs at a time, until it is asked to stop; then give those under way back at once.
+A worker that dies loses its jobs to others, which go on from the slices that are finished. It may have died of any of them, so that
+each then runs alone on its worker.
 $CLOSER_NATS and $CLOSER_BLOBS stand in for --nats and --blobs, since the first holds a secret and every user sees arguments.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -54,7 +56,7 @@ $CLOSER_NATS and $CLOSER_BLOBS stand in for --nats and --blobs, since the first 
 	}
 	c.Flags().StringVar(&natsURL, "nats", os.Getenv(natsVariable), "address of the queue, nats://[token@]host:port, several separated by commas")
 	c.Flags().StringVar(&blobsURL, "blobs", os.Getenv(blobsVariable), "where inputs and results are: a directory or s3://bucket")
-	e.bind(c.Flags())
+	e.bindWorker(c.Flags())
 	c.Flags().IntVar(&attempts, "attempts", store.DefaultMaxAttempts, "workers that a job may lose without getting further before it fails")
 	c.Flags().BoolVar(&attached, "attached", false, "stop when standard input ends")
 	for _, secret := range []string{"nats", "blobs"} {
@@ -82,34 +84,26 @@ func work(ctx context.Context, natsURL, blobsURL string, attempts int, e engine)
 	}
 	w := worker{
 		queue: queue, blobs: blobs, silence: queue.LeaseTime(), engine: e, name: fmt.Sprintf("%s/%d", host, os.Getpid()),
-		networks: map[string]*network{}, warm: make(chan struct{}), log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		networks: &networks{}, log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}
-	defer w.close()
+	defer w.networks.close()
 	return w.run(ctx)
 }
 
-// worker runs the jobs of a queue, one at a time.
+// worker runs the jobs of a queue.
 type worker struct {
 	queue    recon.Queue
 	blobs    recon.Blobs
 	silence  time.Duration // how long the queue lets it be silent
 	name     string
 	engine   engine
-	networks map[string]*network // open for the next job, once warm is closed
-	warm     chan struct{}
+	networks *networks // shared by the jobs
 	log      *slog.Logger
 }
 
-func (w *worker) close() {
-	for _, n := range w.networks {
-		n.close()
-	}
-}
-
-// warmUp opens the networks of this program, so that the first job finds them open as later ones do. What cannot be opened is left to
-// the jobs that need it, which say so.
+// warmUp opens the networks of this program before a job needs them. What cannot be opened is left to the jobs that need it, which
+// say so.
 func (w *worker) warmUp() {
-	defer close(w.warm)
 	b := newBuilder(recon.Recipe{}, w.engine)
 	b.networks = w.networks
 	for name, file := range map[string][]byte{"unet": b.unetFile, "score": b.scoreFile} {
@@ -119,22 +113,55 @@ func (w *worker) warmUp() {
 	}
 }
 
-// run claims jobs until ctx ends, which is no error.
+// run claims a job whenever there is room for one, until ctx ends, which is no error, and returns when all attempts have ended.
+//
+// A job that was tried before may be what its worker died of, and runs alone, so that it costs no other job more than one attempt.
+// One that comes while others run is given back, to be had by a worker that is free meanwhile; here, the others end first.
 func (w *worker) run(ctx context.Context) error {
-	go w.warmUp()
-	defer func() { <-w.warm }()
-	w.log.Info("worker ready", "worker", w.name)
-	for {
-		lease, err := w.queue.Claim(ctx, w.name)
-		switch {
-		case err == nil:
-			w.attempt(ctx, lease)
-		case ctx.Err() != nil:
+	w.warmUp()
+	jobs := int64(w.engine.jobsOn(w.networks.device()))
+	w.log.Info("worker ready", "worker", w.name, "jobs", jobs)
+	room := semaphore.NewWeighted(jobs)
+	defer room.Acquire(context.WithoutCancel(ctx), jobs)
+	for wanted := int64(1); ; {
+		if room.Acquire(ctx, wanted) != nil {
 			return nil
-		default:
+		}
+		room.Release(wanted - 1)
+		wanted = 1
+		lease, err := w.queue.Claim(ctx, w.name)
+		if err != nil {
+			room.Release(1)
+			if ctx.Err() != nil {
+				return nil
+			}
+			w.log.Error("no more jobs are claimed", "error", err)
 			return fmt.Errorf("claim a job: %w", err)
 		}
+		taken := int64(1)
+		if lease.Job().Attempt > 1 {
+			if !room.TryAcquire(jobs - 1) {
+				w.giveBack(ctx, lease)
+				room.Release(1)
+				wanted = jobs // the next one waits for those under way
+				continue
+			}
+			taken = jobs
+		}
+		go func() {
+			defer room.Release(taken)
+			w.attempt(ctx, lease)
+		}()
 	}
+}
+
+// giveBack gives a job back without blame.
+func (w *worker) giveBack(stopped context.Context, lease recon.Lease) {
+	ctx, end := lingering(stopped)
+	defer end()
+	job := lease.Job()
+	err := outlast(ctx, w.log, func() error { return lease.Release(ctx) })
+	w.log.Info("job given back", "job", job.ID, "attempt", job.Attempt, "error", err)
 }
 
 // endTime bounds what a worker still stores about an attempt after it was asked to stop.
@@ -168,7 +195,7 @@ func (w *worker) attempt(stopped context.Context, lease recon.Lease) {
 			return // another worker goes on from the finished slices
 		}
 	case stopped.Err() != nil && err != nil:
-		log.Info("job given back", "error", lease.Release(ctx))
+		w.giveBack(stopped, lease)
 		return
 	default:
 		log.Info("job ended", "seconds", time.Since(a.begin).Seconds(), "resumed_slices", a.resumed(), "code", recon.CodeOf(err), "error", err)

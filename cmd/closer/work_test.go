@@ -169,8 +169,8 @@ func (p *process) stop(s os.Signal) error {
 	return p.end()
 }
 
-func (b *bench) worker(t *testing.T, env ...string) *process {
-	return start(t, append([]string{"CLOSER_NATS=" + b.nats, "CLOSER_BLOBS=" + b.dir}, env...), "work", "--device", "cpu")
+func (b *bench) worker(t *testing.T, args ...string) *process {
+	return start(t, []string{"CLOSER_NATS=" + b.nats, "CLOSER_BLOBS=" + b.dir}, append([]string{"work", "--device", "cpu"}, args...)...)
 }
 
 // sameAsRecon compares every result but the reports, which hold times, with what closer recon makes of the same file.
@@ -311,7 +311,8 @@ func TestCanceledJob(t *testing.T) {
 // Without ONNX Runtime a scan ends with what could be made, and the report says what could not; with nothing to make it fails.
 func TestWorkerWithoutNetworks(t *testing.T) {
 	b, scan := newBench(t), phantom(t)
-	b.worker(t, "ONNXRUNTIME_SHARED_LIBRARY_PATH=/nowhere/libonnxruntime.so")
+	t.Setenv("ONNXRUNTIME_SHARED_LIBRARY_PATH", "/nowhere/libonnxruntime.so")
+	b.worker(t)
 	b.submit(t, "some", scan, func(*recon.Recipe) {})
 	b.submit(t, "none", scan, func(r *recon.Recipe) { r.Methods = []string{"unet"} })
 	job := b.await(t, "some", is(recon.Done))

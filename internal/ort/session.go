@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	runtime "github.com/yalue/onnxruntime_go"
 )
@@ -24,7 +22,6 @@ type Session struct {
 	session *runtime.DynamicAdvancedSession
 	place
 	inputs int
-	spent  atomic.Int64
 }
 
 // Open loads a network of the form x (n, 2, ny, nx) [, sigma (n)] → (n, 2, ny, nx), all float32, from its ONNX bytes.
@@ -136,8 +133,6 @@ func lastSentence(s string) string {
 // Run evaluates the network on a batch: dst and x are (n, 2, ny, nx), sigma is (n) or nil for a network without it. When ctx
 // ends, the run is terminated between two nodes of the graph and ctx's error returned.
 func (s *Session) Run(ctx context.Context, dst, x, sigma []float32, n, ny, nx int) error {
-	start := time.Now()
-	defer func() { s.spent.Add(int64(time.Since(start))) }()
 	if (sigma != nil) != (s.inputs == 2) {
 		return fmt.Errorf("the network takes %d inputs; noise level given: %v", s.inputs, sigma != nil)
 	}
@@ -181,9 +176,6 @@ func run(ctx context.Context, session *runtime.DynamicAdvancedSession, in, out [
 	defer stop()
 	return session.RunWithOptions(in, out, options)
 }
-
-// Spent returns the time spent in Run so far.
-func (s *Session) Spent() time.Duration { return time.Duration(s.spent.Load()) }
 
 // Close frees the session.
 func (s *Session) Close() error { return s.session.Destroy() }

@@ -95,9 +95,6 @@ func TestBatchAndConcurrency(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if s.Spent() <= 0 {
-		t.Error("no time was spent")
-	}
 }
 
 func TestWrongUseIsAnError(t *testing.T) {
