@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"strings"
 	"syscall"
@@ -53,16 +54,45 @@ func TestJobsAtOnce(t *testing.T) {
 	b.sameAsRecon(t, one, scan, "--steps", "30")
 	b.sameAsRecon(t, two, scan, "--steps", "10", "--samples", "2")
 	for _, job := range []recon.Job{one, two} {
-		var report recon.Report
-		if err := json.Unmarshal(b.content(t, job, "report.json"), &report); err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range report.Methods[1:] {
+		for _, m := range b.report(t, job).Methods[1:] {
 			if m.NetworkSeconds <= 0 || m.NetworkSeconds > m.Seconds {
 				t.Errorf("%s of job %s: %g s in networks of %g s", m.Name, job.ID, m.NetworkSeconds, m.Seconds)
 			}
 		}
 	}
+}
+
+func (b *bench) report(t *testing.T, job recon.Job) (r recon.Report) {
+	t.Helper()
+	if err := json.Unmarshal(b.content(t, job, "report.json"), &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// Jobs whose slices share the runs of graphs give what they give alone, but for rounding, and each counts its part of the time.
+func TestJobsThatShareGraphs(t *testing.T) {
+	needRuntime(t)
+	b, scan := newBench(t), phantom(t, "--matrix", "64")
+	graphs := []string{"--steps-per-run", "2", "--batch", "8"}
+	b.worker(t, append(graphs, "--jobs", "3")...)
+	b.submit(t, "long", scan, ccdf(endless))
+	b.underway(t, "long")
+	b.submit(t, "one", scan, ccdf(20))
+	b.submit(t, "two", scan, func(r *recon.Recipe) { ccdf(10)(r); r.Accel = 2 })
+	for id, args := range map[string][]string{"one": {"--steps", "20"}, "two": {"--steps", "10", "--accel", "2"}} {
+		got := b.report(t, b.await(t, id, is(recon.Done))).Methods[0]
+		out := t.TempDir()
+		closer(t, append([]string{"recon", scan, "-o", out, "--device", "cpu", "--method", "ccdf"}, append(graphs, args...)...)...)
+		want := readReport(t, out).Methods[0]
+		if got.NFE != want.NFE || math.Abs(float64(got.Volume.PSNR-want.Volume.PSNR)) > 1e-4 {
+			t.Errorf("%s: %d NFE, %g dB; alone %d NFE, %g dB", id, got.NFE, got.Volume.PSNR, want.NFE, want.Volume.PSNR)
+		}
+		if got.NetworkSeconds <= 0 || got.NetworkSeconds > got.Seconds {
+			t.Errorf("%s: %g s in networks of %g s", id, got.NetworkSeconds, got.Seconds)
+		}
+	}
+	b.job(t, "long", recon.Running)
 }
 
 // A worker on a CPU runs one job at a time.
