@@ -8,6 +8,10 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -223,5 +227,45 @@ func TestSuspectWaitsForTheOthers(t *testing.T) {
 	}
 	if suspect.Attempt != 3 || next.Attempt != 1 {
 		t.Errorf("the suspect was done in attempt %d, the next in %d", suspect.Attempt, next.Attempt)
+	}
+}
+
+// A worker that can claim no more ends the jobs that it has, and then says why.
+func TestWorkerThatCannotClaimEndsItsJobs(t *testing.T) {
+	needRuntime(t)
+	b, scan := newBench(t), phantom(t, "--matrix", "64")
+	w := b.worker(t, "--jobs", "2")
+	b.submit(t, "job", scan, ccdf(200))
+	b.submit(t, "beside", scan, ccdf(endless))
+	b.underway(t, "job", "beside")
+	b.submit(t, "damaged", scan, ccdf(1))
+	b.damage(t, "damaged")
+	if _, err := b.queue.Cancel(t.Context(), "beside"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.end(); err == nil || !strings.Contains(w.stderr(), "no more jobs are claimed") {
+		t.Errorf("the worker ended with %v", err)
+	}
+	b.job(t, "job", recon.Done)
+}
+
+// damage makes a job's record unreadable.
+func (b *bench) damage(t *testing.T, id string) {
+	t.Helper()
+	conn, err := nats.Connect(b.nats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := js.KeyValue(t.Context(), store.DefaultName+"-jobs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := records.Put(t.Context(), id, []byte("{")); err != nil {
+		t.Fatal(err)
 	}
 }
