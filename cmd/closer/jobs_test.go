@@ -186,9 +186,7 @@ func TestPoisonBesideOtherJobs(t *testing.T) {
 	first.stop(syscall.SIGKILL)
 	for range 2 {
 		w := b.worker(t, "--jobs", "3")
-		eventually(t, func() string {
-			return map[bool]string{true: "started"}[strings.Contains(w.stderr(), `msg="job started" job=poison`)]
-		})
+		w.awaitSaying(t, `msg="job started" job=poison`)
 		w.stop(syscall.SIGKILL)
 	}
 	b.worker(t, "--jobs", "3")
@@ -212,9 +210,7 @@ func TestSuspectWaitsForTheOthers(t *testing.T) {
 	b.submit(t, "long", scan, ccdf(endless))
 	b.await(t, "long", is(recon.Running))
 	lost.stop(syscall.SIGKILL)
-	eventually(t, func() string {
-		return map[bool]string{true: "given back"}[strings.Contains(heir.stderr(), `msg="job given back" job=suspect attempt=2`)]
-	})
+	heir.awaitSaying(t, `msg="job given back" job=suspect attempt=2`)
 	b.submit(t, "next", scan, ccdf(10))
 	b.job(t, "suspect", recon.Queued)
 	long, err := b.queue.Cancel(t.Context(), "long")

@@ -95,9 +95,7 @@ func TestFrozenWorker(t *testing.T) {
 	heir := b.worker(t)
 	b.await(t, "job", func(job recon.Job) bool { return job.Attempt == 2 && job.Progress.SlicesDone > 11 })
 	frozen.Process.Signal(syscall.SIGCONT)
-	eventually(t, func() string {
-		return map[bool]string{true: "stopped"}[strings.Contains(frozen.stderr(), "job taken away")]
-	})
+	frozen.awaitSaying(t, "job taken away")
 	job := b.await(t, "job", is(recon.Done))
 	if pid(t, job) != heir.Process.Pid || job.Attempt != 2 {
 		t.Errorf("worker %s ended the job in attempt %d", job.Worker, job.Attempt)

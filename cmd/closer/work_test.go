@@ -156,6 +156,12 @@ func (p *process) stderr() string {
 	return p.said.String()
 }
 
+// awaitSaying waits until stderr has the text.
+func (p *process) awaitSaying(t *testing.T, text string) {
+	t.Helper()
+	eventually(t, func() string { return map[bool]string{true: text}[strings.Contains(p.stderr(), text)] })
+}
+
 func (p *process) end() error {
 	<-p.read
 	return p.Wait()
