@@ -1,9 +1,14 @@
 package main_test
 
 import (
+	"bytes"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/closer-mri/closer/unet"
 )
 
 // Without the device that was asked for, the scan is reconstructed on the CPU, and the user and the report are told in one line.
@@ -56,6 +61,27 @@ func TestBatchDoesNotChangeTheResult(t *testing.T) {
 	}
 }
 
+// A network that was exported for one image at a time is run so, whatever --batch says; one for more is refused.
+func TestNetworkOfFixedBatch(t *testing.T) {
+	needRuntime(t)
+	scan := phantom(t, "--slices", "2", "--matrix", "64")
+	fixed := func(n byte) string { // the open dimension "n" of every input and output, as n in a varint of two bytes
+		file := filepath.Join(t.TempDir(), "unet.onnx")
+		model := bytes.ReplaceAll(unet.Weights, []byte{0x0a, 3, 0x12, 1, 'n'}, []byte{0x0a, 3, 0x08, 0x80 | n, 0})
+		if err := os.WriteFile(file, model, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	args := []string{"recon", scan, "-o", t.TempDir(), "--accel", "2", "--acs", "0.1", "--method", "unet", "--method", "ccdf", "--steps", "2", "--batch", "2"}
+	if _, stderr, err := try(append(args, "--unet-network", fixed(1))...); err != nil {
+		t.Errorf("a U-Net for one image: %v, %s", err, stderr)
+	}
+	if _, stderr, err := try(append(args, "--unet-network", fixed(2))...); err == nil || !strings.Contains(stderr, "batches of 2 images only") {
+		t.Errorf("a U-Net for two images: %v, %q", err, stderr)
+	}
+}
+
 // The sampler as graphs and from the host gives the same report, and consistent images, for one coil and several.
 func TestStepsPerRunDoesNotChangeTheResult(t *testing.T) {
 	needRuntime(t)
@@ -63,7 +89,7 @@ func TestStepsPerRunDoesNotChangeTheResult(t *testing.T) {
 		scan := phantom(t, "--coils", coils)
 		host, graph := t.TempDir(), t.TempDir()
 		for out, steps := range map[string]string{host: "0", graph: "3"} {
-			closer(t, "recon", scan, "-o", out, "--accel", "4", "--acs", "0.08", "--steps", "4", "--method", "ccdf", "--steps-per-run", steps)
+			closer(t, "recon", scan, "-o", out, "--accel", "4", "--acs", "0.08", "--sampler", "ve", "--steps", "4", "--method", "ccdf", "--steps-per-run", steps)
 		}
 		want, got := readReport(t, host).Methods[0], readReport(t, graph).Methods[0]
 		if got.NFE != want.NFE || math.Abs(float64(got.Volume.PSNR-want.Volume.PSNR)) > 1e-3 {

@@ -84,6 +84,9 @@ func (n *network) compile(model []byte) (graph.Program, error) {
 
 // batch is how many slices or samples it takes at once.
 func (n *network) batch() int {
+	if n.One() {
+		return 1
+	}
 	_, batch := n.engine.on(n.Device())
 	return batch
 }

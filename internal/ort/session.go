@@ -22,9 +22,10 @@ type Session struct {
 	session *runtime.DynamicAdvancedSession
 	place
 	inputs int
+	one    bool // image a run
 }
 
-// Open loads a network of the form x (n, 2, ny, nx) [, sigma (n)] → (n, 2, ny, nx), all float32, from its ONNX bytes.
+// Open loads a network of the form x (n, 2, ny, nx) [, sigma (n)] → (n, 2, ny, nx), all float32, n open or 1, from its ONNX bytes.
 // The error says which requirement the file does not meet.
 func Open(model []byte, opt Options) (*Session, error) {
 	inputs, outputs, err := inspect(model, opt)
@@ -34,16 +35,23 @@ func Open(model []byte, opt Options) (*Session, error) {
 	if len(inputs) < 1 || len(inputs) > 2 || len(outputs) != 1 || !isImages(inputs[0]) || !isImages(outputs[0]) {
 		return nil, fmt.Errorf("the model has inputs %v and outputs %v; it must take float images x (n, 2, ny, nx), optionally sigma (n), and return images", inputs, outputs)
 	}
+	fixed := inputs[0].Dimensions[0]
+	if fixed > 1 {
+		return nil, fmt.Errorf("the model takes batches of %d images only; its first dimension must be open, or 1", fixed)
+	}
 	names := []string{inputs[0].Name}
 	if len(inputs) == 2 {
 		names = append(names, inputs[1].Name)
 	}
-	s := &Session{inputs: len(names)}
+	s := &Session{inputs: len(names), one: fixed == 1}
 	if s.session, s.place, err = open(model, names, []string{outputs[0].Name}, opt); err != nil {
 		return nil, fmt.Errorf("open ONNX model: %w", err)
 	}
 	return s, nil
 }
+
+// One says whether the model takes a single image a run: its first dimension is declared as 1.
+func (s *Session) One() bool { return s.one }
 
 // inspect checks opt, loads the runtime and returns the inputs and outputs that the model declares.
 func inspect(model []byte, opt Options) (inputs, outputs []runtime.InputOutputInfo, err error) {
