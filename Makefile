@@ -87,7 +87,7 @@ bench-overhead: build
 
 # Scans that were undersampled on the scanner, real and of fastMRI's kind: pictures and held-out errors in prospective/*/report.html.
 SCANS ?= ../shared/data
-PROSPECTIVE := --held-out 0.05 --method zero-filled --method tv --method unet --method unet-dc --method ccdf --sampler noise-free --sigma-start 0.03 --steps 3
+PROSPECTIVE := --held-out 0.05 --method zero-filled --method tv --method unet --method unet-dc --method ccdf --sigma-start 0.08 --steps 3
 .PHONY: prospective
 prospective: build .venv/.installed
 	mkdir -p prospective
@@ -118,18 +118,18 @@ fuzz: build
 		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package; done; done
 
 # Training: DATA holds the .npz slices (train/README.md), RUNS the checkpoints; an interrupted run goes on where it was. Validation is on
-# the groups VALIDATE_ON of the validation split, or on all of it.
+# the groups VALIDATE_ON of the validation split, or on all of it. The score network learns from what the U-Net leaves, so that is first.
 DATA ?= ../shared/data/slices
 RUNS ?= runs
 MINUTES ?= 60
 VALIDATE_ON ?= openms
 train: $(call environment,$(TRAIN_PYTHON))
-	for n in score unet; do $(TRAIN_PYTHON) -m train.fit $$n --data $(DATA) --out $(RUNS)/$$n --minutes $(MINUTES) --validate-on $(VALIDATE_ON) && \
+	for n in unet score; do $(TRAIN_PYTHON) -m train.fit $$n --data $(DATA) --out $(RUNS)/$$n --minutes $(MINUTES) --validate-on $(VALIDATE_ON) && \
 		$(TRAIN_PYTHON) -m train.export $$n --checkpoint $(RUNS)/$$n/last.pt --out $$n/$$n.onnx || exit 1; done
 
 train-smoke: $(call environment,$(TRAIN_PYTHON))
 	rm -rf runs/smoke
-	for n in score unet; do $(TRAIN_PYTHON) -m train.fit $$n --data $(DATA) --out runs/smoke/$$n --minutes 0.3 --batch 2 --validate-on $(VALIDATE_ON) && \
+	for n in unet score; do $(TRAIN_PYTHON) -m train.fit $$n --data $(DATA) --out runs/smoke/$$n --initial runs/smoke/unet.onnx --minutes 0.3 --batch 2 --validate-on $(VALIDATE_ON) && \
 		$(TRAIN_PYTHON) -m train.export $$n --checkpoint runs/smoke/$$n/last.pt --out runs/smoke/$$n.onnx || exit 1; done
 
 # train-smoke with Debian's PyTorch, and its networks in closer against PyTorch.

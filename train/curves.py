@@ -22,7 +22,8 @@ def main():
             axis.set(title=path.parent.name, xlabel="step", ylabel=label)
             axis.grid(alpha=0.3)
             axis.legend(fontsize=8)
-        loss.set_yscale("log")
+        if all(r["loss"] > 0 and r["validation_loss"] > 0 for r in rows):
+            loss.set_yscale("log")
     figure.savefig(out, dpi=100)
 
 

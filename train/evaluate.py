@@ -14,10 +14,9 @@ import numpy as np
 import torch
 
 from .export import load
+from .iterates import levels
 from .networks import Initialiser, Score
 from .physics import as_complex, channels, fft2c, ifft2c, project
-
-SIGMA_END = 0.005  # where closer's short schedules end
 
 
 def measurement(path: Path, report: dict):
@@ -70,8 +69,7 @@ def reconstruct(method: dict, y, mask, unet, score):
         return consistent(initial())
     if method["name"] == "ccdf" and method["sampler"] == "noise-free":
         denoise = lambda x, s: padded(x, lambda p: as_complex(score(channels(p), torch.full((len(p),), s))))
-        sigmas = np.geomspace(method["sigma_start"], SIGMA_END, method["steps"]).tolist()
-        return ddim(denoise, consistent(initial()), sigmas, consistent, lambda x: x)
+        return ddim(denoise, consistent(initial()), levels(method["sigma_start"], method["steps"]), consistent, lambda x: x)
     return None
 
 

@@ -15,8 +15,9 @@ import torch
 
 from .data import Augment, Slices, measure, zero_filled
 from .export import load, read_checkpoint
+from .iterates import Iterates, Run, levels
 from .networks import SIGMA_DATA, Initialiser, Score
-from .physics import channels, gaussian1d, project, smooth_phase
+from .physics import as_complex, channels, gaussian1d, project, smooth_phase
 
 
 def arguments():
@@ -25,6 +26,8 @@ def arguments():
     p.add_argument("--data", type=Path, required=True)
     p.add_argument("--out", type=Path, required=True)
     p.add_argument("--start", type=Path, help="exported .onnx to begin from, when OUT holds no checkpoint")
+    p.add_argument("--initial", type=Path, default=Path("unet/unet.onnx"), help="exported U-Net, whose images the score network is to improve")
+    p.add_argument("--denoise", type=float, default=0.35, help="share of the score network's steps on white noise; the rest is on CCDF's iterates")
     p.add_argument("--minutes", type=float, default=60)
     p.add_argument("--batch", type=int, default=8)
     p.add_argument("--size", type=int, default=128, help="patch size of score, strip rows x 2 of unet")
@@ -37,13 +40,16 @@ def arguments():
     return p.parse_args()
 
 
+ITERATES_WEIGHT = 0.2  # of a logarithm, beside EDM's loss
+
+
 def draw_sigma(n: int, rng: np.random.Generator) -> torch.Tensor:
     """Noise levels: two thirds where CCDF works (0.003-0.4), the rest over all that score-POCS visits (0.002-60)."""
     low, high = np.where(rng.random((n, 1)) < 0.67, np.log([[0.003, 0.4]]), np.log([[0.002, 60]])).T
     return torch.from_numpy(np.exp(rng.uniform(low, high)).astype(np.float32))
 
 
-def score_loss(model, augment, args):
+def denoise_loss(model, augment, args):
     """EDM's loss: E w(sigma) |D(x + sigma n, sigma) - x|^2 with w = (sigma^2 + sd^2) / (sigma sd)^2."""
     x = channels(augment.patches(args.batch, args.size)).to(args.device)
     sigma = draw_sigma(args.batch, augment.rng).to(args.device)
@@ -52,13 +58,35 @@ def score_loss(model, augment, args):
     return (weight.view(-1, 1, 1, 1) * (model(noisy, sigma) - x) ** 2).mean()
 
 
-def unet_loss(model, augment, args):
+def score_loss(augment, args):
+    """White noise in the share args.denoise of the steps, the iterates of CCDF in the others."""
+    iterates = Iterates(read(args.initial, Initialiser(), args.device), augment, args.batch, args.size // 2, args.device)
+
+    def loss(model):
+        if augment.rng.random() < args.denoise:
+            return denoise_loss(model, augment, args)
+        return ITERATES_WEIGHT * iterates.loss(model)
+
+    return loss
+
+
+def unet_loss(augment, args):
     """Charbonnier on the image and, as much again, on what data consistency leaves of the error."""
-    clean, k, mask = (t.to(args.device) for t in augment.strips(args.batch, args.size // 2))
-    out = model(channels(zero_filled(k)))
-    target = channels(clean)
-    consistent = channels(project(torch.complex(out[:, 0], out[:, 1]), k, mask))
-    return sum(torch.sqrt((o - target) ** 2 + 1e-6).mean() for o in (out, consistent))
+
+    def loss(model):
+        clean, k, mask = (t.to(args.device) for t in augment.strips(args.batch, args.size // 2))
+        out = model(channels(zero_filled(k)))
+        target = channels(clean)
+        consistent = channels(project(as_complex(out), k, mask))
+        return sum(torch.sqrt((o - target) ** 2 + 1e-6).mean() for o in (out, consistent))
+
+    return loss
+
+
+def read(path: Path, model, device):
+    """The network of an exported file, not to be trained."""
+    load(model, path)
+    return model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
 def psnr(x: torch.Tensor, reference: torch.Tensor) -> float:
@@ -76,28 +104,40 @@ def validation_slices(slices: Slices, n: int, seed: int = 1):
 
 
 @torch.no_grad()
-def validate_score(model, slices: Slices, device) -> dict:
-    """PSNR gained by denoising at the levels CCDF uses."""
+def validate_score(model, slices: Slices, args) -> dict:
+    """PSNR gained by denoising at the levels CCDF uses; PSNR of two settings of CCDF at x4, in 5 steps."""
     gain = {s: [] for s in (0.01, 0.03, 0.1, 0.3)}
     torch.manual_seed(0)
     for clean, _ in validation_slices(slices, 6):
-        x = channels(clean).to(device)
+        x = channels(clean).to(args.device)
         for s in gain:
-            out = model(x + s * torch.randn_like(x), torch.tensor([s], device=device))
+            out = model(x + s * torch.randn_like(x), torch.tensor([s], device=args.device))
             gain[s].append(20 * math.log10(s) - 10 * math.log10(float(((out - x) ** 2).mean())))
-    return {f"denoise_gain_db_{s}": float(np.mean(v)) for s, v in gain.items()}
+    initial = read(args.initial, Initialiser(), args.device)
+    reached = {"noise_free": [], "ve": []}
+    for clean, k, mask in validation_measurements(slices):
+        for name in reached:
+            run = Run(initial, (clean, k, mask), name == "ve", levels(0.012 if name == "ve" else 0.16, 5), args.device)
+            while run.advance(as_complex(model(channels(run.x), run.level))):
+                pass
+            reached[name].append(psnr(run.x.cpu(), clean))
+    return {f"denoise_gain_db_{s}": float(np.mean(v)) for s, v in gain.items()} | {f"{k}_db": float(np.mean(v)) for k, v in reached.items()}
+
+
+def validation_measurements(slices: Slices):
+    """The slices of validation_slices measured at x4."""
+    for clean, rng in validation_slices(slices, 12):
+        mask = torch.from_numpy(gaussian1d(clean.shape[-1], 4, 0.08, rng))[None, None]
+        yield clean, *measure(clean, mask, rng, noise=0.005)
 
 
 @torch.no_grad()
-def validate_unet(model, slices: Slices, device) -> dict:
+def validate_unet(model, slices: Slices, args) -> dict:
     """PSNR of zero-filled, network, network + data consistency at x4."""
     rows = []
-    for clean, rng in validation_slices(slices, 12):
-        mask = torch.from_numpy(gaussian1d(clean.shape[-1], 4, 0.08, rng))[None, None]
-        k, mask = measure(clean, mask, rng, noise=0.005)
+    for clean, k, mask in validation_measurements(slices):
         zf = zero_filled(k)
-        out = model(channels(zf).to(device)).float().cpu()
-        out = torch.complex(out[:, 0], out[:, 1])
+        out = as_complex(model(channels(zf).to(args.device))).cpu()
         rows.append([psnr(zf, clean), psnr(out, clean), psnr(project(out, k, mask), clean)])
     return dict(zip(("zero_filled_db", "unet_db", "unet_dc_db"), np.mean(rows, axis=0).tolist()))
 
@@ -107,8 +147,8 @@ def validation_loss(loss_of, model, slices: Slices, args) -> float:
     """The training loss on the validation slices, the same draws each time: what it leaves above the training loss is memorised."""
     state = torch.get_rng_state()
     torch.manual_seed(0)
-    augment = Augment(slices, np.random.default_rng(0))
-    mean = float(np.mean([float(loss_of(model, augment, args)) for _ in range(8)]))
+    loss = loss_of(Augment(slices, np.random.default_rng(0)), args)
+    mean = float(np.mean([float(loss(model)) for _ in range(16)]))
     torch.set_rng_state(state)
     return mean
 
@@ -135,6 +175,8 @@ def main():
     torch.manual_seed(args.seed + step)
     loss_of, validate = (score_loss, validate_score) if args.network == "score" else (unet_loss, validate_unet)
 
+    loss_here = loss_of(augment, args)
+
     start, validated, losses = time.monotonic(), spent, []
     while True:
         minutes = spent + (time.monotonic() - start) / 60
@@ -142,7 +184,7 @@ def main():
         for group in optimizer.param_groups:
             group["lr"] = args.lr * min(1, (step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * done))
         with torch.autocast(torch.device(args.device).type, torch.bfloat16):
-            loss = loss_of(model, augment, args)
+            loss = loss_here(model)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -157,7 +199,7 @@ def main():
             continue
         validated = minutes
         row = {"step": step, "minutes": round(minutes, 2), "loss": float(np.mean(losses)),
-               "validation_loss": validation_loss(loss_of, average, val, args), **validate(average, val, args.device)}
+               "validation_loss": validation_loss(loss_of, average, val, args), **validate(average, val, args)}
         losses = []
         print({k: round(v, 4) for k, v in row.items()}, flush=True)
         with open(args.out / "log.csv", "a", newline="") as f:

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 SAMPLERS = ("ve", "ddim", "second-order", "noise-free")
-STARTS = (0.008, 0.0122, 0.02, 0.04, 0.08, 0.16)
+STARTS = (0.008, 0.0122, 0.02, 0.04, 0.08, 0.16, 0.3)
 STEPS = (2, 3, 5, 10, 20, 50)
 FIELDS = ("sampler", "sigma_start", "steps", "nfe", "psnr", "ssim", "seconds_per_slice")
 

@@ -1,0 +1,88 @@
+"""The images that CCDF really hands to the score network, to train on besides clean images with white noise.
+
+After the U-Net and data consistency the error is what is left of the aliasing, in the columns that were not measured, and the network's
+own earlier estimates shape the next iterate. Each step of a run is trained on by itself: its input is taken as given, so that a step costs
+one evaluation, and the estimate, made consistent, is the target (Aggarwal et al., MoDL, IEEE TMI 2019, trains through all steps at once;
+Ross et al., DAgger, AISTATS 2011, collects a policy's own inputs as this does).
+"""
+import numpy as np
+import torch
+
+from .data import Augment, zero_filled
+from .physics import as_complex, channels, project
+
+SIGMA_END = 0.005  # where closer's short schedules end
+STEPS = (2, 3, 5, 10, 20)
+WAITING = 8  # runs under way at once: consecutive training steps are then of different slices
+
+
+def levels(start: float, steps: int) -> list[float]:
+    """closer's geometric descent from start to SIGMA_END, steps values; a 0 follows them."""
+    return np.geomspace(start, min(start, SIGMA_END), steps).tolist()
+
+
+class Run:
+    """One run of CCDF on slices, (clean, k-space, mask), a step at a time: the network is asked at x and level, and advance makes the
+    next iterate."""
+
+    def __init__(self, initial, measured, noisy: bool, descent: list[float], device: str):
+        self.clean, self.k, self.mask = (t.to(device) for t in measured)
+        self.noisy = noisy  # the paper's VE; else noise-free, whose own error stands for the noise
+        self.levels = [*descent, 0.0]
+        with torch.no_grad():
+            x = as_complex(initial(channels(zero_filled(self.k))))
+        self.x = x + descent[0] * complex_noise(x) if noisy else self.consistent(x)
+
+    @property
+    def level(self) -> torch.Tensor:
+        return torch.full((len(self.x),), self.levels[0], device=self.x.device)
+
+    def consistent(self, x: torch.Tensor) -> torch.Tensor:
+        return project(x, self.k, self.mask)
+
+    def advance(self, estimate: torch.Tensor) -> bool:
+        """Take one step with the network's estimate D(x, level); False when that was the last."""
+        sigma, following = self.levels[:2]
+        keep = following / sigma
+        if self.noisy:
+            g2 = sigma**2 - following**2
+            noise = np.sqrt(g2) * complex_noise(estimate) if following > 0 else 0
+            self.x = self.consistent(keep**2 * self.x + (1 - keep**2) * estimate + noise)
+        else:
+            self.x = keep * self.x + (1 - keep) * self.consistent(estimate)
+        del self.levels[0]
+        return len(self.levels) > 1
+
+
+def complex_noise(like: torch.Tensor) -> torch.Tensor:
+    """White noise of deviation 1 in each channel."""
+    return torch.complex(torch.randn(like.shape, device=like.device), torch.randn(like.shape, device=like.device))
+
+
+class Iterates:
+    """An endless stream of iterates and their loss."""
+
+    def __init__(self, initial, augment: Augment, n: int, rows: int, device: str):
+        self.initial, self.augment, self.n, self.rows, self.device = initial, augment, n, rows, device
+        self.runs = []
+
+    def new(self) -> Run:
+        """A run of a sampler, a start and a number of steps at random."""
+        rng = self.augment.rng
+        noisy = rng.random() < 0.25
+        low, high = (0.01, 0.04) if noisy else (0.02, 0.4)
+        start = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        return Run(self.initial, self.augment.strips(self.n, self.rows), noisy, levels(start, int(rng.choice(STEPS))), self.device)
+
+    def loss(self, model) -> torch.Tensor:
+        """E log |DC(D(x, sigma)) - x0|^2 at one iterate, which then advances: every slice counts by its decibels, every step alike."""
+        if len(self.runs) < WAITING:
+            self.runs.append(self.new())
+        i = int(self.augment.rng.integers(len(self.runs)))
+        run = self.runs[i]
+        estimate = as_complex(model(channels(run.x), run.level))
+        error = torch.view_as_real(run.consistent(estimate) - run.clean)
+        loss = error.square().mean((1, 2, 3)).add(1e-8).log().mean()
+        if not run.advance(estimate.detach()):
+            del self.runs[i]
+        return loss

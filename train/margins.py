@@ -1,0 +1,88 @@
+"""By how much CCDF is ahead of its own U-Net:  python -m train.margins VOLUME.h5 [VOLUME.h5 …] --out doc/margins.csv
+
+Runs `closer validate` for every seed, of mask and samplers, so that the figures are the program's own; one line of the CSV for each
+volume, acceleration, seed and method, and a Markdown table of the differences beside it. An interrupted run goes on where it stopped.
+"""
+import argparse
+import csv
+import statistics
+import subprocess
+import tempfile
+from pathlib import Path
+
+from .physics import ACS_FRACTION
+
+ACCELERATIONS = (2, 4, 6)
+RUNS = {  # methods of one run, as the table names them: flags of closer validate
+    ("zero-filled", "unet", "unet-dc", "ccdf"): [],
+    ("ccdf, 3 steps",): ["--sigma-start", "0.08", "--steps", "3"],
+    ("ccdf, VE, 20 steps",): ["--sampler", "ve"],
+}
+FIELDS = ("seed", "volume", "accel", "method", "psnr", "ssim")
+
+
+def measure(args, seed: int, methods: tuple[str, ...], flags: list[str]) -> list[dict]:
+    """One run over all volumes and accelerations."""
+    named = [option for m in methods for option in ("--method", m.split(",")[0])]
+    acs = ",".join(str(ACS_FRACTION[a]) for a in ACCELERATIONS)
+    with tempfile.TemporaryDirectory() as out:
+        subprocess.run([args.closer, "validate", *args.volumes, "-o", out, "--accel", ",".join(map(str, ACCELERATIONS)), "--acs", acs,
+                        "--mask-seed", str(seed), "--seed", str(seed), *named, *flags], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(Path(out) / "report.csv", newline="") as f:
+            rows = [row for row in csv.DictReader(f) if row["scope"] == "volume"]
+    title = {m.split(",")[0]: m for m in methods}
+    return [{"seed": seed, "volume": Path(r["file"]).stem, "accel": int(r["accel_nominal"]), "method": title[r["method"]],
+             "psnr": float(r["psnr"]), "ssim": float(r["ssim"])} for r in rows]
+
+
+def read(path: Path) -> list[dict]:
+    if not path.exists():
+        return []
+    with open(path, newline="") as f:
+        return [{**row, "psnr": float(row["psnr"]), "seed": int(row["seed"]), "accel": int(row["accel"])} for row in csv.DictReader(f)]
+
+
+def sweep(args) -> list[dict]:
+    """Measure what the CSV lacks, seed by seed."""
+    known = {(r["seed"], r["method"]) for r in read(args.out)}
+    for seed in range(args.seeds):
+        for methods, flags in RUNS.items():
+            if (seed, methods[-1]) in known:
+                continue
+            rows = measure(args, seed, methods, flags)
+            with open(args.out, "a", newline="") as f:
+                writer = csv.DictWriter(f, FIELDS)
+                if f.tell() == 0:
+                    writer.writeheader()
+                writer.writerows(rows)
+    return read(args.out)
+
+
+def table(rows: list[dict]) -> str:
+    """Mean PSNR of the seeds, and what each CCDF gains over the U-Net and the data-consistent U-Net, ± the deviation between seeds."""
+    value = {(r["volume"], r["accel"], r["method"], r["seed"]): r["psnr"] for r in rows}
+    seeds = sorted({r["seed"] for r in rows})
+    lines = ["| volume | acceleration | zero-filled | unet | unet-dc | method | PSNR | − unet | − unet-dc |", "|---|---|---|---|---|---|---|---|---|"]
+    for volume in sorted({r["volume"] for r in rows}):
+        for accel in ACCELERATIONS:
+            of = lambda method: [value[volume, accel, method, s] for s in seeds]
+            base = [f"{statistics.mean(of(m)):.2f}" for m in ("zero-filled", "unet", "unet-dc")]
+            for method in [methods[-1] for methods in RUNS]:
+                gains = [[a - b for a, b in zip(of(method), of(other))] for other in ("unet", "unet-dc")]
+                text = [f"{statistics.mean(g):+.2f} ± {statistics.pstdev(g):.2f}" for g in gains]
+                lines.append(f"| {volume} | ×{accel} | {' | '.join(base)} | {method} | {statistics.mean(of(method)):.2f} | {' | '.join(text)} |")
+    return "\n".join(lines)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("volumes", nargs="+")
+    p.add_argument("--closer", default="bin/closer")
+    p.add_argument("--seeds", type=int, default=5)
+    p.add_argument("--out", type=Path, required=True)
+    args = p.parse_args()
+    args.out.with_suffix(".md").write_text(table(sweep(args)) + "\n")
+
+
+if __name__ == "__main__":
+    main()
