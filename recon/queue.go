@@ -11,6 +11,9 @@ import (
 // this one did not extend its lease in time. What the attempt writes from now on is ignored; it must stop.
 var ErrLeaseLost = errors.New("the lease on the job was lost")
 
+// ErrUnreadable means that the record of one job was damaged. Others are not concerned.
+var ErrUnreadable = errors.New("the record of a job cannot be read")
+
 // Queue keeps job records durably and hands each job to one worker at a time. All methods may be called from any goroutine and
 // process. A record changes only by compare-and-set, so that two writers never overwrite each other. Errors are *Error where a
 // code below is named.
@@ -42,7 +45,8 @@ type Queue interface {
 	// Depth returns how many jobs are queued and how many are running.
 	Depth(ctx context.Context) (queued, running int, err error)
 	// Claim waits for a job that is queued or whose worker was lost, raises its Attempt and returns the lease. A job that has
-	// used up its attempts is moved to Failed instead, with a sentence that says so, and the next one is tried.
+	// used up its attempts is moved to Failed instead, with a sentence that says so, and the next one is tried. After
+	// ErrUnreadable others can be claimed.
 	Claim(ctx context.Context, worker string) (Lease, error)
 	// Ready returns nil when the queue can take jobs, else why not: Busy when it is full, Unavailable.
 	Ready(ctx context.Context) error

@@ -234,8 +234,9 @@ func TestWorkerThatCannotClaimEndsItsJobs(t *testing.T) {
 	b.submit(t, "job", scan, ccdf(200))
 	b.submit(t, "beside", scan, ccdf(endless))
 	b.underway(t, "job", "beside")
-	b.submit(t, "damaged", scan, ccdf(1))
-	b.damage(t, "damaged")
+	if _, err := b.jetstream(t).Publish(t.Context(), store.DefaultName+".run.no-job!", nil); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := b.queue.Cancel(t.Context(), "beside"); err != nil {
 		t.Fatal(err)
 	}
@@ -245,23 +246,37 @@ func TestWorkerThatCannotClaimEndsItsJobs(t *testing.T) {
 	b.job(t, "job", recon.Done)
 }
 
-// damage makes a job's record unreadable.
-func (b *bench) damage(t *testing.T, id string) {
+// A worker leaves a job alone whose record was damaged, says so, and runs the others.
+func TestWorkerOutlastsADamagedRecord(t *testing.T) {
+	needRuntime(t)
+	b, scan := newBench(t), phantom(t, "--matrix", "64")
+	b.submit(t, "damaged", scan, ccdf(1))
+	records, err := b.jetstream(t).KeyValue(t.Context(), store.DefaultName+"-jobs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := records.Put(t.Context(), "damaged", []byte("{")); err != nil {
+		t.Fatal(err)
+	}
+	w := b.worker(t)
+	b.submit(t, "job", scan, ccdf(1))
+	b.await(t, "job", is(recon.Done))
+	if !strings.Contains(w.stderr(), "a job is left alone") {
+		t.Errorf("the worker says %q", w.stderr())
+	}
+}
+
+// jetstream returns the server below the queue.
+func (b *bench) jetstream(t *testing.T) jetstream.JetStream {
 	t.Helper()
 	conn, err := nats.Connect(b.nats)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(conn.Close)
 	js, err := jetstream.New(conn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := js.KeyValue(t.Context(), store.DefaultName+"-jobs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := records.Put(t.Context(), id, []byte("{")); err != nil {
-		t.Fatal(err)
-	}
+	return js
 }

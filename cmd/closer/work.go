@@ -135,6 +135,10 @@ func (w *worker) run(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return nil
 			}
+			if errors.Is(err, recon.ErrUnreadable) {
+				w.log.Error("a job is left alone", "error", err)
+				continue
+			}
 			w.log.Error("no more jobs are claimed", "error", err)
 			return fmt.Errorf("claim a job: %w", err)
 		}

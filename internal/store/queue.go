@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -182,7 +183,7 @@ var (
 	errUnchanged = errors.New("nothing to store") // from edit: the record is as wanted already
 )
 
-// load returns a record and its revision; NotFound, with the revision 0. It asks the leader: a replica may lag.
+// load returns a record and its revision; NotFound, with the revision 0; ErrUnreadable. It asks the leader: a replica may lag.
 func (q *Queue) load(ctx context.Context, id string) (r record, revision uint64, err error) {
 	err = q.try(ctx, func(ctx context.Context) error {
 		entry, err := q.records.Get(ctx, id)
@@ -190,7 +191,10 @@ func (q *Queue) load(ctx context.Context, id string) (r record, revision uint64,
 			return err
 		}
 		r, revision = record{}, entry.Revision()
-		return json.Unmarshal(entry.Value(), &r)
+		if err := json.Unmarshal(entry.Value(), &r); err != nil {
+			return fmt.Errorf("%w: %s: %w", recon.ErrUnreadable, id, err)
+		}
+		return nil
 	})
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return r, 0, notFound()
