@@ -18,8 +18,8 @@ type Recipe struct {
 	Protocol   Protocol `json:"protocol"`
 	HeldOut    float64  `json:"held_out,omitempty"` // fraction of the acquired columns to predict instead of using them; MaskSeed draws them
 	Slices     []int    `json:"slices,omitempty"`   // [from, to) of the scan's slices; nil is all
-	Sampler    string   `json:"sampler"`
-	T0         float64  `json:"t0,omitempty"` // with NumScales, instead of SigmaStart and Steps
+	Sampler    string   `json:"sampler,omitempty"`  // "" is chosen for the rest of the recipe
+	T0         float64  `json:"t0,omitempty"`       // with NumScales, instead of SigmaStart and Steps
 	NumScales  int      `json:"num_scales,omitempty"`
 	SigmaStart float64  `json:"sigma_start,omitempty"`
 	Steps      int      `json:"steps,omitempty"`
@@ -35,7 +35,7 @@ func DefaultRecipe() Recipe {
 	return Recipe{
 		Methods: []string{"zero-filled", "unet", "ccdf"},
 		Mask:    kspace.Gaussian1D, MaskMode: kspace.Exact, Accel: 4, ACS: 0.08,
-		Protocol: ScannerGrid, Sampler: "ve",
+		Protocol: ScannerGrid,
 	}
 }
 

@@ -42,7 +42,7 @@ func (r Recipe) Form() url.Values {
 	put("mask-seed", strconv.FormatUint(uint64(r.MaskSeed), 10), r.MaskSeed == 0)
 	put("protocol", string(r.Protocol), false)
 	put("held-out", number(r.HeldOut), r.HeldOut == 0)
-	put("sampler", r.Sampler, false)
+	put("sampler", r.Sampler, r.Sampler == "")
 	put("t0", number(r.T0), r.T0 == 0)
 	put("num-scales", strconv.Itoa(r.NumScales), r.NumScales == 0)
 	put("sigma-start", number(r.SigmaStart), r.SigmaStart == 0)

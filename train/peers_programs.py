@@ -22,8 +22,8 @@ CLOSER = {  # name in the table: flags of closer recon
     "tv": ["--method", "tv"],
     "unet": ["--method", "unet"],
     "unet-dc": ["--method", "unet-dc"],
-    "ccdf": ["--method", "ccdf"],
-    "ccdf noise-free": ["--method", "ccdf", "--sampler", "noise-free", "--sigma-start", "0.03", "--steps", "3"],
+    "ccdf": ["--method", "ccdf", "--sampler", "ve"],
+    "ccdf noise-free": ["--method", "ccdf", "--sampler", "noise-free", "--sigma-start", "0.08", "--steps", "3"],
     "score-pocs": ["--method", "score-pocs"],
 }
 PYTORCH = {"pytorch ccdf": "ccdf", "pytorch score-pocs": "score-pocs"}

@@ -24,11 +24,14 @@ func recipeFlags(f *pflag.FlagSet, r *recon.Recipe) {
 	f.StringVar((*string)(&r.Protocol), "protocol", string(r.Protocol), "scanner-grid, or score-mri-320 to mask the cropped image's transform as score-MRI does")
 	f.Float64Var(&r.HeldOut, "held-out", 0, "fraction of the acquired columns that methods do not see and must predict: a score without a reference")
 	f.Var((*sliceRange)(&r.Slices), "slices", "half-open range of slices, for example 4:8 (default all)")
-	f.StringVar(&r.Sampler, "sampler", r.Sampler, "of ccdf: "+strings.Join(score.Names(), ", "))
+	f.StringVar(&r.Sampler, "sampler", r.Sampler, fmt.Sprintf("of ccdf: %s (default %s; %s with --samples or --t0)",
+		strings.Join(score.Names(), ", "), clean.sampler, noisy.sampler))
 	f.Float64Var(&r.T0, "t0", 0, "of ccdf: starting time, a fraction of --num-scales levels (the paper's 0.02 of 1000); instead of --sigma-start")
 	f.IntVar(&r.NumScales, "num-scales", 0, "levels of the whole schedule, for --t0 and score-pocs (default 1000)")
-	f.Float64Var(&r.SigmaStart, "sigma-start", 0, fmt.Sprintf("of ccdf: starting noise level, where bright tissue is 1 (default %g)", defaultSigmaStart))
-	f.IntVar(&r.Steps, "steps", 0, fmt.Sprintf("of ccdf: sampler steps from --sigma-start (default %d)", defaultSteps))
+	f.Float64Var(&r.SigmaStart, "sigma-start", 0, fmt.Sprintf("of ccdf: starting noise level, where bright tissue is 1 (default %g for %s, else %g)",
+		clean.sigmaStart, clean.sampler, noisy.sigmaStart))
+	f.IntVar(&r.Steps, "steps", 0, fmt.Sprintf("of ccdf: sampler steps from --sigma-start (default %d for %s, else %d)",
+		clean.steps, clean.sampler, noisy.steps))
 	f.IntVar(&r.Samples, "samples", 1, "of ccdf: independent samples to average; more than one gives an uncertainty series too")
 	f.Uint64Var(&r.Seed, "seed", 0, "seed of the samplers' noise")
 }

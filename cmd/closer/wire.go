@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -14,11 +15,21 @@ import (
 	"github.com/closer-mri/closer/unet"
 )
 
+// descent is how ccdf comes down to the image: a sampler and its geometric noise levels.
+type descent struct {
+	sampler    string
+	sigmaStart float64
+	steps      int
+}
+
 // Defaults of ccdf, chosen on the validation patient; doc/decisions/001-default-sampler.md has the figures.
+var (
+	clean = descent{"noise-free", 0.16, 10}
+	noisy = descent{"ve", 0.02, 20}
+)
+
 const (
-	defaultSigmaStart = 0.02
-	defaultSigmaEnd   = 0.005
-	defaultSteps      = 20
+	sigmaEnd = 0.005
 	// pocsSigmaMax is where score-POCS starts from noise: far above the images' own deviation, within what the network knows.
 	pocsSigmaMax = 50
 )
@@ -168,50 +179,61 @@ func (b *builder) ccdf() (recon.Method, error) {
 	if err != nil {
 		return recon.Method{}, err
 	}
+	batch := min(u.batch(), s.batch())
 	ccdf := score.CCDF{
 		Initial: &unet.UNet{Runner: u}, Denoiser: &score.Network{Runner: s}, Backend: backend, Kind: kind, Sigmas: levels, Lambda: 1, Seed: r.Seed,
 	}
 	m := recon.Method{
-		Sampler: r.Sampler, T0: r.T0, NumScales: scales(r, r.T0 != 0), SigmaStart: levels[0], Steps: len(levels) - 1, Seed: r.Seed,
-		Theory: theory(levels, kind), Reconstructor: &ccdf, Batch: s.batch(),
+		Sampler: sampler(r), T0: r.T0, NumScales: scales(r, r.T0 != 0), SigmaStart: levels[0], Steps: len(levels) - 1, Seed: r.Seed,
+		Theory: theory(levels, kind), Reconstructor: &ccdf, Batch: batch,
 	}
 	if r.Samples > 1 {
-		m.Samples, m.Reconstructor = r.Samples, &score.Posterior{CCDF: ccdf, Samples: r.Samples, Batch: s.batch()}
+		m.Samples, m.Reconstructor = r.Samples, &score.Posterior{CCDF: ccdf, Samples: r.Samples, Batch: batch}
 	}
 	return withNetworks(m, u, s), nil
 }
 
 // ccdfSettings are the sampler and the noise levels of ccdf, Invalid when the recipe names none.
 func ccdfSettings(r recon.Recipe) (score.Kind, []float64, error) {
-	kind, err := score.Lookup(r.Sampler)
+	kind, err := score.Lookup(sampler(r))
 	if err != nil {
 		return kind, nil, recon.Errorf(recon.Invalid, "%w", err)
 	}
 	if r.Samples > 1 && kind.Clean {
 		return kind, nil, recon.Errorf(recon.Invalid, "sampler %s draws no noise, so %d samples would be equal; use ve", r.Sampler, r.Samples)
 	}
-	levels, err := ccdfLevels(r)
+	levels, err := ccdfLevels(r, kind)
 	if err != nil {
 		return kind, nil, recon.Errorf(recon.Invalid, "%w", err)
 	}
 	return kind, levels, nil
 }
 
+// sampler is the recipe's; where it names none, noise-free, or VE where samples or the paper's t0 ask for noise.
+func sampler(r recon.Recipe) string {
+	switch {
+	case r.Sampler != "":
+		return r.Sampler
+	case r.Samples > 1 || r.T0 != 0:
+		return noisy.sampler
+	default:
+		return clean.sampler
+	}
+}
+
 // ccdfLevels are the paper's short end of a long schedule when t0 is given, else a geometric descent.
-func ccdfLevels(r recon.Recipe) ([]float64, error) {
+func ccdfLevels(r recon.Recipe, k score.Kind) ([]float64, error) {
 	if r.T0 != 0 {
 		schedule := score.DefaultSchedule
 		schedule.N = scales(r, true)
 		return schedule.Sigmas(r.T0)
 	}
-	start, steps := defaultSigmaStart, defaultSteps
-	if r.SigmaStart != 0 {
-		start = r.SigmaStart
+	d := noisy
+	if k.Clean {
+		d = clean
 	}
-	if r.Steps != 0 {
-		steps = r.Steps
-	}
-	return score.Geometric(start, min(start, defaultSigmaEnd), steps)
+	start, steps := cmp.Or(r.SigmaStart, d.sigmaStart), cmp.Or(r.Steps, d.steps)
+	return score.Geometric(start, min(start, sigmaEnd), steps)
 }
 
 func (b *builder) scorePOCS() (recon.Method, error) {
