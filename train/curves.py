@@ -1,4 +1,4 @@
-"""Draw learning curves:  python -m train.curves OUT.png RUN/log.csv [RUN/log.csv …]"""
+"""Draw learning curves, decibels as the gain since the first line:  python -m train.curves OUT.png RUN/log.csv [RUN/log.csv …]"""
 import csv
 import sys
 from pathlib import Path
@@ -15,10 +15,13 @@ def main():
         with open(path, newline="") as f:
             rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(f)]
         steps = [r["step"] for r in rows]
-        for name in rows[0].keys() - {"step", "minutes"}:
-            axis = loss if name.endswith("loss") else quality
-            axis.plot(steps, [r[name] for r in rows], label=name)
-        for axis, label in ((loss, "loss"), (quality, "validation, dB")):
+        for name in rows[0]:
+            values = [r[name] for r in rows]
+            if name.endswith("loss"):
+                loss.plot(steps, values, label=name)
+            elif name not in ("step", "minutes"):
+                quality.plot(steps, [v - values[0] for v in values], label=f"{name}: {values[0]:.2f} to {values[-1]:.2f}")
+        for axis, label in ((loss, "loss"), (quality, "validation, dB gained")):
             axis.set(title=path.parent.name, xlabel="step", ylabel=label)
             axis.grid(alpha=0.3)
             axis.legend(fontsize=8)
