@@ -87,7 +87,7 @@ bench-overhead: build
 
 # Scans that were undersampled on the scanner, real and of fastMRI's kind: pictures and held-out errors in prospective/*/report.html.
 SCANS ?= ../shared/data
-PROSPECTIVE := --held-out 0.05 --method zero-filled --method tv --method unet --method unet-dc --method ccdf --sigma-start 0.08 --steps 3
+PROSPECTIVE := --held-out 0.05 --method zero-filled --method tv --method unet --method unet-dc --method ccdf
 .PHONY: prospective
 prospective: build .venv/.installed
 	mkdir -p prospective

@@ -15,7 +15,7 @@ from .physics import ACS_FRACTION
 ACCELERATIONS = (2, 4, 6)
 RUNS = {  # methods of one run, as the table names them: flags of closer validate
     ("zero-filled", "unet", "unet-dc", "ccdf"): [],
-    ("ccdf, 3 steps",): ["--sigma-start", "0.08", "--steps", "3"],
+    ("ccdf, 3 steps",): ["--steps", "3"],
     ("ccdf, VE, 20 steps",): ["--sampler", "ve"],
 }
 FIELDS = ("seed", "volume", "accel", "method", "psnr", "ssim")
