@@ -16,6 +16,7 @@ ACCELERATIONS = (2, 4, 6)
 RUNS = {  # methods of one run, as the table names them: flags of closer validate
     ("zero-filled", "unet", "unet-dc", "ccdf"): [],
     ("ccdf, 3 steps",): ["--steps", "3"],
+    ("ccdf, 20 steps from 0.3",): ["--sigma-start", "0.3", "--steps", "20"],
     ("ccdf, VE, 20 steps",): ["--sampler", "ve"],
 }
 FIELDS = ("seed", "volume", "accel", "method", "psnr", "ssim")
@@ -27,7 +28,7 @@ def measure(args, seed: int, methods: tuple[str, ...], flags: list[str]) -> list
     acs = ",".join(str(ACS_FRACTION[a]) for a in ACCELERATIONS)
     with tempfile.TemporaryDirectory() as out:
         subprocess.run([args.closer, "validate", *args.volumes, "-o", out, "--accel", ",".join(map(str, ACCELERATIONS)), "--acs", acs,
-                        "--mask-seed", str(seed), "--seed", str(seed), *named, *flags], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                        "--mask-seed", str(seed), "--seed", str(seed), *named, *flags], check=True, stdout=subprocess.DEVNULL)
         with open(Path(out) / "report.csv", newline="") as f:
             rows = [row for row in csv.DictReader(f) if row["scope"] == "volume"]
     title = {m.split(",")[0]: m for m in methods}
