@@ -1,5 +1,4 @@
 """Draw learning curves, decibels as the gain since the first line:  python -m train.curves OUT.png RUN/log.csv [RUN/log.csv …]"""
-import csv
 import sys
 from pathlib import Path
 
@@ -7,13 +6,14 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from .rows import read
+
 
 def main():
     out, logs = sys.argv[1], [Path(p) for p in sys.argv[2:]]
     figure, axes = plt.subplots(len(logs), 2, figsize=(11, 3.4 * len(logs)), squeeze=False, constrained_layout=True)
     for (loss, quality), path in zip(axes, logs):
-        with open(path, newline="") as f:
-            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(f)]
+        rows = read(path)
         steps = [r["step"] for r in rows]
         for name in rows[0]:
             values = [r[name] for r in rows]

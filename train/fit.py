@@ -5,7 +5,6 @@ serves a laptop and a GPU. OUT/last.pt holds everything needed to go on; OUT/log
 """
 import argparse
 import copy
-import csv
 import math
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from .export import load, read_checkpoint
 from .iterates import Iterates, Run, levels
 from .networks import SIGMA_DATA, Initialiser, Score
 from .physics import as_complex, channels, gaussian1d, project, smooth_phase
+from .rows import append
 
 
 def arguments():
@@ -202,11 +202,7 @@ def main():
                "validation_loss": validation_loss(loss_of, average, val, args), **validate(average, val, args)}
         losses = []
         print({k: round(v, 4) for k, v in row.items()}, flush=True)
-        with open(args.out / "log.csv", "a", newline="") as f:
-            writer = csv.DictWriter(f, row)
-            if f.tell() == 0:
-                writer.writeheader()
-            writer.writerow(row)
+        append(args.out / "log.csv", row)
         torch.save({"model": model.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
                     "step": step, "spent": minutes}, args.out / "last.tmp")
         (args.out / "last.tmp").replace(args.out / "last.pt")

@@ -4,13 +4,13 @@ Runs `closer validate` for every seed, of mask and samplers, so that the figures
 volume, acceleration, seed and method, and a Markdown table of the differences beside it. An interrupted run goes on where it stopped.
 """
 import argparse
-import csv
 import statistics
 import subprocess
 import tempfile
 from pathlib import Path
 
 from .physics import ACS_FRACTION
+from .rows import append, read
 
 ACCELERATIONS = (2, 4, 6)
 RUNS = {  # methods of one run, as the table names them: flags of closer validate
@@ -19,7 +19,6 @@ RUNS = {  # methods of one run, as the table names them: flags of closer validat
     ("ccdf, 20 steps from 0.3",): ["--sigma-start", "0.3", "--steps", "20"],
     ("ccdf, VE, 20 steps",): ["--sampler", "ve"],
 }
-FIELDS = ("seed", "volume", "accel", "method", "psnr", "ssim")
 
 
 def measure(args, seed: int, methods: tuple[str, ...], flags: list[str]) -> list[dict]:
@@ -29,18 +28,10 @@ def measure(args, seed: int, methods: tuple[str, ...], flags: list[str]) -> list
     with tempfile.TemporaryDirectory() as out:
         subprocess.run([args.closer, "validate", *args.volumes, "-o", out, "--accel", ",".join(map(str, ACCELERATIONS)), "--acs", acs,
                         "--mask-seed", str(seed), "--seed", str(seed), *named, *flags], check=True, stdout=subprocess.DEVNULL)
-        with open(Path(out) / "report.csv", newline="") as f:
-            rows = [row for row in csv.DictReader(f) if row["scope"] == "volume"]
+        rows = [row for row in read(Path(out) / "report.csv") if row["scope"] == "volume"]
     title = {m.split(",")[0]: m for m in methods}
     return [{"seed": seed, "volume": Path(r["file"]).stem, "accel": int(r["accel_nominal"]), "method": title[r["method"]],
-             "psnr": float(r["psnr"]), "ssim": float(r["ssim"])} for r in rows]
-
-
-def read(path: Path) -> list[dict]:
-    if not path.exists():
-        return []
-    with open(path, newline="") as f:
-        return [{**row, "psnr": float(row["psnr"]), "seed": int(row["seed"]), "accel": int(row["accel"])} for row in csv.DictReader(f)]
+             "psnr": r["psnr"], "ssim": r["ssim"]} for r in rows]
 
 
 def sweep(args) -> list[dict]:
@@ -50,12 +41,7 @@ def sweep(args) -> list[dict]:
         for methods, flags in RUNS.items():
             if (seed, methods[-1]) in known:
                 continue
-            rows = measure(args, seed, methods, flags)
-            with open(args.out, "a", newline="") as f:
-                writer = csv.DictWriter(f, FIELDS)
-                if f.tell() == 0:
-                    writer.writeheader()
-                writer.writerows(rows)
+            append(args.out, *measure(args, seed, methods, flags))
     return read(args.out)
 
 

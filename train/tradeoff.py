@@ -4,17 +4,17 @@ Runs `closer recon` for every sampler, starting level and number of steps, so th
 the CSV each. An interrupted sweep goes on where it stopped. doc/tradeoff.png and the Markdown table are drawn from the CSV.
 """
 import argparse
-import csv
 import itertools
 import json
 import subprocess
 import tempfile
 from pathlib import Path
 
+from .rows import append, read
+
 SAMPLERS = ("ve", "ddim", "second-order", "noise-free")
 STARTS = (0.008, 0.0122, 0.02, 0.04, 0.08, 0.16, 0.3)
 STEPS = (2, 3, 5, 10, 20, 50)
-FIELDS = ("sampler", "sigma_start", "steps", "nfe", "psnr", "ssim", "seconds_per_slice")
 
 
 def measure(closer: str, volume: Path, options: list[str], sampler: str, start: float, steps: int) -> dict:
@@ -27,14 +27,6 @@ def measure(closer: str, volume: Path, options: list[str], sampler: str, start: 
             "ssim": method["volume"]["ssim"], "seconds_per_slice": method["seconds_per_slice"]}
 
 
-def read(path: Path) -> list[dict]:
-    """The settings measured so far."""
-    if not path.exists():
-        return []
-    with open(path, newline="") as f:
-        return [{k: v if k == "sampler" else float(v) for k, v in row.items()} for row in csv.DictReader(f)]
-
-
 def sweep(args) -> list[dict]:
     """Measure what the CSV lacks, fewest steps first."""
     rows = read(args.out)
@@ -42,12 +34,7 @@ def sweep(args) -> list[dict]:
     for steps, start, sampler in itertools.product(STEPS, STARTS, SAMPLERS):
         if (sampler, start, steps) in known:
             continue
-        row = measure(args.closer, args.volume, args.options, sampler, start, steps)
-        with open(args.out, "a", newline="") as f:
-            writer = csv.DictWriter(f, FIELDS)
-            if f.tell() == 0:
-                writer.writeheader()
-            writer.writerow(row)
+        append(args.out, measure(args.closer, args.volume, args.options, sampler, start, steps))
     return read(args.out)
 
 
@@ -79,7 +66,7 @@ def picture(rows: list[dict], path: Path):
         axis.minorticks_off()
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("PSNR, dB")
-    axes[-1].legend(title="σ_start", fontsize=8)
+    axes[0].legend(title="σ_start", fontsize=8, loc="upper left")
     figure.savefig(path, dpi=110)
 
 
