@@ -18,7 +18,7 @@ beforeAll(async () => {
   const line = (name: string, role: string, secret: string) => `${name} ${role} ${createHash("sha256").update(secret).digest("hex")}\n`;
   writeFileSync(join(keys, "keys"), line("anna", "admin", key) + line("guest", "read", "the key of a guest"));
   [server, browser] = await Promise.all([Server.start("--keys", join(keys, "keys")), launch()]);
-  head = await server.phantom("head", "--matrix", "64", "--slices", "3");
+  head = await server.phantom("head", "--matrix", "160", "--slices", "3");
   ({ page, complaints } = await open(browser, server.url));
 });
 
@@ -70,7 +70,7 @@ test("a dropped file is pushed and its job followed until it is done", async () 
   await waitText(page, "tbody .state", "done");
   await waitText(page, "tbody .psnr", "ccdf");
   const seen = await page.evaluate(() => [...(window as never as { seen: Set<string> }).seen].join("\n"));
-  expect(seen).toMatch(/running\s+\S+ \d of 9 slices · /);
+  expect(seen).toMatch(/running\s+ccdf \d of 9 slices · step \d+ of 10/);
   const [scan] = (await api<{ scans: { jobs: { id: string; progress: unknown }[] }[] }>("/scans")).scans;
   const report = await api<{ methods: { name: string; volume: { psnr: number } }[] }>(`/jobs/${scan!.jobs[0]!.id}/report`);
   expect(await text("tbody .psnr")).toEqual([report.methods.map((m) => `${m.name} ${m.volume.psnr.toFixed(2)}`).join("\n")]);
