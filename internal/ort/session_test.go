@@ -50,10 +50,10 @@ func distance(a, b []float32) float64 {
 	return math.Sqrt(sum / float64(len(a)))
 }
 
-// The shipped score network does what it is for: it takes most of the noise out. At the lowest level it takes little out of this blob,
-// which is like none of its images: it was trained to change what CCDF hands to it by more than that level (score/CARD.md).
+// The shipped score network does what it is for: it takes most of the noise out, at every level that CCDF visits, of an image as large as
+// those it learnt from. Of much smaller ones it does not at the lowest levels (score/CARD.md).
 func TestScoreNetworkDenoises(t *testing.T) {
-	const n = 64
+	const n = 128
 	s := open(t, score.Weights)
 	clean, r := blob(n), rand.New(rand.NewPCG(1, 1))
 	for _, sigma := range []float32{0.01, 0.03, 0.1, 0.3} {
@@ -64,7 +64,7 @@ func TestScoreNetworkDenoises(t *testing.T) {
 		if err := s.Run(t.Context(), got, noisy, []float32{sigma}, 1, n, n); err != nil {
 			t.Fatal(err)
 		}
-		if left := distance(got, clean) / float64(sigma); left > map[bool]float64{true: 1, false: 0.6}[sigma < 0.03] {
+		if left := distance(got, clean) / float64(sigma); left > 0.6 {
 			t.Errorf("σ = %g: %.0f %% of the noise is left", sigma, 100*left)
 		}
 	}
