@@ -232,7 +232,7 @@ func TestKilledWorker(t *testing.T) {
 	needRuntime(t)
 	b, scan := newBench(t), phantom(t)
 	first := b.worker(t)
-	b.submit(t, "job", scan, func(r *recon.Recipe) {})
+	b.submit(t, "job", scan, func(r *recon.Recipe) { r.Steps = 100 })
 	b.await(t, "job", func(job recon.Job) bool { return job.Progress.Method == "ccdf" && job.Progress.SlicesDone == 5 })
 	first.stop(syscall.SIGKILL)
 	if n := b.pieces(t, "job", "ccdf"); n != 1 {
@@ -243,7 +243,7 @@ func TestKilledWorker(t *testing.T) {
 	if job.Attempt != 2 {
 		t.Errorf("done in attempt %d", job.Attempt)
 	}
-	b.sameAsRecon(t, job, scan)
+	b.sameAsRecon(t, job, scan, "--steps", "100")
 	if second.stop(syscall.SIGTERM); !strings.Contains(second.stderr(), "resumed_slices=5") {
 		t.Error("the second worker did not go on from the 5 finished slices")
 	}
@@ -256,7 +256,7 @@ func TestKilledWorker(t *testing.T) {
 func TestStoppedWorkerGivesItsJobBack(t *testing.T) {
 	needRuntime(t)
 	b, scan := newBench(t), phantom(t)
-	b.submit(t, "job", scan, func(r *recon.Recipe) { r.Methods = []string{"ccdf"} })
+	b.submit(t, "job", scan, ccdf(200))
 	for i := range store.DefaultMaxAttempts + 1 {
 		w := b.worker(t)
 		b.await(t, "job", func(job recon.Job) bool { return job.Attempt == i+1 && job.Progress.Step > 0 })
