@@ -108,3 +108,17 @@ func (f *FFT2) transform(dst, src []complex64, inverse C.int) {
 	f.rows.transform(dst, src, f.ny, 1, f.nx, inverse)
 	f.cols.transform(dst, dst, f.nx, f.nx, 1, inverse)
 }
+
+// Fourier returns the matrix F (n, n) of the centred orthonormal transform, row-major: F x is that of FFT. F is symmetric, and its
+// inverse is its conjugate.
+func Fourier(n int) []complex64 {
+	f := make([]complex64, n*n)
+	for j := range n {
+		for l := range n {
+			// Whole turns are taken off while the product is still an exact integer.
+			sin, cos := math.Sincos(-2 * math.Pi * float64((j-n/2)*(l-n/2)%n) / float64(n))
+			f[j*n+l] = complex64(complex(cos, sin) / complex(math.Sqrt(float64(n)), 0))
+		}
+	}
+	return f
+}

@@ -235,3 +235,24 @@ func BenchmarkFFT2(b *testing.B) {
 		})
 	}
 }
+
+// F x is the transform, for even and odd lengths.
+func TestFourierIsTheTransform(t *testing.T) {
+	for _, n := range []int{1, 8, 9, 23} {
+		x, want := make([]complex64, n), make([]complex64, n)
+		for i := range x {
+			x[i] = complex(float32(i%5)-2, float32(i*i%7)-3)
+		}
+		kspace.NewFFT(n).Forward(want, x, 1, 1, n)
+		f := kspace.Fourier(n)
+		for j := range n {
+			sum := -want[j]
+			for l := range n {
+				sum += f[j*n+l] * x[l]
+			}
+			if real(sum)*real(sum)+imag(sum)*imag(sum) > 1e-9 {
+				t.Fatalf("length %d, frequency %d: off by %v", n, j, sum)
+			}
+		}
+	}
+}

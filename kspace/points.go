@@ -74,6 +74,12 @@ func NewScattered(maps Data, points Points) *Scattered {
 // Shape implements Operator.
 func (a *Scattered) Shape() (nc, ny, nx int) { return a.sense.Shape() }
 
+// Points returns the acquired samples.
+func (a *Scattered) Points() Points { return a.points }
+
+// Maps returns the sensitivity maps (nc, ny, nx), which must not be changed.
+func (a *Scattered) Maps() Data { return a.sense.Maps() }
+
 // Forward implements Operator.
 func (a *Scattered) Forward(dst Data, x Image) {
 	a.sense.Forward(dst, x)

@@ -3,7 +3,6 @@ package score
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/closer-mri/closer/kspace"
 )
@@ -80,21 +79,10 @@ func (c *CCDF) item(m kspace.Measurement, x kspace.Image, sample uint32) Item {
 
 func (c *CCDF) sample(ctx context.Context, batch []Item, progress func(step, steps int)) (nfe int, err error) {
 	backend := c.Backend
-	if backend == nil || scattered(batch) {
+	if backend == nil {
 		backend = fromHost{c.Denoiser}
 	}
 	return backend.SampleBatch(ctx, c.Kind, batch, c.Sigmas, c.Lambda, progress)
-}
-
-// scattered says whether any image was measured at single points: graphs hold masks of columns alone.
-func scattered(batch []Item) bool {
-	return slices.ContainsFunc(batch, func(item Item) bool {
-		if item.Measurement == nil {
-			return false
-		}
-		_, is := item.Measurement.A.(*kspace.Scattered)
-		return is
-	})
 }
 
 // Item is one image of a batch.

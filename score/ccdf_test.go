@@ -103,36 +103,3 @@ func TestCCDFPassesErrorsOn(t *testing.T) {
 		}
 	})
 }
-
-// columnsOnly is a backend that cannot run anything measured at single points, as graphs cannot.
-type columnsOnly struct{}
-
-func (columnsOnly) SampleBatch(context.Context, score.Kind, []score.Item, []float64, float64, func(int, int)) (int, error) {
-	return 0, errors.New("only masks of columns")
-}
-
-// What was measured at single points is sampled from the host, whatever the backend.
-func TestPointsAreSampledFromTheHost(t *testing.T) {
-	k, err := score.Lookup("noise-free")
-	if err != nil {
-		t.Fatal(err)
-	}
-	maps, points := kspace.NewData(1, 8, 8), make(kspace.Points, 64)
-	for i := range points {
-		maps.Val[i], points[i] = 1, i%3 > 0
-	}
-	m := problem(0)
-	m.A = kspace.NewScattered(maps, points)
-	points.Apply(m.Y)
-	c := score.CCDF{Initial: zeroFilled{}, Denoiser: testkit.Gaussian{S: 1}, Backend: columnsOnly{}, Kind: k, Sigmas: []float64{0.1, 0.01, 0}, Lambda: 1}
-	x, nfe, err := c.Reconstruct(t.Context(), m, nil)
-	if err != nil || nfe != 2 {
-		t.Fatal(nfe, err)
-	}
-	if rms, _ := m.Relative(x); rms > 1e-6 {
-		t.Errorf("residual %g", rms)
-	}
-	if _, _, err := c.Reconstruct(t.Context(), problem(0), nil); err == nil {
-		t.Error("columns were not given to the backend")
-	}
-}

@@ -82,9 +82,25 @@ func scan(slice, nc, ny, nx int) kspace.Measurement {
 	if nc > 1 {
 		a = kspace.NewSense(maps, mask)
 	}
-	y := kspace.NewData(nc, ny, nx)
+	return measured(slice, x, a)
+}
+
+func measured(slice int, x kspace.Image, a kspace.Operator) kspace.Measurement {
+	y := kspace.NewData(a.Shape())
 	a.Forward(y, x)
 	return kspace.Measurement{Slice: slice, Y: y, A: a}
+}
+
+// scattered is a scan of several coils that acquired about half of the points one by one.
+func scattered(slice, nc, ny, nx int) kspace.Measurement {
+	every := scan(slice, nc, ny, nx)
+	points := make(kspace.Points, ny*nx)
+	for i := range points {
+		points[i] = i*i%7 < 3
+	}
+	x := kspace.NewImage(ny, nx)
+	every.A.Adjoint(x, every.Y)
+	return measured(slice, x, kspace.NewScattered(every.A.(*kspace.Sense).Maps(), points))
 }
 
 // start is the zero-filled image with the noise of the first level, as CCDF starts.
@@ -110,14 +126,13 @@ func difference(a, b kspace.Image) float64 {
 	return kspace.Norm(d) / kspace.Norm(b.Pix)
 }
 
-type shape struct{ nc, ny, nx int }
-
 // Recorded and run several steps at once, every sampler gives what the host gives step by step.
 func TestGraphIsTheHost(t *testing.T) {
 	for _, name := range score.Names() {
-		compare(t, name, score.Weights, shape{1, 32, 48}, 1, 3, 0.9)
-		compare(t, name, score.Weights, shape{1, 37, 44}, 3, 7, 1)
-		compare(t, name, score.Weights, shape{4, 32, 40}, 20, 4, 0.9)
+		compare(t, name, score.Weights, scan(3, 1, 32, 48), 1, 3, 0.9)
+		compare(t, name, score.Weights, scan(3, 1, 37, 44), 3, 7, 1)
+		compare(t, name, score.Weights, scan(3, 4, 32, 40), 20, 4, 0.9)
+		compare(t, name, score.Weights, scattered(3, 3, 37, 44), 3, 7, 0.9)
 	}
 }
 
@@ -129,20 +144,22 @@ func TestGraphIsTheHostAtFullSize(t *testing.T) {
 	}
 	steps := map[int]int{1: 3, 5: 7, 20: 20}
 	for _, name := range score.Names() {
-		for _, s := range []shape{{1, 320, 320}, {1, 320, 368}, {8, 320, 320}, {8, 320, 368}} {
+		for _, s := range []struct{ nc, ny, nx int }{{1, 320, 320}, {1, 320, 368}, {8, 320, 320}, {8, 320, 368}} {
 			for k, n := range steps {
 				network := graph.Small()
-				if os.Getenv("CLOSER_FULL") != "" || k == 5 && s == (shape{1, 320, 368}) {
+				if os.Getenv("CLOSER_FULL") != "" || k == 5 && s.nc == 1 && s.nx == 368 {
 					network = score.Weights
 				}
-				compare(t, name, network, s, k, n, 1)
+				compare(t, name, network, scan(3, s.nc, s.ny, s.nx), k, n, 1)
 			}
 		}
+		compare(t, name, graph.Small(), scattered(3, 8, 320, 368), 5, 7, 1)
 	}
 }
 
-func compare(t *testing.T, name string, network []byte, s shape, k, steps int, lambda float64) {
-	t.Run(fmt.Sprintf("%s/%dx%dx%d/K=%d", name, s.nc, s.ny, s.nx, k), func(t *testing.T) {
+func compare(t *testing.T, name string, network []byte, m kspace.Measurement, k, steps int, lambda float64) {
+	nc, ny, nx := m.A.Shape()
+	t.Run(fmt.Sprintf("%s/%T/%dx%dx%d/K=%d", name, m.A, nc, ny, nx, k), func(t *testing.T) {
 		t.Parallel()
 		recorded := sampler(t, network, k)
 		session, err := ort.Open(network, ort.Options{Device: ort.CPU, Threads: 1})
@@ -158,7 +175,6 @@ func compare(t *testing.T, name string, network []byte, s shape, k, steps int, l
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := scan(3, s.nc, s.ny, s.nx)
 		want, noise := start(m, kind, sigmas[0])
 		got := want.Clone()
 		counter := &score.Counter{Denoiser: &score.Network{Runner: session}}
@@ -184,6 +200,11 @@ func compare(t *testing.T, name string, network []byte, s shape, k, steps int, l
 
 // A batch is its items, wherever they are in it.
 func TestBatch(t *testing.T) {
+	t.Run("columns", func(t *testing.T) { batchIsItsItems(t, scan) })
+	t.Run("points", func(t *testing.T) { batchIsItsItems(t, scattered) })
+}
+
+func batchIsItsItems(t *testing.T, scan func(slice, nc, ny, nx int) kspace.Measurement) {
 	sampler, _ := open(t, 2)
 	for _, name := range score.Names() {
 		kind, _ := score.Lookup(name)
