@@ -80,11 +80,12 @@ class Augment:
         return (image * smooth_phase(*image.shape, rng)).astype(np.complex64)
 
     def patches(self, n: int, size: int) -> torch.Tensor:
-        """n complex patches (n, size, size), preferring those that hold anatomy."""
+        """n complex patches (n, size, size), preferring those that hold anatomy; a smaller image is set in zeros."""
         out = np.empty((n, size, size), np.complex64)
         for i in range(n):
             if i % 2 == 0:  # two patches from each image
                 image = self.image(any_axis=True)
+                image = np.pad(image, [(0, max(0, size - s)) for s in image.shape])
             for _ in range(4):
                 y, x = (self.rng.integers(0, s - size + 1) for s in image.shape)
                 out[i] = image[y:y + size, x:x + size]
@@ -107,7 +108,7 @@ class Augment:
             y = rng.integers(0, image.shape[0] - rows + 1)
             x, o = (image.shape[1] - width) // 2, (nx - width) // 2
             clean[i, :, o:o + width] = image[y:y + rows, x:x + width]
-            accel = int(rng.choice([2, 4, 4, 4, 6, 6, 8]))
+            accel = int(rng.choice([2, 2, 4, 4, 4, 6, 6, 8]))
             acs = ACS_FRACTION[accel] * rng.uniform(0.8, 1.25)
             masks[i, 0] = gaussian1d(nx, accel, acs, rng, "exact" if rng.random() < 0.8 else "score-mri")
         return torch.from_numpy(clean), *measure(torch.from_numpy(clean), torch.from_numpy(masks), rng)

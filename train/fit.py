@@ -29,8 +29,10 @@ def arguments():
     p.add_argument("--initial", type=Path, default=Path("unet/unet.onnx"), help="exported U-Net, whose images the score network is to improve")
     p.add_argument("--denoise", type=float, default=0.35, help="share of the score network's steps on white noise; the rest is on CCDF's iterates")
     p.add_argument("--minutes", type=float, default=60)
-    p.add_argument("--batch", type=int, default=8)
-    p.add_argument("--size", type=int, default=128, help="patch size of score, strip rows x 2 of unet")
+    p.add_argument("--batch", type=int, default=8, help="images of 128x128, or as many of another size as have that many pixels")
+    p.add_argument("--sides", type=int, nargs="+", default=[64, 128, 224], help="of patches with white noise, one of them a step, so that a "
+                   "network does not tell noise from aliasing by the size of its image")
+    p.add_argument("--rows", type=int, default=64, help="of the U-Net's strips; the score network's have half and twice as many too")
     p.add_argument("--lr", type=float, default=6e-4)
     p.add_argument("--validate-every", type=float, default=5, help="minutes")
     p.add_argument("--validate-on", nargs="*", default=["openms"], metavar="GROUP", help="groups of the validation split; none is all")
@@ -51,8 +53,9 @@ def draw_sigma(n: int, rng: np.random.Generator) -> torch.Tensor:
 
 def denoise_loss(model, augment, args):
     """EDM's loss: E w(sigma) |D(x + sigma n, sigma) - x|^2 with w = (sigma^2 + sd^2) / (sigma sd)^2."""
-    x = channels(augment.patches(args.batch, args.size)).to(args.device)
-    sigma = draw_sigma(args.batch, augment.rng).to(args.device)
+    side = int(augment.rng.choice(args.sides))
+    x = channels(augment.patches(max(1, round(args.batch * (128 / side) ** 2)), side)).to(args.device)
+    sigma = draw_sigma(len(x), augment.rng).to(args.device)
     noisy = x + sigma.view(-1, 1, 1, 1) * torch.randn_like(x)
     weight = (sigma**2 + SIGMA_DATA**2) / (sigma * SIGMA_DATA) ** 2
     return (weight.view(-1, 1, 1, 1) * (model(noisy, sigma) - x) ** 2).mean()
@@ -60,7 +63,7 @@ def denoise_loss(model, augment, args):
 
 def score_loss(augment, args):
     """White noise in the share args.denoise of the steps, the iterates of CCDF in the others."""
-    iterates = Iterates(read(args.initial, Initialiser(), args.device), augment, args.batch, args.size // 2, args.device)
+    iterates = Iterates(read(args.initial, Initialiser(), args.device), augment, args.batch, args.rows, args.device)
 
     def loss(model):
         if augment.rng.random() < args.denoise:
@@ -74,7 +77,7 @@ def unet_loss(augment, args):
     """Charbonnier on the image and, as much again, on what data consistency leaves of the error."""
 
     def loss(model):
-        clean, k, mask = (t.to(args.device) for t in augment.strips(args.batch, args.size // 2))
+        clean, k, mask = (t.to(args.device) for t in augment.strips(args.batch, args.rows))
         out = model(channels(zero_filled(k)))
         target = channels(clean)
         consistent = channels(project(as_complex(out), k, mask))
@@ -148,7 +151,7 @@ def validation_loss(loss_of, model, slices: Slices, args) -> float:
     state = torch.get_rng_state()
     torch.manual_seed(0)
     loss = loss_of(Augment(slices, np.random.default_rng(0)), args)
-    mean = float(np.mean([float(loss(model)) for _ in range(16)]))
+    mean = float(np.mean([float(loss(model)) for _ in range(64)]))
     torch.set_rng_state(state)
     return mean
 

@@ -12,7 +12,7 @@ from .data import Augment, zero_filled
 from .physics import as_complex, channels, project
 
 SIGMA_END = 0.005  # where closer's short schedules end
-STEPS = (2, 3, 5, 10, 20)
+STEPS = np.array([2, 3, 5, 10, 20])
 WAITING = 8  # runs under way at once: consecutive training steps are then of different slices
 
 
@@ -67,12 +67,15 @@ class Iterates:
         self.runs = []
 
     def new(self) -> Run:
-        """A run of a sampler, a start and a number of steps at random."""
+        """A run of a sampler, a start, a number of steps and a height of strips at random; of each number of steps as many iterates."""
         rng = self.augment.rng
         noisy = rng.random() < 0.25
         low, high = (0.01, 0.04) if noisy else (0.02, 0.4)
         start = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-        return Run(self.initial, self.augment.strips(self.n, self.rows), noisy, levels(start, int(rng.choice(STEPS))), self.device)
+        steps = int(rng.choice(STEPS, p=1 / STEPS / sum(1 / STEPS)))
+        rows = int(rng.choice(self.rows * np.array([1, 2, 4]) // 2))
+        strips = self.augment.strips(max(1, self.n * self.rows // rows), rows)
+        return Run(self.initial, strips, noisy, levels(start, steps), self.device)
 
     def loss(self, model) -> torch.Tensor:
         """E log |DC(D(x, sigma)) - x0|^2 at one iterate, which then advances: every slice counts by its decibels, every step alike."""
