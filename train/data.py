@@ -52,6 +52,11 @@ def crop_band(image: np.ndarray, n: int) -> np.ndarray:
     return np.abs(np.fft.ifft2(np.fft.ifftshift(k[o:o + n, o:o + n]), norm="ortho")).astype(np.float32) * (n / image.shape[0])
 
 
+def at_least(image: np.ndarray, ny: int, nx: int) -> np.ndarray:
+    """The image, with zeros behind each axis that is shorter."""
+    return np.pad(image, [(0, max(0, n - s)) for n, s in zip((ny, nx), image.shape)])
+
+
 class Augment:
     """Draws random complex crops. rng makes the stream reproducible."""
 
@@ -84,8 +89,7 @@ class Augment:
         out = np.empty((n, size, size), np.complex64)
         for i in range(n):
             if i % 2 == 0:  # two patches from each image
-                image = self.image(any_axis=True)
-                image = np.pad(image, [(0, max(0, size - s)) for s in image.shape])
+                image = at_least(self.image(any_axis=True), size, size)
             for _ in range(4):
                 y, x = (self.rng.integers(0, s - size + 1) for s in image.shape)
                 out[i] = image[y:y + size, x:x + size]
@@ -96,14 +100,15 @@ class Augment:
     def strips(self, n: int, rows: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """n strips of rows x the whole phase encode width: (clean, measured k-space columns, mask).
 
-        A 1-D mask aliases along phase encode alone, so strips carry all of the aliasing at a fraction of the cost.
+        A 1-D mask aliases along phase encode alone, so strips carry all of the aliasing at a fraction of the cost. A smaller image is
+        set in zeros.
         """
         rng = self.rng
         nx = int(rng.choice([256, 320, 320, 368]))
         clean = np.zeros((n, rows, nx), np.complex64)
         masks = np.zeros((n, 1, nx), bool)
         for i in range(n):
-            image = self.image(any_axis=False)
+            image = at_least(self.image(any_axis=False), rows, 0)
             width = min(nx, image.shape[1])
             y = rng.integers(0, image.shape[0] - rows + 1)
             x, o = (image.shape[1] - width) // 2, (nx - width) // 2
