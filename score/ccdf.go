@@ -2,14 +2,14 @@ package score
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/closer-mri/closer/kspace"
 )
 
-// Initial is a fast reconstruction of slices of one shape to start from: the U-Net, or the zero-filled images ("vanilla" CCDF).
+// Initial is a fast reconstruction to start from, such as the U-Net's: dst = G(x) for the zero-filled image x = Aᴴy. dst and x have
+// one shape and may be the same memory.
 type Initial interface {
-	ReconstructBatch(ctx context.Context, batch []kspace.Measurement, progress func(step, steps int)) (x []kspace.Image, nfe int, err error)
+	Initial(ctx context.Context, dst, x kspace.Image) error
 }
 
 // CCDF is Come-Closer-Diffuse-Faster (Chung, Sim and Ye, CVPR 2022): diffuse an initial reconstruction forward to a low noise
@@ -20,7 +20,7 @@ type Initial interface {
 type CCDF struct {
 	Initial  Initial
 	Denoiser Denoiser
-	Backend  Backend // nil steps from the host with Denoiser
+	Backend  Backend // nil steps from the host with Initial and Denoiser
 	Kind     Kind
 	Sigmas   []float64 // decreasing, ending in 0
 	Lambda   float64   // relaxation of data consistency, (0, 1]
@@ -40,49 +40,53 @@ func (c *CCDF) Reconstruct(ctx context.Context, m kspace.Measurement, progress f
 // ReconstructBatch reconstructs several slices of one shape, each as Reconstruct does, and returns the evaluations over
 // all of them.
 func (c *CCDF) ReconstructBatch(ctx context.Context, batch []kspace.Measurement, progress func(step, steps int)) (images []kspace.Image, nfe int, err error) {
-	if images, err = c.initial(ctx, batch); err != nil {
-		return nil, 0, err
-	}
 	var items []Item
-	for i, m := range batch {
-		items = append(items, c.item(m, images[i], c.Sample))
+	for _, m := range batch {
+		x := c.start(m)
+		images, items = append(images, x), append(items, c.item(m, x, c.Sample))
 	}
-	nfe, err = c.sample(ctx, items, progress)
-	return images, nfe, err
+	nfe, err = c.backend().SampleBatch(ctx, c.from(c.Initial != nil), items, c.Sigmas, c.Lambda, progress)
+	if err != nil {
+		return nil, nfe, err
+	}
+	return images, nfe, nil
 }
 
-// initial is what the noise is added to.
-func (c *CCDF) initial(ctx context.Context, batch []kspace.Measurement) (images []kspace.Image, err error) {
-	if c.Initial == nil {
-		for _, m := range batch {
-			_, ny, nx := m.A.Shape()
-			images = append(images, kspace.NewImage(ny, nx))
+// start is the zero-filled image for Initial, and 0 without one.
+func (c *CCDF) start(m kspace.Measurement) kspace.Image {
+	_, ny, nx := m.A.Shape()
+	x := kspace.NewImage(ny, nx)
+	if c.Initial != nil {
+		m.A.Adjoint(x, m.Y)
+	}
+	return x
+}
+
+// from is Kind with what comes before it: Initial, where that was not done, and the noise of the first level.
+func (c *CCDF) from(initial bool) Kind {
+	k := c.Kind
+	k.Sampler = func(m Machine, x Array, sigmas []float64) (Array, error) {
+		if initial {
+			x = m.Initial(x)
 		}
-		return images, nil
+		if !k.Clean {
+			x = m.Sum(Term{1, x}, Term{sigmas[0], m.Noise(0)})
+		}
+		return c.Kind.Sampler(m, x, sigmas)
 	}
-	if images, _, err = c.Initial.ReconstructBatch(ctx, batch, nil); err != nil {
-		return nil, fmt.Errorf("initial reconstruction: %w", err)
-	}
-	return images, nil
+	return k
 }
 
-// item is one sample of a slice; its noise of the first level is added to x.
+// item is one sample of a slice.
 func (c *CCDF) item(m kspace.Measurement, x kspace.Image, sample uint32) Item {
-	noise := Noise{Seed: c.Seed, Slice: uint32(m.Slice), Sample: sample}
-	if !c.Kind.Clean {
-		z := kspace.NewImage(x.Ny, x.Nx)
-		noise.Fill(z, 0)
-		kspace.Add(x.Pix, float32(c.Sigmas[0]), z.Pix)
-	}
-	return Item{X: x, Measurement: &m, Noise: noise.Fill}
+	return Item{X: x, Measurement: &m, Noise: Noise{Seed: c.Seed, Slice: uint32(m.Slice), Sample: sample}.Fill}
 }
 
-func (c *CCDF) sample(ctx context.Context, batch []Item, progress func(step, steps int)) (nfe int, err error) {
-	backend := c.Backend
-	if backend == nil {
-		backend = fromHost{c.Denoiser}
+func (c *CCDF) backend() Backend {
+	if c.Backend != nil {
+		return c.Backend
 	}
-	return backend.SampleBatch(ctx, c.Kind, batch, c.Sigmas, c.Lambda, progress)
+	return fromHost{c.Initial, c.Denoiser}
 }
 
 // Item is one image of a batch.
@@ -98,12 +102,15 @@ type Backend interface {
 	SampleBatch(ctx context.Context, k Kind, batch []Item, sigmas []float64, lambda float64, progress func(step, steps int)) (nfe int, err error)
 }
 
-type fromHost struct{ Denoiser }
+type fromHost struct {
+	Initial
+	Denoiser
+}
 
 func (h fromHost) SampleBatch(ctx context.Context, k Kind, batch []Item, sigmas []float64, lambda float64, progress func(step, steps int)) (int, error) {
 	counter := &Counter{Denoiser: h.Denoiser}
 	for i, item := range batch {
-		opt := Options{Noise: item.Noise}
+		opt := Options{Initial: h.Initial, Noise: item.Noise}
 		if item.Measurement != nil {
 			opt.Consistency = kspace.Project(*item.Measurement, lambda)
 		}

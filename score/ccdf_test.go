@@ -14,13 +14,9 @@ import (
 // zeroFilled starts from Aᴴy: "vanilla" CCDF.
 type zeroFilled struct{}
 
-func (zeroFilled) ReconstructBatch(_ context.Context, batch []kspace.Measurement, _ func(int, int)) (images []kspace.Image, nfe int, err error) {
-	for _, m := range batch {
-		x := kspace.NewImage(m.Y.Ny, m.Y.Nx)
-		m.A.Adjoint(x, m.Y)
-		images = append(images, x)
-	}
-	return images, 0, nil
+func (zeroFilled) Initial(_ context.Context, dst, x kspace.Image) error {
+	copy(dst.Pix, x.Pix)
+	return nil
 }
 
 func problem(slice int) kspace.Measurement {
@@ -73,6 +69,41 @@ func TestCCDFIsReproducible(t *testing.T) {
 			}
 		}
 	})
+}
+
+// doubled is twice the zero-filled image.
+type doubled struct{}
+
+func (doubled) Initial(_ context.Context, dst, x kspace.Image) error {
+	clear(dst.Pix)
+	kspace.Add(dst.Pix, 2, x.Pix)
+	return nil
+}
+
+// A sampler starts from G(Aᴴy) + σ z, without the noise where it starts clean.
+func TestWhatSamplersStartFrom(t *testing.T) {
+	m := problem(3)
+	zeroFilled, z := kspace.NewImage(8, 8), kspace.NewImage(8, 8)
+	m.A.Adjoint(zeroFilled, m.Y)
+	score.Noise{Seed: 5, Slice: 3, Sample: 2}.Fill(z, 0)
+	for _, clean := range []bool{true, false} {
+		stay := score.Kind{Clean: clean, Sampler: func(m score.Machine, x score.Array, _ []float64) (score.Array, error) {
+			err := m.Step(1, 1, &x)
+			return x, err
+		}}
+		c := score.CCDF{Initial: doubled{}, Kind: stay, Sigmas: []float64{0.5, 0}, Lambda: 1, Seed: 5, Sample: 2}
+		got, _, err := c.Reconstruct(t.Context(), m, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kspace.Add(got.Pix, -2, zeroFilled.Pix)
+		if !clean {
+			kspace.Add(got.Pix, -0.5, z.Pix)
+		}
+		if d := kspace.Norm(got.Pix) / kspace.Norm(zeroFilled.Pix); d > 1e-6 {
+			t.Errorf("clean %v: off by %.1e", clean, d)
+		}
+	}
 }
 
 func TestCCDFFromNoiseAlone(t *testing.T) {

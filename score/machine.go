@@ -2,6 +2,7 @@ package score
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/closer-mri/closer/kspace"
@@ -19,6 +20,7 @@ type Term struct {
 // Machine carries out the operations that samplers are made of. The host does each at once; package graph records them and runs
 // several steps as one ONNX graph. Errors wait for Step: what was computed after one is never looked at.
 type Machine interface {
+	Initial(x Array) Array                // G(x) of the zero-filled x, such as the U-Net's
 	Denoise(x Array, sigma float64) Array // D(x, σ), one NFE
 	Consistent(x Array) Array             // x moved towards the measurement; x itself where there is none
 	Noise(draw int) Array                 // unit normal; equal draws give equal noise
@@ -49,13 +51,27 @@ func (h *host) image() kspace.Image {
 	return x
 }
 
+func (h *host) Initial(x Array) Array {
+	return h.network(func(dst kspace.Image) error {
+		if err := h.opt.Initial.Initial(h.ctx, dst, x.(kspace.Image)); err != nil {
+			return fmt.Errorf("initial reconstruction: %w", err)
+		}
+		return nil
+	})
+}
+
 func (h *host) Denoise(x Array, sigma float64) Array {
+	return h.network(func(dst kspace.Image) error { return h.d.Denoise(h.ctx, dst, x.(kspace.Image), sigma) })
+}
+
+// network returns what run makes, unless there was an error.
+func (h *host) network(run func(dst kspace.Image) error) Array {
 	dst := h.image()
 	if h.err == nil {
 		h.err = h.ctx.Err()
 	}
 	if h.err == nil {
-		h.err = h.d.Denoise(h.ctx, dst, x.(kspace.Image), sigma)
+		h.err = run(dst)
 	}
 	return dst
 }

@@ -19,11 +19,12 @@ type Posterior struct {
 // ReconstructSamples returns the mean image, the pixel-wise standard deviation √(Σ|x_k − mean|²/(K−1)) of the complex samples, and
 // the network evaluations of all of them. The mean of consistent samples is consistent.
 func (p *Posterior) ReconstructSamples(ctx context.Context, m kspace.Measurement, progress func(step, steps int)) (mean kspace.Image, spread []float32, nfe int, err error) {
-	start, err := p.CCDF.initial(ctx, []kspace.Measurement{m})
-	if err != nil {
-		return kspace.Image{}, nil, 0, err
+	initial := p.CCDF.start(m)
+	if p.CCDF.Initial != nil {
+		if _, err := p.CCDF.backend().SampleBatch(ctx, Kind{Sampler: initialAlone}, []Item{{X: initial}}, nil, 1, nil); err != nil {
+			return kspace.Image{}, nil, 0, err
+		}
 	}
-	initial := start[0]
 	mean = kspace.NewImage(initial.Ny, initial.Nx)
 	squares := make([]float64, len(mean.Pix))
 	for drawn := 0; drawn < p.Samples; {
@@ -31,7 +32,7 @@ func (p *Posterior) ReconstructSamples(ctx context.Context, m kspace.Measurement
 		for len(batch) < max(p.Batch, 1) && drawn+len(batch) < p.Samples {
 			batch = append(batch, p.CCDF.item(m, initial.Clone(), uint32(drawn+len(batch))))
 		}
-		n, err := p.CCDF.sample(ctx, batch, func(step, steps int) {
+		n, err := p.CCDF.backend().SampleBatch(ctx, p.CCDF.from(false), batch, p.CCDF.Sigmas, p.CCDF.Lambda, func(step, steps int) {
 			if progress != nil { // of the batch
 				progress(drawn*steps+len(batch)*step, p.Samples*steps)
 			}
@@ -56,6 +57,13 @@ func (p *Posterior) ReconstructSamples(ctx context.Context, m kspace.Measurement
 		spread[i] = float32(math.Sqrt(max(s, 0) / float64(max(p.Samples-1, 1))))
 	}
 	return mean, spread, nfe, nil
+}
+
+// initialAlone is the initial reconstruction, which all samples start from.
+func initialAlone(m Machine, x Array, _ []float64) (Array, error) {
+	x = m.Initial(x)
+	err := m.Step(1, 1, &x)
+	return x, err
 }
 
 // Reconstruct is ReconstructSamples without the spread.

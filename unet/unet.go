@@ -38,26 +38,27 @@ func (u *UNet) Reconstruct(ctx context.Context, m kspace.Measurement, progress f
 	return images[0], nfe, nil
 }
 
+// Initial implements score.Initial: dst = G(x), without data consistency. dst and x have one shape and may be the same memory.
+func (u *UNet) Initial(ctx context.Context, dst, x kspace.Image) error {
+	copy(dst.Pix, x.Pix)
+	return u.run(ctx, []kspace.Image{dst})
+}
+
 // ReconstructBatch runs the network once on several slices of one shape, and returns an evaluation for each.
 func (u *UNet) ReconstructBatch(ctx context.Context, batch []kspace.Measurement, progress func(step, steps int)) (images []kspace.Image, nfe int, err error) {
-	ny, nx := kspace.RoundUp(batch[0].Y.Ny, Multiple), kspace.RoundUp(batch[0].Y.Nx, Multiple)
-	size := 2 * ny * nx
-	in, out := make([]float32, len(batch)*size), make([]float32, len(batch)*size)
-	for i, m := range batch {
+	for _, m := range batch {
 		if m.Y.Ny != batch[0].Y.Ny || m.Y.Nx != batch[0].Y.Nx {
 			return nil, 0, errors.New("the slices of a batch differ in shape")
 		}
 		x := kspace.NewImage(m.Y.Ny, m.Y.Nx)
 		m.A.Adjoint(x, m.Y)
-		x.Planes(in[i*size:][:size], ny, nx)
 		images = append(images, x)
 	}
-	if err := u.Run(ctx, out, in, nil, len(batch), ny, nx); err != nil {
+	if err := u.run(ctx, images); err != nil {
 		return nil, 0, err
 	}
-	for i, x := range images {
-		x.SetPlanes(out[i*size:][:size], ny, nx)
-		if u.Consistent {
+	if u.Consistent {
+		for i, x := range images {
 			kspace.Project(batch[i], 1)(x)
 		}
 	}
@@ -65,4 +66,21 @@ func (u *UNet) ReconstructBatch(ctx context.Context, batch []kspace.Measurement,
 		progress(1, 1)
 	}
 	return images, len(batch), nil
+}
+
+// run replaces images of one shape by the network's, in one run.
+func (u *UNet) run(ctx context.Context, images []kspace.Image) error {
+	ny, nx := kspace.RoundUp(images[0].Ny, Multiple), kspace.RoundUp(images[0].Nx, Multiple)
+	size := 2 * ny * nx
+	in, out := make([]float32, len(images)*size), make([]float32, len(images)*size)
+	for i, x := range images {
+		x.Planes(in[i*size:][:size], ny, nx)
+	}
+	if err := u.Run(ctx, out, in, nil, len(images), ny, nx); err != nil {
+		return err
+	}
+	for i, x := range images {
+		x.SetPlanes(out[i*size:][:size], ny, nx)
+	}
+	return nil
 }

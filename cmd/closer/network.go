@@ -11,6 +11,7 @@ import (
 	"github.com/closer-mri/closer/recon"
 	"github.com/closer-mri/closer/score"
 	"github.com/closer-mri/closer/score/graph"
+	"github.com/closer-mri/closer/unet"
 )
 
 // network is one that is loaded on its device, and the graphs that it was inlined in. Any number of methods may use it at once.
@@ -23,6 +24,7 @@ type network struct {
 	engine    engine
 	inlining  sync.Mutex
 	programs  *graph.Programs // nil until they are needed
+	initial   *graph.Network  // itself to be inlined, likewise
 }
 
 // openNetwork loads a network of a file's bytes. Half precision is left to devices that compute in it.
@@ -72,6 +74,19 @@ func (n *network) graphs() (*graph.Programs, error) {
 		n.programs = &graph.Programs{Network: parsed, Compile: n.compile, Batch: n.batch()}
 	}
 	return n.programs, nil
+}
+
+// beside returns an initial network to be inlined in the graphs of another, nil where that cannot be.
+func (n *network) beside(denoiser *graph.Network) *graph.Network {
+	n.inlining.Lock()
+	defer n.inlining.Unlock()
+	if n.initial == nil {
+		n.initial, _ = graph.ParseInitial(n.model) // or nil: its own session runs it
+	}
+	if n.initial == nil || !n.initial.Beside(denoiser) {
+		return nil
+	}
+	return n.initial
 }
 
 func (n *network) compile(model []byte) (graph.Program, error) {
@@ -155,14 +170,18 @@ func (c *clocked) Run(ctx context.Context, dst, x, sigma []float32, n, ny, nx in
 	return c.Session.Run(ctx, dst, x, sigma, n, ny, nx)
 }
 
-// backend returns what runs samplers with a score network, nil for the host, step by step.
-func (c *clocked) backend() (score.Backend, error) {
+// backend returns what runs samplers with a score network, nil for the host, step by step. initial, unless it is nil, is the U-Net
+// that they start from.
+func (c *clocked) backend(initial *clocked) (score.Backend, error) {
 	programs, err := c.graphs()
 	if programs == nil {
 		return nil, err
 	}
 	steps, _ := c.engine.on(c.Device())
 	c.sampler = &graph.Sampler{Programs: programs, Steps: steps}
+	if initial != nil {
+		c.sampler.Initial, c.sampler.Host = initial.beside(programs.Network), &unet.UNet{Runner: initial}
+	}
 	return c.sampler, nil
 }
 

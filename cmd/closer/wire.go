@@ -175,7 +175,7 @@ func (b *builder) ccdf() (recon.Method, error) {
 	if err != nil {
 		return recon.Method{}, err
 	}
-	backend, err := s.backend()
+	backend, err := s.backend(u)
 	if err != nil {
 		return recon.Method{}, err
 	}
@@ -251,7 +251,7 @@ func (b *builder) scorePOCS() (recon.Method, error) {
 	if err != nil {
 		return recon.Method{}, recon.Errorf(recon.Invalid, "%w", err)
 	}
-	backend, err := s.backend()
+	backend, err := s.backend(nil)
 	if err != nil {
 		return recon.Method{}, err
 	}

@@ -3,9 +3,8 @@ package graph
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // builder writes one graph: nodes as they are recorded, inputs with their data, and small constants. Inputs and outputs have the
@@ -92,8 +91,8 @@ func (b *builder) constant(kind int, raw []byte, shape ...int) string {
 	return name
 }
 
-// structure returns the fields of GraphProto without the network's shared part. Graphs with equal structures are equal.
-func (b *builder) structure(outputs []string, shape []int) []byte {
+// graph returns the fields of GraphProto without what copies of a network share.
+func (b *builder) graph(outputs []string, shape []int) []byte {
 	g := appendText(nil, graphName, "sampler")
 	g = append(g, b.constants...)
 	for _, in := range b.inputs {
@@ -116,10 +115,18 @@ func tensorInfo(name string, shape []int) []byte {
 	return appendBytes(appendText(nil, valueName, name), valueType, appendBytes(nil, typeTensor, t))
 }
 
-// model puts a structure and the network's weights together.
-func (n *Network) model(structure []byte) []byte {
-	b := append([]byte(nil), n.header...)
-	b = protowire.AppendTag(b, modelGraph, protowire.BytesType)
-	b = protowire.AppendVarint(b, uint64(len(structure)+len(n.weights)))
-	return append(append(b, n.weights...), structure...)
+// structure is all of a graph but the weights of its networks. Graphs with equal structures are equal.
+type structure struct {
+	graph   string   // fields of GraphProto
+	initial *Network // nil where it is not inlined
+}
+
+// model puts a structure and the weights of its networks together; n is the denoiser.
+func (n *Network) model(s structure) []byte {
+	parts := [][]byte{n.weights, []byte(s.graph)}
+	if s.initial != nil {
+		parts = append(parts, s.initial.weights)
+	}
+	graph := slices.Concat(parts...)
+	return appendBytes(slices.Clone(n.header), modelGraph, graph)
 }

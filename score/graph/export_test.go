@@ -74,7 +74,7 @@ func Product(n int) []byte {
 	}
 	x := b.input([]int{n}, nil)
 	y := b.op("MatMul", x, b.floats(w, n, n))
-	return plain(b.structure([]string{y}, []int{n}))
+	return plain(b.graph([]string{y}, []int{n}))
 }
 
 // Work returns the floating-point operations of a network's convolutions on one image. It knows networks whose nodes follow each

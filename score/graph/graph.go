@@ -1,5 +1,6 @@
 // Package graph runs samplers as ONNX graphs: the operations of several steps are recorded, with the score network inlined and
-// its weights shared, and run at once, so that on an accelerator nothing returns to the host in between.
+// its weights shared, and run at once, so that on an accelerator nothing returns to the host in between. The first graph of CCDF has
+// its initial network too.
 //
 // What changes from run to run (noise levels, weights, noise, k-space, mask, coil maps) is an input of the graph, of each image
 // its own. Graphs of equal structure are compiled once, for any number of images; a whole reconstruction needs two or three: the
@@ -19,7 +20,9 @@ import (
 // cancelling takes.
 type Sampler struct {
 	Programs *Programs
-	Steps    int // ≥ 1
+	Initial  *Network      // inlined for CCDF's start; Beside the programs' network
+	Host     score.Initial // instead, where that is nil
+	Steps    int           // ≥ 1
 
 	spent time.Duration
 }

@@ -258,8 +258,10 @@ func FuzzParse(f *testing.F) {
 	f.Add(score.Weights[:2000])
 	f.Add(score.Weights)
 	f.Fuzz(func(t *testing.T, model []byte) {
-		if n, err := graph.Parse(model); (n == nil) == (err == nil) {
-			t.Error("neither a network nor an error")
+		for _, parse := range []func([]byte) (*graph.Network, error){graph.Parse, graph.ParseInitial} {
+			if n, err := parse(model); (n == nil) == (err == nil) {
+				t.Error("neither a network nor an error")
+			}
 		}
 	})
 }

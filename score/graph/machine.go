@@ -27,14 +27,16 @@ type machine struct {
 
 	*builder                   // of the graph being recorded
 	recorded map[*value]string // names there
+	initial  *Network          // there; nil where it is not
 	weights  []float32         // the scalars of the steps, one input (n, their number, 1, 1)
 	scalars  string            // name of that input
 	pending  int               // steps recorded
 	nfe      int
+	err      error // of the host, until the next step
 }
 
 func (m *machine) begin() {
-	m.builder, m.recorded, m.weights, m.pending = newBuilder(), map[*value]string{}, nil, 0
+	m.builder, m.recorded, m.initial, m.weights, m.pending = newBuilder(), map[*value]string{}, nil, nil, 0
 	m.scalars = m.input(nil, nil)
 	if m.physics != nil {
 		m.physics.declare(m.builder)
@@ -71,20 +73,44 @@ func (m *machine) scalar(v float64) string {
 	return m.opInt("Gather", "axis", 1, m.scalars, m.ints(len(m.weights)-1))
 }
 
-// Denoise implements score.Machine. The network sees sides divisible by score.Multiple, padded as score.Network pads.
+// Initial implements score.Machine. What cannot be inlined is done by the host.
+func (m *machine) Initial(a score.Array) score.Array {
+	if m.Sampler.Initial == nil {
+		return m.initialFromHost(a.(*value).data)
+	}
+	m.initial = m.Sampler.Initial
+	return m.network(m.initial, a, "")
+}
+
+func (m *machine) initialFromHost(data []float32) score.Array {
+	v := &value{data: make([]float32, len(data))}
+	x, size := kspace.NewImage(m.ny, m.nx), 2*m.ny*m.nx
+	for i := 0; i < len(data) && m.err == nil; i += size {
+		x.SetPlanes(data[i:][:size], m.ny, m.nx)
+		m.err = m.Host.Initial(m.ctx, x, x)
+		x.Planes(v.data[i:][:size], m.ny, m.nx)
+	}
+	return v
+}
+
+// Denoise implements score.Machine.
 func (m *machine) Denoise(a score.Array, sigma float64) score.Array {
+	m.nfe += m.n
+	return m.network(m.Programs.Network, a, m.op("Reshape", m.scalar(sigma), m.ints(-1)))
+}
+
+// network inlines a copy. It sees sides divisible by score.Multiple, padded as score.Network and unet.UNet pad.
+func (m *machine) network(n *Network, a score.Array, level string) score.Array {
 	x := m.use(a)
 	down, right := kspace.RoundUp(m.ny, score.Multiple)-m.ny, kspace.RoundUp(m.nx, score.Multiple)-m.nx
 	if down+right > 0 {
 		x = m.op("Pad", x, m.ints(0, 0, 0, 0, 0, 0, down, right))
 	}
-	level := m.op("Reshape", m.scalar(sigma), m.ints(-1))
 	to := m.fresh()
-	m.nodes = m.Programs.Network.inline(m.nodes, to+"/", x, level, to)
+	m.nodes = n.inline(m.nodes, to+"/", x, level, to)
 	if down+right > 0 {
 		to = m.op("Slice", to, m.ints(0, 0), m.ints(m.ny, m.nx), m.ints(2, 3))
 	}
-	m.nfe += m.n
 	return m.record(to)
 }
 
@@ -125,6 +151,9 @@ func (m *machine) Ratio(x, num, den score.Array) score.Array {
 
 // Step implements score.Machine: every few steps, and after the last, it runs what was recorded.
 func (m *machine) Step(done, steps int, live ...*score.Array) error {
+	if m.err != nil {
+		return m.err
+	}
 	m.pending++
 	if m.pending < m.Steps && done < steps {
 		return nil
@@ -143,7 +172,7 @@ func (m *machine) Step(done, steps int, live ...*score.Array) error {
 	for i, v := range m.inputs {
 		in[i] = v.data
 	}
-	spent, err := m.Programs.run(m.ctx, string(m.structure(names, m.shape())), m.n, results, in)
+	spent, err := m.Programs.run(m.ctx, structure{string(m.graph(names, m.shape())), m.initial}, m.n, results, in)
 	m.spent += spent
 	if err != nil {
 		return err

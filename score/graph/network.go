@@ -1,29 +1,48 @@
 package graph
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Network is an exported denoiser (x, sigma) → denoised taken apart, so that it can be inlined several times with one copy of
-// its weights.
+// Network is an exported network taken apart, so that it can be inlined several times with one copy of its weights: a denoiser
+// (x, sigma) → denoised, or an initial reconstruction x → image.
 type Network struct {
+	name         string // begins the names of what all copies share
 	header       []byte // fields of ModelProto other than the graph: versions, operator sets, functions
 	weights      []byte // initialisers and the nodes that depend on nothing else, as fields of GraphProto
 	nodes        []message
 	constant     map[string]bool // names that every copy shares
-	x, sigma, to string
+	x, sigma, to string          // sigma is "" where there is none
 }
 
-// Parse takes apart the ONNX bytes of a network. The error says what keeps it from being inlined.
+// Parse takes apart the ONNX bytes of a denoiser. The error says what keeps it from being inlined.
 func Parse(model []byte) (*Network, error) {
+	n, err := takeApart("network/", model)
+	if err == nil && n.sigma == "" {
+		return nil, errors.New("the network does not map (x, sigma) to one output")
+	}
+	return n, err
+}
+
+// ParseInitial is Parse for an initial reconstruction.
+func ParseInitial(model []byte) (*Network, error) {
+	n, err := takeApart("initial/", model)
+	if err == nil && n.sigma != "" {
+		return nil, fmt.Errorf("the network has a second input %q", n.sigma)
+	}
+	return n, err
+}
+
+func takeApart(name string, model []byte) (*Network, error) {
 	m, err := parse(model)
 	if err != nil {
 		return nil, fmt.Errorf("read network: %w", err)
 	}
-	n := &Network{constant: map[string]bool{}}
+	n := &Network{name: name, constant: map[string]bool{}}
 	var inputs, outputs []string
 	var nodes []message
 	for _, f := range m {
@@ -47,7 +66,7 @@ func Parse(model []byte) (*Network, error) {
 				nodes = append(nodes, sub)
 			case g.number == graphInitializer:
 				n.constant[sub.text(tensorName)] = true
-				n.weights = appendBytes(n.weights, graphInitializer, sub.rename(func(_ protowire.Number, name string) string { return share(name) }, tensorName))
+				n.weights = appendBytes(n.weights, graphInitializer, sub.rename(func(_ protowire.Number, name string) string { return n.share(name) }, tensorName))
 			case g.number == graphInput:
 				inputs = append(inputs, sub.text(valueName))
 			case g.number == graphOutput:
@@ -66,8 +85,8 @@ func Parse(model []byte) (*Network, error) {
 			return nil, fmt.Errorf("the network has a third input %q", name)
 		}
 	}
-	if n.x == "" || n.sigma == "" || len(outputs) != 1 {
-		return nil, errors.New("the network does not map (x, sigma) to one output")
+	if n.x == "" || len(outputs) != 1 {
+		return nil, errors.New("the network does not map its input to one output")
 	}
 	n.to = outputs[0]
 	if err := n.hoist(nodes); err != nil {
@@ -75,6 +94,12 @@ func Parse(model []byte) (*Network, error) {
 	}
 	return n, nil
 }
+
+// share names what all copies of the network use.
+func (n *Network) share(name string) string { return n.name + name }
+
+// Beside says whether one graph can hold both networks: they must be of the same versions and operator sets.
+func (n *Network) Beside(o *Network) bool { return bytes.Equal(n.header, o.header) }
 
 // hoist moves the nodes that depend on weights alone, such as their conversion to single precision, to the shared part.
 func (n *Network) hoist(nodes []message) error {
@@ -103,7 +128,7 @@ func (n *Network) hoist(nodes []message) error {
 				n.constant[string(f.value)] = true
 			}
 		}
-		n.weights = appendNode(n.weights, node, share)
+		n.weights = appendNode(n.weights, node, n.share)
 	}
 	return nil
 }
@@ -119,7 +144,7 @@ func (n *Network) inline(dst []byte, prefix, x, sigma, to string) []byte {
 		case name == n.to:
 			return to
 		case n.constant[name]:
-			return share(name)
+			return n.share(name)
 		}
 		return prefix + name
 	}

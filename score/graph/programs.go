@@ -37,13 +37,13 @@ type Programs struct {
 }
 
 type compiled struct {
-	structure string
+	structure structure
 	Program
 }
 
 // call is one run that a sampler asks for.
 type call struct {
-	structure string
+	structure structure
 	n         int // images
 	out, in   [][]float32
 	left      bool          // nobody waits for it any more
@@ -68,7 +68,7 @@ func (p *Programs) leave() {
 
 // run runs the graph of that structure for a sampler that joined, and returns the sampler's part of the time that it took. A
 // sampler whose ctx ends returns at once, and disturbs nobody who shares its run.
-func (p *Programs) run(ctx context.Context, structure string, n int, out, in [][]float32) (time.Duration, error) {
+func (p *Programs) run(ctx context.Context, structure structure, n int, out, in [][]float32) (time.Duration, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -194,7 +194,7 @@ func (p *Programs) together(ctx context.Context, calls []*call) (time.Duration, 
 
 // program returns the graph of a structure, which it compiles when it is not there. When there are too many it closes the one that
 // was not used for longest.
-func (p *Programs) program(structure string) (Program, error) {
+func (p *Programs) program(structure structure) (Program, error) {
 	i := slices.IndexFunc(p.open, func(c compiled) bool { return c.structure == structure })
 	if i < 0 {
 		if len(p.open) == maxPrograms {
@@ -203,7 +203,7 @@ func (p *Programs) program(structure string) (Program, error) {
 			}
 			p.open = p.open[1:]
 		}
-		program, err := p.Compile(p.Network.model([]byte(structure)))
+		program, err := p.Compile(p.Network.model(structure))
 		if err != nil {
 			return nil, err
 		}

@@ -18,9 +18,6 @@ const (
 	float, int64s, float16, attributeIsInt                                                       = 1, 7, 10, 2
 )
 
-// share names what all copies of a network use.
-func share(name string) string { return "network/" + name }
-
 // message is the fields of one protobuf message, in order.
 type message []field
 
