@@ -11,7 +11,7 @@ VIEWER := web/viewer/dist/index.html
 TRAIN_PYTHON ?= .venv-train/bin/python
 environment = $(if $(filter .venv-train/%,$(1)),.venv-train/.installed)
 
-.PHONY: build viewer demo serve test test-viewer bench-viewer viewers crash lint lint-deploy bench bench-server bench-load bench-overhead bench-peers sweep fuzz train train-smoke test-train clean
+.PHONY: build viewer demo serve test test-viewer bench-viewer pictures viewers crash lint lint-deploy bench bench-server bench-load bench-overhead bench-peers sweep fuzz train train-smoke test-train clean
 
 build: bin/.installed-build $(RUNTIME) viewer
 	go build -buildvcs=auto -ldflags "-X main.version=$(VERSION)" -o bin/closer ./cmd/closer
@@ -45,6 +45,10 @@ test-viewer: build bin/.installed-test
 # How quick and how light the pages are: 10 studies of SLICES slices.
 bench-viewer: build bin/.installed-test
 	npm run bench --prefix web/viewer --silent
+
+# The pictures of README that show what the networks make.
+pictures: build bin/.installed-test
+	npm run pictures --prefix web/viewer --silent
 
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -19,5 +19,5 @@ export default defineConfig({
   build: { target: "esnext", emptyOutDir: false, modulePreload: { polyfill: false }, assetsInlineLimit: 0, chunkSizeWarningLimit: 5000 },
   plugins: [styles],
   server: { proxy: { "/api": "http://127.0.0.1:8080" } },
-  test: { include: ["{src,e2e,bench}/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 180_000 },
+  test: { include: ["{src,e2e,bench,pictures}/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 180_000 },
 });
