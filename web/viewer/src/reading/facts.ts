@@ -4,7 +4,7 @@ import { element } from "../element";
 import { dialog } from "./dialog";
 import { sampling } from "./mask";
 import type { Room } from "./room";
-import { methodTitle } from "./series";
+import { methodTitle, secondsASlice } from "./series";
 
 const rows: [string, (m: MethodReport) => string][] = [
   ["sampler", (m) => m.sampler || "–"],
@@ -17,7 +17,7 @@ const rows: [string, (m: MethodReport) => string][] = [
   ["DC residual, worst sample of the largest", (m) => m.dc_residual.max.toExponential(1)],
   ["networks", (m) => (m.models ?? []).map((n) => `${n.name} ${n.sha256.slice(0, 12)}`).join(", ") || "none"],
   ["device", (m) => m.device || "–"],
-  ["seconds a slice", (m) => m.seconds_per_slice.toFixed(2)],
+  ["seconds a slice", secondsASlice],
 ];
 
 export async function facts(room: Room): Promise<void> {

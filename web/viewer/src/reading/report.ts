@@ -5,7 +5,7 @@ import { dialog } from "./dialog";
 import { maskPicture, sampling } from "./mask";
 import { plot } from "./plot";
 import type { Room } from "./room";
-import { methodTitle } from "./series";
+import { methodTitle, secondsASlice } from "./series";
 
 export async function showReport(room: Room): Promise<void> {
   const r = await room.report();
@@ -19,7 +19,7 @@ export async function showReport(room: Room): Promise<void> {
     element("thead", {}, element("tr", {}, ...titles.map((t) => element("th", { scope: "col" }, t)))),
     element("tbody", {}, ...r.methods.map((m) => element("tr", {},
       element("th", { scope: "row" }, methodTitle(m.name)), number(m.volume?.psnr, 2), number(m.volume?.ssim, 4), number(m.volume?.nmse, 5),
-      number(m.nfe, 0), number(m.seconds_per_slice, 2), element("td", {}, m.dc_residual.rms.toExponential(1))))));
+      number(m.nfe, 0), element("td", {}, secondsASlice(m)), element("td", {}, m.dc_residual.rms.toExponential(1))))));
   const lines = r.methods.map((m) => ({ name: methodTitle(m.name), points: m.slices.flatMap((s) => (s.psnr === undefined ? [] : [[s.index + 1, s.psnr] as [number, number]])) }));
   const sampled = sampling(r);
   const path = `${jobPath(room.job.id)}/report.html`;

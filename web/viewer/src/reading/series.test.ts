@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { first, match, nearest, seriesOf, type Series } from "./series";
+import { first, match, nearest, secondsASlice, seriesOf, type Series } from "./series";
 
 const files = (...names: string[]) => names.map((name) => ({ name, sha256: "", size: 0, content_type: "" }));
 
@@ -37,4 +37,9 @@ test("series of other scans are matched by where they lie", () => {
   expect(match(study, make("method"), 1)).toBeUndefined(); // nobody knows where that one lies
   const sagittal = make("study", new Map([[1, { position: [0, 0, 0], orientation: [0, 1, 0, 0, 0, -1] }]]));
   expect(match(sagittal, own, 1)).toBeUndefined();
+});
+
+test("times of milliseconds are not told as 0, nor long ones to the hundredth", () => {
+  const says = [0.00241, 0.17, 12.463, 553.2, 0].map((s) => secondsASlice({ seconds_per_slice: s }));
+  expect(says).toEqual(["0.00241", "0.17", "12.5", "553", "0"]);
 });

@@ -22,6 +22,9 @@ const uncertain = "-uncertainty";
 
 export const methodTitle = (name: string) => titles[name] ?? name;
 
+// secondsASlice is the time a method took, whether milliseconds or minutes.
+export const secondsASlice = (m: { seconds_per_slice: number }) => String(Number(m.seconds_per_slice.toPrecision(3)));
+
 const rank = (id: string) => {
   if (id === "reference") return 100;
   if (id.endsWith(uncertain)) return 200;
