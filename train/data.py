@@ -37,6 +37,14 @@ class Slices:
     def __len__(self):
         return len(self.images)
 
+    def evenly(self, n: int) -> list[int]:
+        """n slices, evenly spaced, without the ends."""
+        return [int(i) for i in np.linspace(0, len(self) - 1, n + 2)[1:-1]]
+
+    def keep(self, chosen: list[int]):
+        """Forget the other slices."""
+        self.images, self.groups = ([values[i] for i in chosen] for values in (self.images, self.groups))
+
     def magnitude(self, i: int) -> np.ndarray:
         """Slice i with a phase encode axis (columns) that the scanner did not filter."""
         image = self.images[i]

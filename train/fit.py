@@ -35,6 +35,8 @@ def arguments():
     p.add_argument("--rows", type=int, default=64, help="of the U-Net's strips; the score network's have half and twice as many too")
     p.add_argument("--lr", type=float, default=6e-4)
     p.add_argument("--validate-every", type=float, default=5, help="minutes")
+    p.add_argument("--train-on", nargs="*", default=[], metavar="GROUP", help="groups of the training split; none is all")
+    p.add_argument("--few", type=int, help="train on so many slices alone, evenly spaced: what a network makes of little")
     p.add_argument("--validate-on", nargs="*", default=["openms"], metavar="GROUP", help="groups of the validation split; none is all")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=0)
@@ -101,8 +103,8 @@ def psnr(x: torch.Tensor, reference: torch.Tensor) -> float:
 def validation_slices(slices: Slices, n: int, seed: int = 1):
     """n complex slices of the validation patient, evenly spaced, random phase, fixed seed."""
     rng = np.random.default_rng(seed)
-    for i in np.linspace(0, len(slices) - 1, n + 2).astype(int)[1:-1]:
-        image = slices.magnitude(int(i))
+    for i in slices.evenly(n):
+        image = slices.magnitude(i)
         yield torch.from_numpy((image * smooth_phase(*image.shape, rng)).astype(np.complex64))[None], rng
 
 
@@ -173,7 +175,9 @@ def main():
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         step, spent = state["step"], state["spent"]
-    train, val = Slices(args.data, "train"), Slices(args.data, "val", tuple(args.validate_on))
+    train, val = Slices(args.data, "train", tuple(args.train_on)), Slices(args.data, "val", tuple(args.validate_on))
+    if args.few:
+        train.keep(train.evenly(args.few))
     augment = Augment(train, np.random.default_rng([args.seed, step]))
     torch.manual_seed(args.seed + step)
     loss_of, validate = (score_loss, validate_score) if args.network == "score" else (unet_loss, validate_unet)
