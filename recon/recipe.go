@@ -39,6 +39,12 @@ func DefaultRecipe() Recipe {
 	}
 }
 
+// What a recipe may ask of a sampler: ten times score-MRI's levels, and more than twice its noise.
+const (
+	maxLevels = 10_000
+	maxSigma  = 1000
+)
+
 // Validate says in a sentence what is wrong with the recipe, as far as that can be known without the input.
 func (r Recipe) Validate() error {
 	if len(r.Methods) == 0 {
@@ -57,6 +63,18 @@ func (r Recipe) Validate() error {
 	}
 	if (r.T0 != 0 || r.NumScales != 0) && (r.SigmaStart != 0 || r.Steps != 0) {
 		return Errorf(Invalid, "give either t0 and num-scales or sigma-start and steps, not both")
+	}
+	if r.Steps < 0 || r.Steps > maxLevels || r.NumScales < 0 || r.NumScales > maxLevels {
+		return Errorf(Invalid, "%d steps or %d scales are not between 1 and %d", r.Steps, r.NumScales, maxLevels)
+	}
+	if !(r.T0 >= 0 && r.T0 <= 1) {
+		return Errorf(Invalid, "t0 %g is not between 0 and 1", r.T0)
+	}
+	if !(r.SigmaStart >= 0 && r.SigmaStart <= maxSigma) {
+		return Errorf(Invalid, "sigma-start %g is not between 0 and %d", r.SigmaStart, maxSigma)
+	}
+	if !(r.Accel >= 0) {
+		return Errorf(Invalid, "acceleration %g is negative", r.Accel)
 	}
 	if r.Samples < 0 || r.Samples > 1000 {
 		return Errorf(Invalid, "%d samples are not between 1 and 1000", r.Samples)

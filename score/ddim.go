@@ -1,8 +1,8 @@
 package score
 
 func init() {
-	register("ddim", Kind{Sampler: DDIM})
-	register("noise-free", Kind{Sampler: NoiseFree, Clean: true})
+	register("ddim", Kind{Sampler: DDIM, Contracts: true})
+	register("noise-free", Kind{Sampler: NoiseFree, Clean: true, Contracts: true}) // its steps are DDIM's
 }
 
 // DDIM takes deterministic first-order steps of the probability-flow ODE dx/dσ = ε(x, σ) (Song et al., ICLR 2021, with

@@ -27,6 +27,8 @@ type Kind struct {
 	Stochastic bool
 	// Clean samplers are started from the initial image itself: its own error plays the part of the noise.
 	Clean bool
+	// Contracts says that Contraction holds for the sampler's steps: theorem 1 of the CCDF paper covers them.
+	Contracts bool
 }
 
 var samplers = map[string]Kind{}

@@ -130,8 +130,11 @@ func checkRecipe(r recon.Recipe) error {
 			return unknownMethod(name)
 		}
 	}
-	if slices.Contains(r.Methods, "ccdf") {
-		_, _, err := ccdfSettings(r)
+	if _, _, err := ccdfSettings(r); err != nil { // also where ccdf is not asked for: nonsense is not passed over
+		return err
+	}
+	if slices.Contains(r.Methods, "score-pocs") {
+		_, err := pocsLevels(r)
 		return err
 	}
 	return nil
@@ -246,11 +249,11 @@ func (b *builder) scorePOCS() (recon.Method, error) {
 	if err != nil {
 		return recon.Method{}, err
 	}
-	n := scales(b.recipe, true)
-	levels, err := score.Schedule{SigmaMin: score.DefaultSchedule.SigmaMin, SigmaMax: pocsSigmaMax, N: n}.Sigmas(1)
+	levels, err := pocsLevels(b.recipe)
 	if err != nil {
-		return recon.Method{}, recon.Errorf(recon.Invalid, "%w", err)
+		return recon.Method{}, err
 	}
+	n := len(levels) - 1
 	backend, err := s.backend(nil)
 	if err != nil {
 		return recon.Method{}, err
@@ -262,8 +265,20 @@ func (b *builder) scorePOCS() (recon.Method, error) {
 	}, s), nil
 }
 
-// theory is what theorem 1 of the CCDF paper says before the run.
+// pocsLevels are the whole schedule, Invalid when it has no step.
+func pocsLevels(r recon.Recipe) ([]float64, error) {
+	levels, err := score.Schedule{SigmaMin: score.DefaultSchedule.SigmaMin, SigmaMax: pocsSigmaMax, N: scales(r, true)}.Sigmas(1)
+	if err != nil {
+		return nil, recon.Errorf(recon.Invalid, "score-pocs: %w", err)
+	}
+	return levels, nil
+}
+
+// theory is what theorem 1 of the CCDF paper says before the run, nil for a sampler that it does not cover.
 func theory(levels []float64, kind score.Kind) *recon.Theory {
+	if !kind.Contracts {
+		return nil
+	}
 	lambda := score.Contraction(levels, kind.Stochastic)
 	return &recon.Theory{Lambda: recon.Number(lambda), InitialErrorFactor: recon.Number(math.Pow(lambda, 2*float64(len(levels)-1)))}
 }

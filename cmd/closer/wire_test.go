@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"testing"
 
 	"github.com/closer-mri/closer/recon"
@@ -32,6 +33,56 @@ func TestDefaultDescentOfCCDF(t *testing.T) {
 		}
 		if steps := len(levels) - 1; steps != c.steps || levels[0] < 0.99*c.start || levels[0] > 1.01*c.start {
 			t.Errorf("%s: %d steps from %g, want %d from %g", name, steps, levels[0], c.steps, c.start)
+		}
+	}
+}
+
+// What no sampler can do is refused before anything is made for it, whatever methods are asked for.
+func TestCheckRecipe(t *testing.T) {
+	for name, change := range map[string]func(*recon.Recipe){
+		"steps":                   func(r *recon.Recipe) { r.Steps = 1e12 },
+		"negative steps":          func(r *recon.Recipe) { r.Steps = -3 },
+		"scales":                  func(r *recon.Recipe) { r.T0, r.NumScales = 1, 1e12 },
+		"scales of score-pocs":    func(r *recon.Recipe) { r.Methods, r.NumScales = []string{"score-pocs"}, 2e9 },
+		"no scales of score-pocs": func(r *recon.Recipe) { r.Methods, r.NumScales = []string{"score-pocs"}, -5 },
+		"one scale of score-pocs": func(r *recon.Recipe) { r.Methods, r.NumScales = []string{"score-pocs"}, 1 },
+		"t0":                      func(r *recon.Recipe) { r.T0 = 1.5 },
+		"start":                   func(r *recon.Recipe) { r.SigmaStart = 1e300 },
+		"start that is no number": func(r *recon.Recipe) { r.SigmaStart = math.NaN() },
+		"acceleration":            func(r *recon.Recipe) { r.Mask, r.Accel = recon.NoMask, -7 },
+		"sampler":                 func(r *recon.Recipe) { r.Sampler = "nonsense" },
+		"sampler of no method":    func(r *recon.Recipe) { r.Methods, r.Sampler = []string{"zero-filled"}, "nonsense" },
+		"method":                  func(r *recon.Recipe) { r.Methods = []string{"magic"} },
+	} {
+		r := recon.DefaultRecipe()
+		change(&r)
+		if err := checkRecipe(r); recon.CodeOf(err) != recon.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, change := range map[string]func(*recon.Recipe){
+		"default":    func(*recon.Recipe) {},
+		"the most":   func(r *recon.Recipe) { r.Steps, r.SigmaStart = 10_000, 1000 },
+		"score-pocs": func(r *recon.Recipe) { r.Methods = []string{"score-pocs"} },
+		"the paper":  func(r *recon.Recipe) { r.T0, r.NumScales = 0.02, 1000 },
+	} {
+		r := recon.DefaultRecipe()
+		change(&r)
+		if err := checkRecipe(r); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Theorem 1 is claimed of the samplers that it covers alone.
+func TestTheory(t *testing.T) {
+	for sampler, claimed := range map[string]bool{"ve": true, "ddim": true, "noise-free": true, "second-order": false, "predictor-corrector": false} {
+		kind, levels, err := ccdfSettings(recon.Recipe{Sampler: sampler})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := theory(levels, kind); (got != nil) != claimed {
+			t.Errorf("%s: %+v", sampler, got)
 		}
 	}
 }
