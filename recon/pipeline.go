@@ -128,6 +128,9 @@ func (p *Pipeline) begin() (*Reconstruction, *measurer, error) {
 	if err != nil {
 		return nil, nil, Errorf(Invalid, "%w", err)
 	}
+	if err := enoughForMaps(h.Coils, kept.ACS); err != nil {
+		return nil, nil, err
+	}
 	if held != nil {
 		rec.Sampling.Columns, rec.Sampling.HeldOut = kept, held
 	}
@@ -141,6 +144,9 @@ func (p *Pipeline) beginPoints(rec *Reconstruction) (*Reconstruction, *measurer,
 	if err != nil {
 		return nil, nil, Errorf(Invalid, "%w", err)
 	}
+	if err := enoughForMaps(h.Coils, func() (lo, hi int) { return kept.Centre(h.Nx) }); err != nil {
+		return nil, nil, err
+	}
 	rec.Sampling = &Sampling{Kind: "acquired", Columns: kept.Columns(h.Nx), Points: kept, HeldOutPoints: held}
 	if held != nil {
 		rec.Sampling.HeldOut = held.Columns(h.Nx)
@@ -148,6 +154,18 @@ func (p *Pipeline) beginPoints(rec *Reconstruction) (*Reconstruction, *measurer,
 	m := newMeasurer(h, rec.Sampling.Columns, rec.Sampling.HeldOut, rec.Protocol)
 	m.points, m.heldOutPoints = kept, held
 	return rec, m, nil
+}
+
+// enoughForMaps refuses several coils without an acquired centre [lo, hi): coil sensitivity maps are estimated from it, and with maps
+// of nothing the coils cancel.
+func enoughForMaps(coils int, centre func() (lo, hi int)) error {
+	if coils < 2 {
+		return nil
+	}
+	if lo, hi := centre(); lo == hi {
+		return Errorf(Invalid, "the centre of k-space was not acquired, from which the sensitivity maps of %d coils are estimated", coils)
+	}
+	return nil
 }
 
 // run applies one method to every slice that is not finished yet.

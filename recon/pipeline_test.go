@@ -166,6 +166,17 @@ func TestPipelineErrors(t *testing.T) {
 	fails := recon.Method{Name: "fails", Reconstructor: failing{}}
 	undersampled := newScan(1, 1)
 	undersampled.header.Mask = make(kspace.Mask, undersampled.header.Nx)
+	hollow := func(coils int) *memoryScan { // every column but the central one
+		s := newScan(1, coils)
+		s.header.Mask = make(kspace.Mask, s.header.Nx)
+		for i := range s.header.Mask {
+			s.header.Mask[i] = i != s.header.Nx/2
+		}
+		return s
+	}
+	hollowPoints := newScan(1, 4)
+	hollowPoints.header.Points = make(kspace.Points, hollowPoints.header.Ny*hollowPoints.header.Nx)
+	hollowPoints.header.Points[0] = true
 	for name, c := range map[string]struct {
 		p    recon.Pipeline
 		code recon.Code
@@ -174,11 +185,16 @@ func TestPipelineErrors(t *testing.T) {
 		"slice too high":   {recon.Pipeline{Scan: newScan(2, 1), Slices: []int{2}}, recon.Invalid},
 		"bad mask":         {recon.Pipeline{Scan: newScan(2, 1), Undersampling: &kspace.Undersampling{Kind: "radial", Accel: 4}}, recon.Invalid},
 		"method fails":     {recon.Pipeline{Scan: newScan(2, 1), Methods: []recon.Method{fails}}, recon.Internal},
+		"no centre":        {recon.Pipeline{Scan: hollow(4)}, recon.Invalid},
+		"no central point": {recon.Pipeline{Scan: hollowPoints}, recon.Invalid},
 		"masked score-mri": {recon.Pipeline{Scan: undersampled, Protocol: recon.ScoreMRI320}, recon.Invalid},
 	} {
 		if _, err := c.p.Run(t.Context()); recon.CodeOf(err) != c.code {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	if _, err := (&recon.Pipeline{Scan: hollow(1)}).Run(t.Context()); err != nil { // one coil needs no map
+		t.Error(err)
 	}
 }
 
