@@ -107,13 +107,14 @@ func (c JobCheckpoint) Clear(ctx context.Context) error {
 	return c.Blobs.DeletePieces(ctx, slicePieces+c.Job+"/")
 }
 
-// piece names a slice. The networks are part of it: two workers may have been given different ones.
+// piece names a slice. What it was made with is part of it: two workers may have other networks, devices or precisions, and the report
+// names one of each.
 func (c JobCheckpoint) piece(method Method, index int) string {
-	models, err := json.Marshal(method.Models)
+	made, err := json.Marshal(method.Made())
 	if err != nil {
 		panic(err) // a Model always has a JSON form
 	}
-	return fmt.Sprintf("%s%s/%s/%s/%d", slicePieces, c.Job, method.Name, digest(models)[:16], index)
+	return fmt.Sprintf("%s%s/%s/%s/%d", slicePieces, c.Job, method.Name, digest(made)[:16], index)
 }
 
 func digest(data []byte) string {

@@ -96,7 +96,17 @@ func TestCheckpointTakesOnlyItsOwn(t *testing.T) {
 	other.Models = []recon.Model{{Name: "unet", SHA256: strings.Repeat("2", 64)}}
 	for name, load := range map[string]func() (recon.SliceResult, bool, error){
 		"other networks": func() (recon.SliceResult, bool, error) { return c.Load(t.Context(), other, 2) },
-		"another slice":  func() (recon.SliceResult, bool, error) { return c.Load(t.Context(), method, 1) },
+		"another device": func() (recon.SliceResult, bool, error) {
+			other := method
+			other.Device = "cuda"
+			return c.Load(t.Context(), other, 2)
+		},
+		"another precision": func() (recon.SliceResult, bool, error) {
+			other := method
+			other.Precision = "fp16"
+			return c.Load(t.Context(), other, 2)
+		},
+		"another slice": func() (recon.SliceResult, bool, error) { return c.Load(t.Context(), method, 1) },
 		"another job": func() (recon.SliceResult, bool, error) {
 			return recon.JobCheckpoint{Blobs: blobs, Job: "b"}.Load(t.Context(), method, 2)
 		},

@@ -48,6 +48,15 @@ type Method struct {
 	NetworkTime func() time.Duration
 }
 
+// Made is what decides the pixels of a method besides its settings: equal slices that were made otherwise are not the same result.
+type Made struct {
+	Models            []Model
+	Device, Precision string
+}
+
+// Made returns what the method computes with.
+func (m Method) Made() Made { return Made{m.Models, m.Device, m.Precision} }
+
 // Model identifies a network by its bytes.
 type Model struct {
 	Name   string `json:"name"`

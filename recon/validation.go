@@ -14,7 +14,7 @@ const ValidationSchemaID = "closer.validation/1"
 // Unit is one volume at one acceleration under one protocol, reconstructed by every method.
 type Unit struct {
 	File   string  `json:"file"`  // base name of the input
-	Accel  Number  `json:"accel"` // nominal; 0 when the file has a mask of its own
+	Accel  Number  `json:"accel"` // nominal; 0 when the file has a mask of its own, or nothing is undersampled
 	Report *Report `json:"report"`
 }
 
@@ -38,7 +38,7 @@ type Failure struct {
 // ValidationMean is one row of the result: a method over the volumes that compare with each other.
 type ValidationMean struct {
 	Protocol    Protocol `json:"protocol"`
-	Accel       Number   `json:"accel"`       // nominal; 0 for files with a mask of their own
+	Accel       Number   `json:"accel"`       // nominal; 0 as in Unit
 	Reference   string   `json:"reference"`   // reconstruction_esc or reconstruction_rss: fastMRI's challenges are not mixed
 	Acquisition string   `json:"acquisition"` // "" for all of them together
 	Method      string   `json:"method"`

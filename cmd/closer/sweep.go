@@ -64,11 +64,12 @@ type sweepWorker struct {
 	methods []recon.Method
 }
 
-// unitPath names a unit by everything that decides its content, so that other files, recipes or networks are other units.
+// unitPath names a unit by everything that decides its content, so that other files, recipes, networks or devices are other
+// units.
 func (w *sweepWorker) unitPath(file os.FileInfo, r recon.Recipe) (string, error) {
-	var models []recon.Model
+	var made []recon.Made
 	for _, m := range w.methods {
-		models = append(models, m.Models...)
+		made = append(made, m.Made())
 	}
 	form, err := json.Marshal(struct {
 		Name     string
@@ -76,10 +77,10 @@ func (w *sweepWorker) unitPath(file os.FileInfo, r recon.Recipe) (string, error)
 		Modified time.Time
 		Recipe   recon.Recipe
 		MaskSeed string
-		Models   []recon.Model
+		Made     []recon.Made
 		Version  string
 		Commit   string
-	}{file.Name(), file.Size(), file.ModTime().UTC(), r, w.maskSeed, models, version, commit()})
+	}{file.Name(), file.Size(), file.ModTime().UTC(), r, w.maskSeed, made, version, commit()})
 	if err != nil {
 		return "", err
 	}
@@ -104,7 +105,7 @@ func (w *sweepWorker) volume(ctx context.Context, path string) {
 		if err != nil && !skip && ctx.Err() == nil {
 			w.fail(recon.Failure{File: filepath.Base(path), Accel: recon.Number(r.Accel), Reason: reason(err)})
 		}
-		acquired := unit != "" && note.Accel == 0
+		acquired := unit != "" && note.Accel == 0 && r.Mask != recon.NoMask
 		rest := 1
 		if skip || acquired || scan == nil && err != nil { // the other recipes are equal to this one, or fail as it did
 			rest = len(w.recipes) - i
@@ -174,7 +175,7 @@ func (w *sweepWorker) reconstruct(ctx context.Context, path string, r recon.Reci
 		}
 	}
 	accel := r.Accel
-	if h.Mask != nil || h.Points != nil {
+	if under == nil || h.Mask != nil || h.Points != nil {
 		accel = 0
 	}
 	pipeline := recon.Pipeline{Scan: scan, Methods: w.methods, Undersampling: under, HoldOut: r.HoldOut(), Protocol: r.Protocol, Slices: indices}

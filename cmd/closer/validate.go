@@ -82,9 +82,13 @@ func (o *validateOptions) recipes() ([]recon.Recipe, error) {
 		}
 		base.MaskSeed = uint32(seed)
 	}
+	accels := o.accels
+	if base.Mask == recon.NoMask {
+		accels = accels[:1]
+	}
 	var out []recon.Recipe
 	for _, p := range o.protocols {
-		for i, accel := range o.accels {
+		for i, accel := range accels {
 			r := base
 			r.Protocol, r.Accel, r.ACS = recon.Protocol(p), accel, o.acs[min(i, len(o.acs)-1)]
 			if err := r.Validate(); err != nil {
@@ -195,8 +199,10 @@ func (s *sweep) workers(n int) ([]*sweepWorker, error) {
 func findVolumes(paths []string) ([]string, error) {
 	seen := map[string]string{}
 	var out []string
+	found := 0 // below the present root
 	add := func(path string) error {
 		name := submissionName(path)
+		found++
 		if other, ok := seen[name]; ok {
 			if filepath.Clean(other) == filepath.Clean(path) {
 				return nil
@@ -208,7 +214,7 @@ func findVolumes(paths []string) ([]string, error) {
 		return nil
 	}
 	for _, root := range paths {
-		found := len(out)
+		found = 0
 		err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 			if err != nil || d.IsDir() || path != root && (filepath.Ext(path) != ".h5" || strings.HasPrefix(d.Name(), ".")) {
 				return err
@@ -221,7 +227,7 @@ func findVolumes(paths []string) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("look for volumes: %w", err)
 		}
-		if len(out) == found && len(seen) == 0 {
+		if found == 0 {
 			return nil, recon.Errorf(recon.NotFound, "there is no .h5 file below %s", root)
 		}
 	}

@@ -334,3 +334,22 @@ func TestValidateOfAnUndersampledFile(t *testing.T) {
 		t.Errorf("images: %v %v", found, err)
 	}
 }
+
+// Without a mask there is one result, of no acceleration, whatever accelerations are asked for.
+func TestValidateWithoutAMask(t *testing.T) {
+	out := t.TempDir()
+	closer(t, "validate", volumes(t, 1), "-o", out, "--mask", "none", "--accel", "2,4", "--method", "zero-filled")
+	v := readValidation(t, out)
+	if len(v.Units) != 1 || v.Units[0].Accel != 0 || len(v.Groups) != 1 || len(v.Failures) != 0 {
+		t.Errorf("%d units, the first of acceleration %v, %d groups, failures %v", len(v.Units), v.Units[0].Accel, len(v.Groups), v.Failures)
+	}
+}
+
+// Each of the folders has to have a volume: one that is mistyped is not passed over.
+func TestValidateRefusesAnEmptyFolder(t *testing.T) {
+	scans, empty := volumes(t, 1), t.TempDir()
+	command := exec.Command(binary, "validate", scans, empty, "-o", t.TempDir(), "--method", "zero-filled")
+	if out, err := command.CombinedOutput(); err == nil || !strings.Contains(string(out), "no .h5 file below "+empty) {
+		t.Errorf("%v: %s", err, out)
+	}
+}
