@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -164,7 +165,7 @@ func (s series) write(ctx context.Context, dir string) (Series, error) {
 		if err := s.writeFile(f, s.enhanced(out, sc), enhancedMRImageStorage, slices.Concat(pixels...)); err != nil {
 			return Series{}, err
 		}
-		return out, syncDir(dir)
+		return out, s.tidy(dir, out.Files)
 	}
 	common := s.common(out, sc)
 	out.Files = make([]File, len(s.rec.Indices))
@@ -184,7 +185,24 @@ func (s series) write(ctx context.Context, dir string) (Series, error) {
 	if err := files.Wait(); err != nil {
 		return Series{}, err
 	}
-	return out, syncDir(dir)
+	return out, s.tidy(dir, out.Files)
+}
+
+// tidy removes what another series left in the folder under names such as ours, so that a folder is one series.
+func (s series) tidy(dir string, ours []File) error {
+	found, err := filepath.Glob(filepath.Join(dir, "[0-9][0-9][0-9][0-9].dcm"))
+	if err != nil {
+		return err
+	}
+	for _, path := range found {
+		if slices.ContainsFunc(ours, func(f File) bool { return f.Path == path }) {
+			continue
+		}
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("remove an image of an earlier series: %w", err)
+		}
+	}
+	return syncDir(dir)
 }
 
 // parallelFiles is how many files of a series are written at a time: each waits for the disk.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"regexp"
 	"strings"
 	"testing"
@@ -142,6 +143,38 @@ func TestFilesAreNamedByInstance(t *testing.T) {
 	hidden, _ := filepath.Glob(filepath.Join(dir, ".*"))
 	if len(names) != 3 || len(hidden) != 0 || filepath.Base(names[0]) != "0005.dcm" || s.Files[2].Number != 7 {
 		t.Errorf("files %v %v of %+v", names, hidden, s.Files)
+	}
+}
+
+// A folder is one series, whatever was in it; what is not ours stays.
+func TestFolderIsOneSeries(t *testing.T) {
+	dir := t.TempDir()
+	notes := filepath.Join(dir, "notes.dcm")
+	if err := os.WriteFile(notes, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		indices  []int
+		enhanced bool
+		want     []string
+	}{
+		{[]int{4, 5, 6}, false, []string{"0005.dcm", "0006.dcm", "0007.dcm"}},
+		{[]int{5, 7, 8}, false, []string{"0006.dcm", "0008.dcm", "0009.dcm"}},
+		{[]int{5, 7, 8}, true, []string{"0001.dcm"}},
+	} {
+		rec := sample("AXT1", 8, 8, func(r *recon.Reconstruction) { r.Indices, r.Header.Slices = c.indices, 12 })
+		opts := testOptions
+		opts.Enhanced = c.enhanced
+		if _, err := WriteSeries(t.Context(), dir, rec, &rec.Results[0], opts); err != nil {
+			t.Fatal(err)
+		}
+		found, _ := filepath.Glob(filepath.Join(dir, "*"))
+		for i := range found {
+			found[i] = filepath.Base(found[i])
+		}
+		if want := append(c.want, "notes.dcm"); !slices.Equal(found, want) {
+			t.Errorf("%v, want %v", found, want)
+		}
 	}
 }
 
