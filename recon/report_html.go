@@ -61,7 +61,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	if len(r.Methods) > 0 {
 		var indices []int
 		for _, s := range r.Methods[0].Slices {
-			indices = append(indices, s.Index)
+			indices = append(indices, s.Number())
 		}
 		p.Indices = showIndices(indices)
 	}

@@ -141,7 +141,7 @@ func TestWriteHTML(t *testing.T) {
 	page := htmlOf(t, NewReport(sample(), Software{Version: "1.2.3", Commit: "abcdef0", ONNXRuntime: "1.27"}))
 	all := checkPage(t, page)
 	for _, want := range []string{
-		"Simulated acquisition", "CORPD_FBK", "16–19 of 36", "scanner-grid", "15 of 60 phase-encode columns, acceleration ×4.00", "gaussian1d", "reconstruction_esc",
+		"Simulated acquisition", "CORPD_FBK", "17–20 of 36", "scanner-grid", "15 of 60 phase-encode columns, acceleration ×4.00", "gaussian1d", "reconstruction_esc",
 		"unet-demo", strings.Repeat("cd", 32), "closer 1.2.3 (abcdef0), ONNX Runtime 1.27", "σ = 0.04", "λ = 0.78", strings.Repeat("1f", 32),
 	} {
 		if !strings.Contains(page, want) {
@@ -151,12 +151,23 @@ func TestWriteHTML(t *testing.T) {
 	if n := strings.Count(page, strings.Repeat("ab", 32)); n != 1 {
 		t.Errorf("a network of two methods is listed %d times, want once", n)
 	}
-	// Slice 16 is the best, 17 the worst, 18 in the middle: each a reference and three methods with error maps; one color bar, the mask.
+	// Slice 17 is the best, 18 the worst, 19 in the middle: each a reference and three methods with error maps; one color bar, the mask.
 	if n := count(all, "img"); n != 3*(1+3*2)+2 {
 		t.Errorf("%d pictures, want %d", n, 3*(1+3*2)+2)
 	}
-	if !strings.Contains(page, "Slice 17 (lowest PSNR of ccdf)") || !strings.Contains(page, "Slice 16 (highest PSNR of ccdf)") {
+	if !strings.Contains(page, "Slice 18 (lowest PSNR of ccdf)") || !strings.Contains(page, "Slice 17 (highest PSNR of ccdf)") {
 		t.Error("the best and the worst slice are not named")
+	}
+}
+
+// The recipe says how many samples a method averaged.
+func TestPageTellsSamples(t *testing.T) {
+	rec := sample()
+	rec.Results[2].Method.Samples = 3
+	_, recipe, _ := strings.Cut(htmlOf(t, NewReport(rec, Software{})), `id="recipe"`)
+	_, ccdf, _ := strings.Cut(recipe, `<th scope="row">ccdf</th>`)
+	if want := `<td class="n">10</td><td class="n">3</td><td class="n">7</td>`; !strings.Contains(recipe, "Samples averaged") || !strings.Contains(ccdf, want) {
+		t.Errorf("no steps, samples and seed %s in %s", want, ccdf)
 	}
 }
 
@@ -314,10 +325,10 @@ func TestPictures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The largest 1 % of errors, of zero-filled in slice 17, begin at 2.58·3·4·0.03·2e-3/20 = 9.3e-5, a 17th of white.
+	// The largest 1 % of errors, of zero-filled in slice 18, begin at 2.58·3·4·0.03·2e-3/20 = 9.3e-5, a 17th of white.
 	const pos = 2
-	tiles := g.Strips[2].Tiles // the first two are those of slices 16 and 17
-	if g.Strips[2].Title != "Slice 18 (middle)" || g.Gain != 10 || g.Full != "10 %" {
+	tiles := g.Strips[2].Tiles // the first two are those of slices 17 and 18
+	if g.Strips[2].Title != "Slice 19 (middle)" || g.Gain != 10 || g.Full != "10 %" {
 		t.Fatalf("%s, gain %d, white at %s", g.Strips[2].Title, g.Gain, g.Full)
 	}
 	if n := len(tiles); n != 4 || tiles[0].ErrorSrc != "" || tiles[3].Name != "ccdf" {
@@ -468,7 +479,7 @@ func TestPlot(t *testing.T) {
 	}
 	// A dot lies where the axis labels say.
 	first, last := p.Y[0], p.Y[len(p.Y)-1]
-	if first.At != p.Bottom || last.At != p.Top || p.X[0].Label != "16" || p.X[0].At != p.Series[0].Dots[0].X {
+	if first.At != p.Bottom || last.At != p.Top || p.X[0].Label != "17" || p.X[0].At != p.Series[0].Dots[0].X {
 		t.Errorf("axes %v, %v", p.X, p.Y)
 	}
 	rec.References = nil

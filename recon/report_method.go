@@ -69,6 +69,9 @@ type SliceReport struct {
 	Seconds             Number         `json:"seconds"`
 }
 
+// Number is what the slice is called where people read: from 1, as InstanceNumber in DICOM.
+func (s SliceReport) Number() int { return s.Index + 1 }
+
 func methodReport(rec *Reconstruction, res *Result) MethodReport {
 	m := &res.Method
 	r := MethodReport{

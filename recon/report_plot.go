@@ -57,7 +57,7 @@ func (r *Report) plot() *plot {
 		for _, s := range m.Slices {
 			if s.ReportSliceQuality != nil && s.PSNRSlice.Finite() {
 				lo, hi = min(lo, float64(s.PSNRSlice)), max(hi, float64(s.PSNRSlice))
-				first, last = min(first, s.Index), max(last, s.Index)
+				first, last = min(first, s.Number()), max(last, s.Number())
 			}
 		}
 	}
@@ -96,12 +96,12 @@ func (r *Report) plot() *plot {
 				pen = "M"
 				continue
 			}
-			px, py := x(sl.Index), y(float64(sl.PSNRSlice))
+			px, py := x(sl.Number()), y(float64(sl.PSNRSlice))
 			fmt.Fprintf(&path, "%s%.1f,%.1f", pen, px, py)
 			pen = "L"
 			s.Dots = append(s.Dots, dot{
 				X: px, Y: py, Marker: fmt.Sprintf("M%.1f,%.1f%s", px, py, markers[s.Class]),
-				Title: fmt.Sprintf("%s, slice %d: %.2f dB", m.Name, sl.Index, float64(sl.PSNRSlice)),
+				Title: fmt.Sprintf("%s, slice %d: %.2f dB", m.Name, sl.Number(), float64(sl.PSNRSlice)),
 			})
 		}
 		s.Path = path.String()

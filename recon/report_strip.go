@@ -75,7 +75,8 @@ func (r *Report) gallery() (*gallery, error) {
 
 func (r *Report) strip(c chosenSlice, w window, gain int) (strip, error) {
 	rec := r.rec
-	s := strip{Title: fmt.Sprintf("Slice %d (%s)", rec.Indices[c.pos], strings.Join(c.why, ", "))}
+	number := rec.Indices[c.pos] + 1
+	s := strip{Title: fmt.Sprintf("Slice %d (%s)", number, strings.Join(c.why, ", "))}
 	shape := tile{Width: rec.Nx, Height: rec.Ny}
 	if p := rec.Header.PixelSpacing; p[0] > 0 && p[1] > 0 && p[0]/p[1] < 10 && p[1]/p[0] < 10 {
 		shape.Height = int(math.Round(float64(rec.Ny) * p[0] / p[1]))
@@ -103,11 +104,11 @@ func (r *Report) strip(c chosenSlice, w window, gain int) (strip, error) {
 	s.Tiles = slices.Repeat([]tile{shape}, len(rec.Results))
 	for i := range rec.Results {
 		t, m, x := &s.Tiles[i], &r.Methods[i], rec.Results[i].Slices[c.pos].Magnitude
-		t.Name, t.Alt = m.Name, fmt.Sprintf("Slice %d reconstructed by %s", rec.Indices[c.pos], m.Name)
+		t.Name, t.Alt = m.Name, fmt.Sprintf("Slice %d reconstructed by %s", number, m.Name)
 		draw(&t.Src, drawing{c.pos, i, 0}, func() image.Image { return w.gray(x, rec.Ny, rec.Nx) })
 		if q := m.Slices[c.pos].ReportSliceQuality; q != nil {
 			t.Detail = fmt.Sprintf("%s dB, SSIM %s", showPSNR(q.PSNRSlice, q.NMSE), showFixed(q.SSIM, 3))
-			t.ErrorAlt = fmt.Sprintf("Error of %s in slice %d, amplified %d times", m.Name, rec.Indices[c.pos], gain)
+			t.ErrorAlt = fmt.Sprintf("Error of %s in slice %d, amplified %d times", m.Name, number, gain)
 			draw(&t.ErrorSrc, drawing{c.pos, i, gain}, func() image.Image {
 				return window{w.top / float64(gain)}.errors(rec.References[c.pos], x, rec.Ny, rec.Nx)
 			})
@@ -115,7 +116,7 @@ func (r *Report) strip(c chosenSlice, w window, gain int) (strip, error) {
 	}
 	reference := shape
 	if rec.References != nil {
-		reference.Name, reference.Detail, reference.Alt = "reference", r.Reference, fmt.Sprintf("Reference image of slice %d", rec.Indices[c.pos])
+		reference.Name, reference.Detail, reference.Alt = "reference", r.Reference, fmt.Sprintf("Reference image of slice %d", number)
 		draw(&reference.Src, drawing{c.pos, -1, 0}, func() image.Image { return w.gray(rec.References[c.pos], rec.Ny, rec.Nx) })
 	}
 	if err := pictures.Wait(); err != nil {

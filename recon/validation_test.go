@@ -227,7 +227,7 @@ func TestBoxIsTukeys(t *testing.T) {
 // A picture survives being stored, and nothing but PNG data gets from a stored one into a page.
 func TestPictureIsStored(t *testing.T) {
 	p, err := NewReport(sample(), Software{}).WorstSlice()
-	if err != nil || p == nil || !strings.Contains(p.Title, "Slice 17") || len(p.Tiles) != 4 {
+	if err != nil || p == nil || !strings.Contains(p.Title, "Slice 18") || len(p.Tiles) != 4 {
 		t.Fatalf("%v, %+v", err, p)
 	}
 	data, err := json.Marshal(p)

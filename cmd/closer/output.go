@@ -104,7 +104,7 @@ func (o *output) grow(ctx context.Context, rec *recon.Reconstruction, result *re
 			for i, m := range left {
 				names[i] = m.Name
 			}
-			_, err := o.writeReports(rec, fmt.Sprintf("Preliminary: the job is running, and %s is to come.", strings.Join(names, ", then ")))
+			_, err := o.writeReports(rec, fmt.Sprintf("Preliminary: written before the end of the job, with %s still to come.", strings.Join(names, ", then ")))
 			return err
 		})
 	}

@@ -27,7 +27,7 @@ export async function showReport(room: Room): Promise<void> {
     ...(r.input.simulated ? [element("p", { className: "research" }, "k-space was simulated from images: these figures say nothing about clinical quality.")] : []),
     element("p", {}, r.reference === "none" ? "The scan has no reference: there are no metrics." : `Against the reference ${r.reference}, as fastMRI's evaluation computes them.`),
     table,
-    ...(lines.some((l) => l.points.length) ? [element("h3", {}, "PSNR of each slice, dB"), plot(lines)] : []),
+    ...(lines.some((l) => l.points.length) ? [element("h3", {}, "PSNR of each slice, dB (range: maximum of the volume)"), plot(lines)] : []),
     ...(sampled ? [element("h3", {}, `Sampled: ${sampled.says}`), maskPicture(sampled)] : []),
     element("p", {}, element("a", { href: path, target: "_blank" }, "The whole report")));
 }
