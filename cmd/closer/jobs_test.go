@@ -116,7 +116,7 @@ func TestJobsOfAServersWorker(t *testing.T) {
 	needRuntime(t)
 	_, address := serving(t, t.TempDir(), "--jobs", "2")
 	scan := phantom(t, "--matrix", "64")
-	long := pushed(t, address, scan, "method=ccdf&steps=1000000")
+	long := pushed(t, address, scan, "method=ccdf&steps=10000")
 	if job := ended(t, address, pushed(t, address, scan, "method=zero-filled")); job.State != recon.Done {
 		t.Errorf("the job is %s: %s", job.State, job.Error)
 	}

@@ -188,7 +188,7 @@ func TestServeReconstructsAScan(t *testing.T) {
 func TestResultsAppearWhileTheJobRuns(t *testing.T) {
 	needRuntime(t)
 	_, address := serving(t, t.TempDir())
-	response, err := http.Post("http://"+address+"/api/v1/scans?steps=100000", "application/x-hdf5", bytes.NewReader(read(t, phantom(t))))
+	response, err := http.Post("http://"+address+"/api/v1/scans?steps=10000", "application/x-hdf5", bytes.NewReader(read(t, phantom(t))))
 	if err != nil {
 		t.Fatal(err)
 	}
