@@ -210,7 +210,7 @@ func TestResultsAppearWhileTheJobRuns(t *testing.T) {
 		}
 		return strings.Repeat("x", len(report.Methods)-1) // until unet is in it
 	})
-	if report.Methods[0].Name != "zero-filled" || report.Methods[0].Volume == nil || !strings.Contains(strings.Join(report.Notes, " "), "ccdf is to come") {
+	if report.Methods[0].Name != "zero-filled" || report.Methods[0].Volume == nil || !strings.Contains(strings.Join(report.Notes, " "), "ccdf still to come") {
 		t.Errorf("the report has %+v and says %q", report.Methods[0], report.Notes)
 	}
 	var series []map[string]struct{ Value []any }
