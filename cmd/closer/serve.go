@@ -136,6 +136,12 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 		return recon.Errorf(recon.Unavailable, "listen: %w", err)
 	}
 	defer listener.Close()
+	scratch := filepath.Join(o.data, "web")
+	lock, err := store.LockDir(scratch) // also with a queue elsewhere: uploads that are not finished are only here
+	if err != nil {
+		return fmt.Errorf("hold the uploads: %w", err)
+	}
+	defer lock.Close()
 	if o.nats == "" {
 		embedded, err := store.StartServer(filepath.Join(o.data, "queue"), store.ServerOptions{})
 		if err != nil {
@@ -170,7 +176,6 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	scratch := filepath.Join(o.data, "web")
 	taken, err := intake.New(intake.Config{
 		Queue: queue, Blobs: blobs, Models: networks, Dir: filepath.Join(scratch, "series"), Inspect: inspect, Log: log,
 	})

@@ -103,6 +103,29 @@ func TestKilledServerLeavesNoWorker(t *testing.T) {
 	serving(t, data)
 }
 
+// Servers that share a queue need a directory each: a second one would empty the first one's spool. A worker may share it.
+func TestDataHasOneServer(t *testing.T) {
+	b, data := newBench(t), t.TempDir()
+	env := []string{"CLOSER_NATS=" + b.nats}
+	serving(t, data, "--nats", b.nats, "--workers", "0")
+	spooled := filepath.Join(data, "web", "spool", "scan-1")
+	if err := os.WriteFile(spooled, []byte("half a body"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	second := start(t, env, "serve", "--listen", "127.0.0.1:0", "--data", data, "--workers", "0")
+	said := eventually(t, func() string {
+		return lastMatch(regexp.MustCompile("(in use by another process|server ready)"), second.stderr())
+	})
+	if said != "in use by another process" || second.end() == nil {
+		t.Errorf("a second server says %q", said)
+	}
+	if _, err := os.Stat(spooled); err != nil {
+		t.Error("a body that comes in is gone: ", err)
+	}
+	p := start(t, env, "work", "--blobs", filepath.Join(data, "blobs"), "--device", "cpu")
+	eventually(t, func() string { return lastMatch(workerLine, p.stderr()) })
+}
+
 func TestServeRefusals(t *testing.T) {
 	data := t.TempDir()
 	_, address := serving(t, data, "--workers", "0")

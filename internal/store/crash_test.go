@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -171,6 +172,10 @@ func TestDirectoryHasOneServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
+	if lock, err := store.LockDir(dir); err == nil || !strings.Contains(err.Error(), "in use by another process") {
+		lock.Close()
+		t.Errorf("a held directory: %v", err)
+	}
 	if info, err := os.Stat(filepath.Join(dir, "lock")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the lock: %v, %v", info, err)
 	}

@@ -35,12 +35,9 @@ type Server struct {
 // StartServer starts a server that keeps everything in dir, and returns when it takes calls. What it acknowledged survives a
 // crash of the process and of the machine: it syncs each write. One process may use dir at a time; a second is refused.
 func StartServer(dir string, opts ServerOptions) (*Server, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create the queue's directory: %w", err)
-	}
-	lock, err := lockDir(dir)
+	lock, err := LockDir(dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("hold the queue: %w", err)
 	}
 	s := &Server{lock: lock}
 	if opts.Token == "" {
@@ -78,15 +75,19 @@ func (s *Server) Close() error {
 	return s.lock.Close()
 }
 
-// lockDir holds dir until the returned file is closed or the process ends: two servers would destroy each other's files.
-func lockDir(dir string) (*os.File, error) {
+// LockDir makes dir if need be and holds it until the returned file is closed or the process ends: two servers would destroy each
+// other's files. A second call fails, in whichever process.
+func LockDir(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create a directory to hold: %w", err)
+	}
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock the queue's directory: %w", err)
+		return nil, fmt.Errorf("lock the directory: %w", err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		lock.Close()
-		return nil, fmt.Errorf("the queue's directory %s is in use by another process: %w", dir, err)
+		return nil, fmt.Errorf("the directory %s is in use by another process: %w", dir, err)
 	}
 	return lock, nil
 }
