@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -94,7 +95,7 @@ func SweepUploads(dataDir string, idle time.Duration) error {
 }
 
 func (u *uploads) options(w http.ResponseWriter, r *http.Request)   { u.serve(nil)(w, r) }
-func (u *uploads) create(w http.ResponseWriter, r *http.Request)    { u.serve(u.tus.PostFile)(w, r) }
+func (u *uploads) create(w http.ResponseWriter, r *http.Request)    { u.serve(u.begin)(w, r) }
 func (u *uploads) terminate(w http.ResponseWriter, r *http.Request) { u.serve(u.tus.DelFile)(w, r) }
 func (u *uploads) patch(w http.ResponseWriter, r *http.Request)     { u.serve(u.tus.PatchFile)(w, r) }
 
@@ -116,6 +117,17 @@ func (u *uploads) head(w http.ResponseWriter, r *http.Request) {
 	default:
 		fail(w, r, err)
 	}
+}
+
+// begin refuses what tusd would ignore, and take for a whole scan what is a part of one.
+func (u *uploads) begin(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upload-Concat") != "" {
+		p := problemf(http.StatusBadRequest, "uploads are not concatenated here: send the scan as one upload, without Upload-Concat")
+		note(r.Context(), p)
+		w.WriteHeader(p.Status)
+		return
+	}
+	u.tus.PostFile(w, r)
 }
 
 // receipt answers with the Receipt of a finished upload; 409 while bytes are missing.
@@ -195,6 +207,11 @@ func (u *uploads) opened(hook tus.HookEvent) (tus.HTTPResponse, tus.FileInfoChan
 	if hook.Upload.Size == 0 {
 		return refused(problemf(http.StatusBadRequest, "the upload is empty; expected the bytes of a scan"))
 	}
+	metadata, err := parseMetadata(hook.HTTPRequest.Header.Values("Upload-Metadata"))
+	if err != nil {
+		return refused(err)
+	}
+	hook.Upload.MetaData = metadata
 	switch up, err := u.arrival(hook.Upload); {
 	case err != nil:
 		return refused(err)
@@ -206,11 +223,32 @@ func (u *uploads) opened(hook tus.HookEvent) (tus.HTTPResponse, tus.FileInfoChan
 	}
 	kept := tus.MetaData{}
 	for _, name := range []string{"recipe", "digest", "filetype"} {
-		if v, ok := hook.Upload.MetaData[name]; ok {
+		if v, ok := metadata[name]; ok {
 			kept[name] = v
 		}
 	}
 	return tus.HTTPResponse{}, tus.FileInfoChanges{MetaData: kept}, nil
+}
+
+// parseMetadata reads fields Upload-Metadata as tus 1.0 writes them: pairs of a key and a value in base64, which may be left out when it
+// is empty. tusd skips a pair that is not so, and with it a digest that the client relies on.
+func parseMetadata(fields []string) (tus.MetaData, error) {
+	metadata := tus.MetaData{}
+	for pair := range strings.SplitSeq(strings.Join(fields, ","), ",") {
+		key, encoded, _ := strings.Cut(strings.TrimSpace(pair), " ")
+		if key == "" {
+			continue // an empty element of a list (RFC 9110, section 5.6.1)
+		}
+		value, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil {
+			return nil, problemf(http.StatusBadRequest, "the value of %q in Upload-Metadata is not base64", key)
+		}
+		if _, twice := metadata[key]; twice {
+			return nil, problemf(http.StatusBadRequest, "%q is more than once in Upload-Metadata", key)
+		}
+		metadata[key] = string(value)
+	}
+	return metadata, nil
 }
 
 // arrival reads the metadata of an upload.

@@ -191,6 +191,53 @@ func TestBadUploads(t *testing.T) {
 	}
 }
 
+// Metadata that cannot be read are refused, not skipped: a digest that is not compared protects nothing. Nor is a part of an upload that
+// is to be concatenated taken for a scan.
+func TestMalformedUploads(t *testing.T) {
+	s := start(t, nil)
+	for _, c := range []struct {
+		header, value, sentence string
+	}{
+		{"Upload-Metadata", "recipe " + base64.StdEncoding.EncodeToString([]byte("method=tv")) + ",digest " + digest(nil), `the value of "digest"`},
+		{"Upload-Metadata", "recipe %%%", `the value of "recipe"`},
+		{"Upload-Metadata", "recipe bWV0aG9kPXR2 bWV0aG9kPXR2", `the value of "recipe"`},
+		{"Upload-Metadata", "recipe bWV0aG9kPXR2;digest AAAA", `the value of "recipe"`},
+		{"Upload-Metadata", "filetype YXBwbGljYXRpb24veC1oZGY1,digest,recipe ,digest AAAA", `"digest" is more than once`},
+		{"Upload-Concat", "partial", "Upload-Concat"},
+		{"Upload-Concat", "final;/api/v1/uploads/a /api/v1/uploads/b", "Upload-Concat"},
+	} {
+		response, data := s.do("POST", "/api/v1/uploads", nil, "Tus-Resumable", "1.0.0", "Upload-Length", "10", c.header, c.value)
+		expectProblem(t, c.value, response, data, http.StatusBadRequest, c.sentence)
+		if response.Header.Get("Tus-Resumable") != "1.0.0" {
+			t.Errorf("%s: no Tus-Resumable in the answer", c.value)
+		}
+	}
+	response, data := s.do("POST", "/api/v1/uploads", nil, "Tus-Resumable", "1.0.0", "Upload-Length", "10",
+		"Upload-Metadata", "recipe , digest,,filetype YXBwbGljYXRpb24veC1oZGY1, filename") // as tus-js-client writes what is empty
+	if response.StatusCode != http.StatusCreated {
+		t.Errorf("empty values: %s %s", response.Status, data)
+	}
+}
+
+// The fields of a request are one list, and a digest in the second is compared.
+func TestUploadMetadataInTwoFields(t *testing.T) {
+	s := start(t, nil)
+	r, err := http.NewRequest("POST", s.URL+"/api/v1/uploads", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := "digest " + base64.StdEncoding.EncodeToString([]byte(digest([]byte("other"))))
+	r.Header = http.Header{"Tus-Resumable": {"1.0.0"}, "Upload-Length": {"10008"}, "Upload-Metadata": {"recipe bWV0aG9kPXR2", wrong}}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	path := strings.TrimPrefix(response.Header.Get("Location"), s.URL)
+	response, data := s.patch(path, 0, scanBytes("a"))
+	expectProblem(t, "other bytes", response, data, http.StatusBadRequest, "not the declared")
+}
+
 // Fifty pushes at once, each scan twice and half of them in pieces: none is lost, none is doubled.
 func TestConcurrentPushes(t *testing.T) {
 	s := start(t, nil)
