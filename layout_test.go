@@ -29,10 +29,11 @@ var allowed = map[string][]string{
 	"internal/testkit":     {"kspace", "recon"},
 	"fastmri":              {"kspace", "recon", "internal/durable", "internal/sandbox"},
 	"dicomio":              {"kspace", "recon", "internal/durable", "internal/sandbox"},
-	"web":                  {"kspace", "recon", "internal/durable"},
-	"web/dicomweb":         {"kspace", "recon", "dicomio", "web/dicomweb/request"},
+	"web":                  {"kspace", "recon", "internal/durable", "web/routing"},
+	"web/dicomweb":         {"kspace", "recon", "dicomio", "web/dicomweb/request", "web/routing"},
 	"web/dicomweb/request": {"recon", "dicomio"},
 	"web/pacs":             {"recon"},
+	"web/routing":          nil,
 	"cmd/closer":           {"kspace", "score", "score/graph", "unet", "recon", "web", "web/dicomweb", "web/pacs", "internal/durable", "internal/intake", "internal/ort", "internal/sandbox", "internal/store", "internal/phantom", "fastmri", "dicomio"},
 }
 

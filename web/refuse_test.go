@@ -78,9 +78,22 @@ func expectProblem(t *testing.T, name string, response *http.Response, data []by
 	}
 }
 
+// unasked is an intake that holds nothing, and that no commit gets to.
+type unasked struct {
+	recon.Intake
+	t *testing.T
+}
+
+func (u unasked) Held(context.Context, string) (recon.Held, error) { return recon.Held{}, noScan() }
+
+func (u unasked) Commit(_ context.Context, id string, _ int, _ recon.Recipe) (recon.Job, bool, error) {
+	u.t.Errorf("the scan %q is committed", id)
+	return recon.Job{}, false, nil
+}
+
 // Addresses that lead nowhere, and names that try to lead out.
 func TestNoSuchAddress(t *testing.T) {
-	s := start(t, nil)
+	s := start(t, func(c *Config) { c.Intake = unasked{t: t} })
 	job := s.push(scanBytes("a"), "", http.StatusCreated).Job
 	for _, c := range []struct {
 		method, path string
@@ -92,6 +105,9 @@ func TestNoSuchAddress(t *testing.T) {
 		{"GET", "/api/v1/jobs/" + job + "/report", 404}, {"GET", "/api/v1/jobs/" + job + "/dicom.zip", 404},
 		{"GET", "/api/v1/scans?limit=0", 400}, {"GET", "/api/v1/scans?offset=-1", 400},
 		{"GET", "/api/v1/uploads/" + strings.Repeat("0", 32) + "/receipt", 404},
+		{"POST", "/api/v1/scans//commit", 404}, {"GET", "/api/v1/scans//", 404}, {"GET", "/api/v1/scans/", 404},
+		{"GET", "/api/v1/jobs//report", 404}, {"DELETE", "/api/v1/jobs//", 404}, {"GET", "/api/v1/jobs/" + job + "/artifacts//etc/passwd", 404},
+		{"GET", "/api/v1/uploads//receipt", 404}, {"GET", "/assets//x", 404},
 	} {
 		response, data := s.do(c.method, c.path, nil)
 		expectProblem(t, c.method+" "+c.path, response, data, c.status, "")

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/closer-mri/closer/web/routing"
 )
 
 // routes is the table of the API. openapi.yaml describes it, and a test compares the two.
@@ -13,9 +15,11 @@ func (a *api) routes() chi.Router {
 	if a.OwnHost {
 		r.Use(a.ownHost)
 	}
-	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+	nowhere := func(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, problemf(http.StatusNotFound, "there is nothing at this address"))
-	})
+	}
+	r.Use(routing.Complete(nowhere))
+	r.NotFound(nowhere)
 	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, problemf(http.StatusMethodNotAllowed, "the method is not possible at this address"))
 	})

@@ -20,6 +20,7 @@ import (
 
 	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/recon"
+	"github.com/closer-mri/closer/web/routing"
 )
 
 // Config is what a server is made of.
@@ -68,9 +69,11 @@ func New(c Config) http.Handler {
 // routes is the table of the API, which ../openapi.yaml describes.
 func (s *server) routes() chi.Router {
 	r := chi.NewRouter()
-	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+	nowhere := func(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, recon.Errorf(recon.NotFound, "there is no such resource"))
-	})
+	}
+	r.Use(routing.Complete(nowhere)) // what lacks its UID would be a request for everything
+	r.NotFound(nowhere)
 	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, http.StatusMethodNotAllowed, "the resource does not have this method")
 	})

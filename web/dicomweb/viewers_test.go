@@ -299,6 +299,22 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// An address that lacks a UID is that of nothing, not of everything.
+func TestMissingUIDs(t *testing.T) {
+	s := serve(t, 1, nil)
+	aStudy := "/studies/" + s.series[0].StudyUID
+	aSeries := aStudy + "/series/" + s.series[0].SeriesUID
+	for _, path := range []string{
+		"/studies/", "/studies//", "/studies//metadata", "/studies//series", "/studies//instances", "/studies//thumbnail",
+		aStudy + "/series//instances", aStudy + "/series//metadata", aStudy + "/series//thumbnail", aStudy + "/series/", "/studies//series/" + s.series[0].SeriesUID,
+		aSeries + "/instances//metadata", aSeries + "/instances//rendered", aSeries + "/instances//bulkdata/7FE00010", aSeries + "/instances//frames/1",
+	} {
+		if response, body := s.get(t, path, ""); response.StatusCode != http.StatusNotFound || response.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %s %.100s", path, response.Status, body)
+		}
+	}
+}
+
 func TestCORS(t *testing.T) {
 	s := serve(t, 0, nil)
 	for origin, want := range map[string]string{"https://viewer.example": "https://viewer.example", "https://evil.example": "", "": ""} {
