@@ -83,13 +83,16 @@ func (a *api) allEvents(w http.ResponseWriter, r *http.Request) { a.follow(w, r,
 // follow sends the events of one job, or of all when id is "". The list of results is left out: it grows with the slices, and
 // /jobs/{id} has it.
 func (a *api) follow(w http.ResponseWriter, r *http.Request, id string) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // proxies hold events back otherwise
+	if r.Method == http.MethodHead {
+		return // a stream of which nothing is sent would never end
+	}
 	changes, err := a.Queue.Watch(r.Context(), id)
 	if err != nil {
 		fail(w, r, err)
 		return
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // proxies hold events back otherwise
 	out := newSteady(w, a.grace)
 	fmt.Fprint(out, "retry: 2000\n\n")
 	tick := time.NewTicker(a.keepAlive)

@@ -14,6 +14,8 @@ import (
 
 	"context"
 
+	"github.com/go-chi/chi/v5"
+
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -112,6 +114,64 @@ func TestNoSuchAddress(t *testing.T) {
 		response, data := s.do(c.method, c.path, nil)
 		expectProblem(t, c.method+" "+c.path, response, data, c.status, "")
 	}
+}
+
+// HEAD is answered wherever GET is (RFC 9110, section 9.1) as GET is, but for the body; streams of events end at once.
+func TestHead(t *testing.T) {
+	s := start(t, func(c *Config) { c.DICOMweb = http.NotFoundHandler() })
+	receipt := s.push(scanBytes("a"), "", http.StatusCreated)
+	s.work(map[string]string{"report.json": "{}", "report.html": "<p>", "report.csv": "a", "reconstruction.h5": "HDF", "dicom/unet/0001.dcm": "one"}, nil)
+	err := chi.Walk(s.Config.Handler.(chi.Router), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		path := strings.NewReplacer("{id}", receipt.Job, "artifacts/*", "artifacts/report.json", "*", "studies", "{name}", "x").Replace(plain(route))
+		if path = strings.Replace(path, "/scans/"+receipt.Job, "/scans/"+receipt.Scan, 1); method != "GET" || path == "/api/v1/events" {
+			return nil // which does not end
+		}
+		head, _ := s.do("HEAD", path, nil)
+		got, _ := s.do("GET", path, nil)
+		for _, name := range []string{"Content-Type", "ETag", "Content-Disposition", "Content-Security-Policy"} {
+			if head.Header.Get(name) != got.Header.Get(name) || head.StatusCode != got.StatusCode {
+				t.Errorf("HEAD %s: %s %s %q, GET %s %q", path, head.Status, name, head.Header.Get(name), got.Status, got.Header.Get(name))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response, _ := s.do("HEAD", "/api/v1/jobs/"+receipt.Job+"/report.csv", nil); response.StatusCode != http.StatusOK || response.ContentLength != 1 {
+		t.Errorf("the head of a report: %s, length %d", response.Status, response.ContentLength)
+	}
+	queued := s.push(scanBytes("b"), "", http.StatusCreated).Job
+	for _, path := range []string{"/api/v1/events", "/api/v1/jobs/" + queued + "/events"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		w := httptest.NewRecorder()
+		s.Config.Handler.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "HEAD", path, nil))
+		if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream" || w.Body.Len() > 0 || ctx.Err() != nil {
+			t.Errorf("HEAD %s: %d %v, %v", path, w.Code, w.Header(), ctx.Err())
+		}
+	}
+}
+
+// A method that is not possible is answered with those that are (RFC 9110, section 15.5.6).
+func TestAllow(t *testing.T) {
+	s := start(t, func(c *Config) { c.DICOMweb = http.NotFoundHandler() })
+	id := strings.Repeat("0", 32)
+	for _, c := range [][3]string{
+		{"PUT", "/api/v1/scans", "GET, HEAD, POST"}, {"DELETE", "/healthz", "GET, HEAD"}, {"POST", "/api/v1/jobs/" + id, "GET, HEAD, DELETE"},
+		{"GET", "/api/v1/scans/" + id + "/commit", "POST"}, {"HEAD", "/api/v1/scans/" + id + "/commit", "POST"}, {"GET", "/api/v1/uploads", "POST, OPTIONS"},
+		{"GET", "/api/v1/uploads/" + id, "HEAD, PATCH, DELETE"}, {"PUT", "/dicom-web/studies", "GET, HEAD, POST, OPTIONS"}, {"BREW", "/readyz", "GET, HEAD"},
+	} {
+		response, data := s.do(c[0], c[1], nil)
+		if c[0] != "HEAD" {
+			expectProblem(t, c[0]+" "+c[1], response, data, http.StatusMethodNotAllowed, "")
+		}
+		if got := response.Header.Get("Allow"); response.StatusCode != http.StatusMethodNotAllowed || got != c[2] {
+			t.Errorf("%s %s: %s, allowed %q, want %q", c[0], c[1], response.Status, got, c[2])
+		}
+	}
+	response, data := s.do("BREW", "/pot", nil)
+	expectProblem(t, "BREW /pot", response, data, http.StatusNotFound, "")
 }
 
 // raw speaks HTTP by hand, for what a client library refuses to send, and returns the first line of the answer.

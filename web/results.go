@@ -113,6 +113,9 @@ func (a *api) sendBlob(w http.ResponseWriter, r *http.Request, artifact recon.Ar
 		return
 	}
 	h.Set("Content-Length", strconv.FormatInt(artifact.Size, 10))
+	if r.Method == http.MethodHead {
+		return
+	}
 	if _, err := io.Copy(out, content); err != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -138,6 +141,9 @@ func (a *api) dicomZip(w http.ResponseWriter, r *http.Request) {
 	a.audit(r.Context(), "read")
 	w.Header().Set("Content-Type", "application/zip")
 	w.Header().Set("Content-Disposition", `attachment; filename="`+job.ID+`.zip"`)
+	if r.Method == http.MethodHead { // nothing is read that is not sent
+		return
+	}
 	archive := zip.NewWriter(newSteady(w, a.grace))
 	for _, f := range files {
 		if err := a.zipOne(r, archive, f, job.Created); err != nil {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/closer-mri/closer/web/routing"
 )
@@ -18,9 +19,15 @@ func (a *api) routes() chi.Router {
 	nowhere := func(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, problemf(http.StatusNotFound, "there is nothing at this address"))
 	}
-	r.Use(routing.Complete(nowhere))
+	r.Use(routing.Complete(nowhere), middleware.GetHead)
 	r.NotFound(nowhere)
 	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		allow := routing.Allow(r)
+		if allow == "" { // which chi does not look at for a method that it does not know
+			nowhere(w, r)
+			return
+		}
+		w.Header().Set("Allow", allow)
 		fail(w, r, problemf(http.StatusMethodNotAllowed, "the method is not possible at this address"))
 	})
 

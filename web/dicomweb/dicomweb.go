@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/recon"
@@ -73,8 +74,15 @@ func (s *server) routes() chi.Router {
 		s.problem(w, r, recon.Errorf(recon.NotFound, "there is no such resource"))
 	}
 	r.Use(routing.Complete(nowhere)) // what lacks its UID would be a request for everything
+	r.Use(middleware.GetHead)
 	r.NotFound(nowhere)
 	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		allow := routing.Allow(r)
+		if allow == "" { // which chi does not look at for a method that it does not know
+			nowhere(w, r)
+			return
+		}
+		w.Header().Set("Allow", allow+", OPTIONS") // which cors answers everywhere
 		writeProblem(w, http.StatusMethodNotAllowed, "the resource does not have this method")
 	})
 	const aStudy, aSeries, anInstance = "/studies/{study}", "/studies/{study}/series/{series}",

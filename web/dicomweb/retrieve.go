@@ -164,11 +164,19 @@ func (s *server) send(w http.ResponseWriter, r *http.Request, how packing, inner
 		w.Header().Set("Content-Type", parts[0].mediaType)
 		w.Header().Set("Content-Location", parts[0].location)
 		w.Header().Set("Content-Length", strconv.FormatInt(parts[0].size, 10))
+		if r.Method == http.MethodHead {
+			first.Close()
+			return
+		}
 		s.copy(r.Context(), w, first)
 		return
 	}
 	mw := multipart.NewWriter(w)
 	w.Header().Set("Content-Type", fmt.Sprintf(`multipart/related; type="%s"; boundary=%s`, inner, mw.Boundary()))
+	if r.Method == http.MethodHead { // nothing is read that is not sent
+		first.Close()
+		return
+	}
 	for i, p := range parts {
 		content := first
 		if i > 0 {

@@ -315,6 +315,44 @@ func TestMissingUIDs(t *testing.T) {
 	}
 }
 
+// HEAD is GET without the body, and a method that is not possible is answered with those that are.
+func TestHeadAndAllow(t *testing.T) {
+	s := serve(t, 1, nil)
+	aStudy := "/studies/" + s.series[0].StudyUID
+	anInstance := aStudy + "/series/" + s.series[0].SeriesUID + "/instances/" + s.series[0].Files[0].InstanceUID
+	ask := func(method, path string) *http.Response {
+		r, err := http.NewRequest(method, s.url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response
+	}
+	for _, path := range []string{
+		"/studies", aStudy, aStudy + "/metadata", aStudy + "/series", anInstance, anInstance + "?accept=application/dicom", anInstance + "/rendered",
+		anInstance + "/frames/1", "/studies/1.2.3",
+		"/wado?requestType=WADO&contentType=application/dicom&studyUID=" + strings.NewReplacer("/studies/", "", "/series/", "&seriesUID=", "/instances/", "&objectUID=").Replace(anInstance),
+	} {
+		head, got := ask("HEAD", path), ask("GET", path)
+		kind, _, _ := strings.Cut(head.Header.Get("Content-Type"), "; boundary")
+		if want, _, _ := strings.Cut(got.Header.Get("Content-Type"), "; boundary"); head.StatusCode != got.StatusCode || kind != want {
+			t.Errorf("%s: HEAD %s %s, GET %s %s", path, head.Status, kind, got.Status, want)
+		}
+	}
+	for path, want := range map[string]string{"/studies": "GET, HEAD, POST, OPTIONS", aStudy + "/metadata": "GET, HEAD, OPTIONS", "/open/studies": "POST, OPTIONS"} {
+		if response := ask("PUT", path); response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != want {
+			t.Errorf("PUT %s: %s, allowed %q, want %q", path, response.Status, response.Header.Get("Allow"), want)
+		}
+	}
+	if response := ask("BREW", "/pot"); response.StatusCode != http.StatusNotFound {
+		t.Errorf("BREW /pot: %s", response.Status)
+	}
+}
+
 func TestCORS(t *testing.T) {
 	s := serve(t, 0, nil)
 	for origin, want := range map[string]string{"https://viewer.example": "https://viewer.example", "https://evil.example": "", "": ""} {

@@ -4,6 +4,8 @@ package routing
 import (
 	"net/http"
 	"strings"
+
+	"github.com/go-chi/chi/v5"
 )
 
 // Complete hands addresses with an empty segment to refuse. chi would match /scans//commit with /scans/{id}/commit, and a handler would
@@ -18,4 +20,25 @@ func Complete(refuse http.HandlerFunc) func(http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// Allow is the field Allow for the address of a request that a router is at (RFC 9110, section 10.2.1): the methods that it has there,
+// and HEAD where middleware.GetHead answers it; "" when nothing is there.
+func Allow(r *http.Request) string {
+	at := chi.RouteContext(r.Context())
+	path := at.RoutePath
+	if path == "" {
+		path = r.URL.Path
+		if r.URL.RawPath != "" {
+			path = r.URL.RawPath
+		}
+	}
+	var allowed []string
+	has := func(method string) bool { return at.Routes.Match(chi.NewRouteContext(), method, path) }
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+		if has(method) || method == http.MethodHead && has(http.MethodGet) {
+			allowed = append(allowed, method)
+		}
+	}
+	return strings.Join(allowed, ", ")
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 )
 
 func TestComplete(t *testing.T) {
@@ -24,6 +25,29 @@ func TestComplete(t *testing.T) {
 		w := httptest.NewRecorder()
 		if r.ServeHTTP(w, httptest.NewRequest("GET", "http://host"+path, nil)); w.Code != want {
 			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
+	}
+}
+
+func TestAllow(t *testing.T) {
+	r := chi.NewRouter()
+	r.Use(middleware.GetHead)
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) { w.Header().Set("Allow", Allow(r)) })
+	ok := func(http.ResponseWriter, *http.Request) {}
+	r.Get("/jobs/{id}", ok)
+	r.Delete("/jobs/{id}", ok)
+	r.Post("/uploads", ok)
+	r.Options("/uploads", ok)
+	r.Head("/uploads/{id}", ok)
+	r.Get("/files/*", ok)
+	for _, c := range [][3]string{
+		{"PUT", "/jobs/1", "GET, HEAD, DELETE"}, {"POST", "/jobs/a%2Fb", "GET, HEAD, DELETE"}, {"HEAD", "/uploads", "POST, OPTIONS"},
+		{"GET", "/uploads/1", "HEAD"}, {"POST", "/files/a/b", "GET, HEAD"}, {"BREW", "/jobs/1", "GET, HEAD, DELETE"}, {"BREW", "/pot", ""},
+		{"HEAD", "/jobs/1", ""}, {"HEAD", "/uploads/1", ""},
+	} {
+		w := httptest.NewRecorder()
+		if r.ServeHTTP(w, httptest.NewRequest(c[0], c[1], nil)); w.Header().Get("Allow") != c[2] {
+			t.Errorf("%s %s: %q, want %q", c[0], c[1], w.Header().Get("Allow"), c[2])
 		}
 	}
 }
