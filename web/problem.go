@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/closer-mri/closer/recon"
@@ -84,3 +85,28 @@ func answer(w http.ResponseWriter, status int, v any) {
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(v)
 }
+
+// withheld holds back an error that another package answers with, as plain text, for it to become a problem.
+type withheld struct {
+	http.ResponseWriter
+	failed int // status; 0 when it went well
+	text   strings.Builder
+}
+
+func (t *withheld) WriteHeader(status int) {
+	if t.failed = 0; status >= http.StatusBadRequest {
+		t.failed = status
+		return
+	}
+	t.ResponseWriter.WriteHeader(status)
+}
+
+func (t *withheld) Write(b []byte) (int, error) {
+	if t.failed != 0 {
+		return t.text.Write(b)
+	}
+	return t.ResponseWriter.Write(b)
+}
+
+// Unwrap lets a ResponseController through.
+func (t *withheld) Unwrap() http.ResponseWriter { return t.ResponseWriter }

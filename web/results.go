@@ -109,7 +109,7 @@ func (a *api) sendBlob(w http.ResponseWriter, r *http.Request, artifact recon.Ar
 	}
 	out := newSteady(w, a.grace)
 	if seeker, ok := content.(io.ReadSeeker); ok {
-		http.ServeContent(out, r, "", time.Time{}, seeker)
+		sendContent(out, r, func(w http.ResponseWriter) { http.ServeContent(w, r, "", time.Time{}, seeker) })
 		return
 	}
 	h.Set("Content-Length", strconv.FormatInt(artifact.Size, 10))
@@ -119,6 +119,25 @@ func (a *api) sendBlob(w http.ResponseWriter, r *http.Request, artifact recon.Ar
 	if _, err := io.Copy(out, content); err != nil {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// sendContent sends what net/http serves, whose errors become problems.
+func sendContent(w http.ResponseWriter, r *http.Request, serve func(http.ResponseWriter)) {
+	out := &withheld{ResponseWriter: w}
+	serve(out)
+	var err error
+	switch out.failed {
+	case 0:
+		return
+	case http.StatusRequestedRangeNotSatisfiable: // Content-Range says how many bytes there are
+		err = problemf(out.failed, "the content has no such range of bytes")
+	case http.StatusPreconditionFailed:
+		err = problemf(out.failed, "the content is not the one that the request is about")
+	default:
+		err = fmt.Errorf("serve content: %d: %s", out.failed, out.text.String())
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	fail(w, r, err)
 }
 
 // dicomZip streams all DICOM objects made so far as a ZIP archive, stored: their pixels hardly compress, and nothing is buffered.

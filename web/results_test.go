@@ -131,6 +131,13 @@ func TestResults(t *testing.T) {
 	if response, data := s.do("GET", job+"/reconstruction.h5", nil, "Range", "bytes=1-"); response.StatusCode != http.StatusPartialContent || string(data) != "DF" {
 		t.Errorf("a range: %s %q", response.Status, data)
 	}
+	response, data = s.do("GET", job+"/reconstruction.h5", nil, "Range", "bytes=3-")
+	expectProblem(t, "a range beyond the end", response, data, http.StatusRequestedRangeNotSatisfiable, "no such range")
+	if got := response.Header.Get("Content-Range"); got != "bytes */3" || response.Header.Get("ETag") != "" {
+		t.Errorf("a range beyond the end: %v", response.Header)
+	}
+	response, data = s.do("GET", job+"/report.html", nil, "If-Match", `"another"`)
+	expectProblem(t, "another content", response, data, http.StatusPreconditionFailed, "not the one")
 	_, data = s.do("GET", job+"/dicom.zip", nil)
 	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {

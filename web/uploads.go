@@ -149,7 +149,7 @@ func receiptHeader(r Receipt) tus.HTTPHeader {
 func (u *uploads) serve(h http.HandlerFunc) http.HandlerFunc {
 	wrapped := http.StripPrefix("/api/v1/uploads", u.tus.Middleware(h)) // what is left of the path is the identifier
 	return func(w http.ResponseWriter, r *http.Request) {
-		t := &tusResponse{ResponseWriter: w}
+		t := &withheld{ResponseWriter: w}
 		wrapped.ServeHTTP(t, r)
 		if t.failed == 0 {
 			return
@@ -165,31 +165,6 @@ func (u *uploads) serve(h http.HandlerFunc) http.HandlerFunc {
 		fail(w, r, p)
 	}
 }
-
-// tusResponse holds back the plain text of an error.
-type tusResponse struct {
-	http.ResponseWriter
-	failed int
-	text   strings.Builder
-}
-
-func (t *tusResponse) WriteHeader(status int) {
-	if t.failed = 0; status >= http.StatusBadRequest {
-		t.failed = status
-		return
-	}
-	t.ResponseWriter.WriteHeader(status)
-}
-
-func (t *tusResponse) Write(b []byte) (int, error) {
-	if t.failed != 0 {
-		return t.text.Write(b)
-	}
-	return t.ResponseWriter.Write(b)
-}
-
-// Unwrap lets a ResponseController through.
-func (t *tusResponse) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
 // refuse carries err through tusd, which knows only errors of its own.
 func refuse(ctx context.Context, err error) error {

@@ -66,5 +66,5 @@ func (v *viewer) serveAsset(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	http.ServeFileFS(w, r, v.files, name)
+	sendContent(w, r, func(w http.ResponseWriter) { http.ServeFileFS(w, r, v.files, name) })
 }

@@ -36,6 +36,8 @@ func TestViewer(t *testing.T) {
 			if response.StatusCode != http.StatusOK || len(data) == 0 || !strings.Contains(response.Header.Get("Cache-Control"), "immutable") {
 				t.Errorf("%s: %s %v", n[1], response.Status, response.Header)
 			}
+			response, data = s.do("GET", n[1], nil, "Range", "bytes=1000000000-")
+			expectProblem(t, n[1]+" beyond its end", response, data, http.StatusRequestedRangeNotSatisfiable, "no such range")
 		}
 	}
 	for _, address := range []string{"/study/", "/study/0123", "/assets/", "/assets/none.js"} {
