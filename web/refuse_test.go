@@ -56,6 +56,8 @@ func TestBadInput(t *testing.T) {
 		"not a number":          {query: "?accel=NaN", body: scan, status: 400, sentence: "parameter accel"},
 		"given twice":           {query: "?accel=2&accel=4", body: scan, status: 400, sentence: "given 2 times"},
 		"unknown method":        {query: "?method=magic", body: scan, status: 400, sentence: "unknown method"},
+		"commit, but how":       {query: "?commit=maybe", body: scan, status: 400, sentence: "commit is true or false"},
+		"commit both ways":      {query: "?commit=false&commit=true", body: scan, status: 400, sentence: "commit is true or false"},
 		"malformed query":       {query: "?accel=%zz", body: scan, status: 400, sentence: "not well formed"},
 		"slices the wrong way":  {query: "?slices=4:2", body: scan, status: 400, sentence: "from:to"},
 		"recipe that conflicts": {query: "?t0=0.1&steps=2", body: scan, status: 400, sentence: "not both"},

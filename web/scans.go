@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,7 +24,7 @@ type Scan struct {
 
 // postScan takes a scan in one request, or with commit=false one instance of a scan.
 func (a *api) postScan(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Query().Get("commit") == "false" {
+	if slices.Equal(r.URL.Query()["commit"], []string{"false"}) {
 		a.holdInstance(w, r)
 		return
 	}
@@ -51,6 +52,10 @@ func (a *api) push(w http.ResponseWriter, r *http.Request) (Receipt, bool, error
 	if err != nil {
 		return Receipt{}, false, err
 	}
+	if commit, given := query["commit"]; given && !slices.Equal(commit, []string{"true"}) {
+		return Receipt{}, false, problemf(http.StatusBadRequest, "commit is true or false, and given once")
+	}
+	query.Del("commit")
 	recipe, err := a.recipe(query)
 	if err != nil {
 		return Receipt{}, false, err

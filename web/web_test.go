@@ -166,6 +166,9 @@ func TestPush(t *testing.T) {
 	if again := s.push(scan, "?accel=2.0&acs=0.10&method=tv&samples=1", http.StatusOK); again != first {
 		t.Errorf("again: %+v, first %+v", again, first)
 	}
+	if again := s.push(scan, "?commit=true&accel=2&acs=0.1&method=tv", http.StatusOK); again != first {
+		t.Errorf("committed at once, as by default: %+v, first %+v", again, first)
+	}
 	other := s.push(scan, "?method=unet", http.StatusCreated)
 	if other.Scan != first.Scan || other.Job == first.Job {
 		t.Errorf("another recipe: %+v", other)
