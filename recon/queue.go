@@ -78,6 +78,9 @@ type Blobs interface {
 	// PutFile is Put of a file, which nobody may write to from then on, though it may be removed: a store on the same file system
 	// takes it for its own without copying it.
 	PutFile(ctx context.Context, path string) (Blob, error)
+	// Touch makes content as new as Put of it would; NotFound. Who is about to name content that was put long ago touches it first: a
+	// sweep that looked for names before then leaves it alone.
+	Touch(ctx context.Context, sha256 string) error
 	// Open returns the content; NotFound. Read from its beginning to its end it is what its name says, or the end is an error.
 	Open(ctx context.Context, sha256 string) (io.ReadCloser, error)
 	// Delete removes content; absent content is no error.
@@ -89,8 +92,8 @@ type Blobs interface {
 	Piece(ctx context.Context, name string) ([]byte, error)
 	// DeletePieces removes every piece whose name begins with prefix.
 	DeletePieces(ctx context.Context, prefix string) error
-	// Sweep deletes the content and the pieces that were last put before a time, except what the functions say is kept, and
-	// counts them. It may be called while others put and read; content that is put again meanwhile stays.
+	// Sweep deletes the content and the pieces that were last put or touched before a time, except what the functions say is kept, and
+	// counts them. It may be called while others put and read; content that is put again or touched meanwhile stays.
 	Sweep(ctx context.Context, before time.Time, keepContent, keepPiece func(name string) bool) (Swept, error)
 	// Ready returns nil when content can be stored, else why not.
 	Ready(ctx context.Context) error

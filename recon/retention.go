@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// OrphanAge is how long content may be in the blob store before a job record must name it: a scan is stored before its job is, and
-// a result before its worker says so.
+// OrphanAge is how long content may be in the blob store before a job record must name it: a scan is stored, or
+// touched if it was stored long ago, before its job is, and a result before its worker says so.
 const OrphanAge = time.Hour
 
 // ownerPiece holds the Identity of the queue whose jobs the content of a blob store belongs to.

@@ -128,15 +128,28 @@ func keep(path, from string) (int64, error) {
 // Held implements recon.Intake. It finds nothing of a scan that was committed when its input is not stored any more: its jobs have expired. If its instances are
 // there the input was swept before it had a job, and the scan is open.
 func (in *Intake) Held(ctx context.Context, scan string) (recon.Held, error) {
+	return in.look(ctx, scan, in.stored)
+}
+
+// stored is NotFound when there is no such content.
+func (in *Intake) stored(ctx context.Context, sha256 string) error {
+	content, err := in.Blobs.Open(ctx, sha256)
+	if err == nil {
+		err = content.Close()
+	}
+	return err
+}
+
+// look is Held, which asks there for the input of a scan that was committed.
+func (in *Intake) look(ctx context.Context, scan string, there func(ctx context.Context, sha256 string) error) (recon.Held, error) {
 	held := recon.Held{Scan: scan}
 	if data, err := os.ReadFile(in.path(scan, recordName)); err == nil {
 		if err := json.Unmarshal(data, &held); err != nil {
 			return held, err
 		}
-		input, err := in.Blobs.Open(ctx, held.Input.SHA256)
-		switch recon.CodeOf(err) {
+		switch err := there(ctx, held.Input.SHA256); recon.CodeOf(err) {
 		case "":
-			return held, input.Close()
+			return held, nil
 		case recon.NotFound:
 			held = recon.Held{Scan: scan}
 			if files, err := in.files(scan); err != nil || len(files) == 0 {
@@ -171,12 +184,14 @@ func (in *Intake) files(scan string) ([]string, error) {
 
 func noScan() error { return recon.Errorf(recon.NotFound, "there is no scan of this name") }
 
-// Commit implements recon.Intake. The instances stay until the job is there: content that no job names is swept from the blob store.
+// Commit implements recon.Intake. The instances stay until the job and its input are there: content that no job names is swept from the
+// blob store. The input of a scan that was committed before may be old, and the jobs that named it may have expired; so it is touched
+// before the job, and looked for after it, as a sweep that knew of neither may have been about to delete it.
 func (in *Intake) Commit(ctx context.Context, scan string, instances int, recipe recon.Recipe) (recon.Job, bool, error) {
 	mu := in.lock(scan)
 	mu.Lock()
 	defer mu.Unlock()
-	held, err := in.Held(ctx, scan)
+	held, err := in.look(ctx, scan, in.Blobs.Touch)
 	switch {
 	case err != nil:
 		return recon.Job{}, false, err
@@ -193,6 +208,12 @@ func (in *Intake) Commit(ctx context.Context, scan string, instances int, recipe
 		return recon.Job{}, false, err
 	}
 	job, created, err := in.Queue.Submit(ctx, recon.NewJob(held.Input, recipe, in.Models, time.Now()))
+	if err == nil {
+		err = in.stored(ctx, held.Input.SHA256)
+	}
+	if recon.CodeOf(err) == recon.NotFound {
+		err = &recon.Error{Code: recon.Unavailable, Message: "the scan was deleted meanwhile; commit it again", Cause: err}
+	}
 	if err != nil {
 		return job, created, err
 	}

@@ -88,6 +88,28 @@ func (b *bucket) store(ctx context.Context, content recon.Blob, f *os.File) erro
 	return b.failed(ctx, "store content", b.write(ctx, key, f, false))
 }
 
+// Touch writes old content again, from itself: that makes an object new with every storage.
+func (b *bucket) Touch(ctx context.Context, sha256 string) error {
+	key := contentKey(sha256)
+	if key == "" {
+		return noContent()
+	}
+	switch attributes, err := b.objects.Attributes(ctx, key); {
+	case gcerrors.Code(err) == gcerrors.NotFound:
+		return noContent()
+	case err != nil:
+		return b.failed(ctx, "look for content", err)
+	case time.Since(attributes.ModTime) < recon.OrphanAge/2:
+		return nil
+	}
+	r, err := b.Open(ctx, sha256)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return b.failed(ctx, "touch content", b.write(ctx, key, r, false))
+}
+
 func (b *bucket) write(ctx context.Context, key string, r io.Reader, once bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -72,7 +72,7 @@ func TestS3ThatIsGone(t *testing.T) {
 	}
 }
 
-// Content that is put again is as new as that: a sweep for what was old before leaves it alone.
+// Content that is put again, or touched, is as new as that: a sweep for what was old before leaves it alone.
 func TestS3ContentIsRenewed(t *testing.T) {
 	clock := gofakes3.FixedTimeSource(time.Now().Add(-2 * recon.OrphanAge))
 	backend := s3mem.New(s3mem.WithTimeSource(clock))
@@ -82,7 +82,7 @@ func TestS3ContentIsRenewed(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := openBlobs(t, "s3://bucket?region=us-east-1&use_path_style=true&endpoint="+server.URL, store.BlobOptions{Spool: t.TempDir()})
-	var renewed, left recon.Blob
+	var renewed, touched, left recon.Blob
 	put := func(content string, into *recon.Blob) {
 		blob, err := b.Put(t.Context(), strings.NewReader(content))
 		if err != nil {
@@ -91,16 +91,25 @@ func TestS3ContentIsRenewed(t *testing.T) {
 		*into = blob
 	}
 	put("renewed", &renewed)
+	put("touched", &touched)
 	put("left", &left)
 	clock.Advance(2 * recon.OrphanAge)
 	put("renewed", &renewed)
-	swept, err := b.Sweep(t.Context(), time.Now().Add(-recon.OrphanAge), func(string) bool { return false }, func(string) bool { return false })
-	if err != nil || swept.Contents != 1 {
-		t.Errorf("swept %+v, %v; want the one that was not put again", swept, err)
-	}
-	r, err := b.Open(t.Context(), renewed.SHA256)
-	if err != nil {
+	if err := b.Touch(t.Context(), touched.SHA256); err != nil {
 		t.Fatal(err)
 	}
-	r.Close()
+	swept, err := b.Sweep(t.Context(), time.Now().Add(-recon.OrphanAge), func(string) bool { return false }, func(string) bool { return false })
+	if err != nil || swept.Contents != 1 {
+		t.Errorf("swept %+v, %v; want the one that was left alone", swept, err)
+	}
+	for blob, content := range map[recon.Blob]string{renewed: "renewed", touched: "touched"} {
+		r, err := b.Open(t.Context(), blob.SHA256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, err := io.ReadAll(r); err != nil || string(data) != content {
+			t.Errorf("%q, %v; want %q", data, err, content)
+		}
+		r.Close()
+	}
 }

@@ -153,6 +153,23 @@ func (d *dir) place(name string, set func(target string) error) (err error) {
 	}
 }
 
+func (d *dir) Touch(ctx context.Context, sha256 string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	key := contentKey(sha256)
+	if key == "" {
+		return noContent()
+	}
+	now := time.Now()
+	if err := os.Chtimes(d.path(key), now, now); errors.Is(err, fs.ErrNotExist) {
+		return noContent()
+	} else if err != nil {
+		return fmt.Errorf("touch content: %w", err)
+	}
+	return nil
+}
+
 func (d *dir) Open(ctx context.Context, sha256 string) (io.ReadCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -185,5 +186,35 @@ func TestPlacesThatAreNone(t *testing.T) {
 		if _, err := store.OpenBlobs(t.Context(), place); recon.CodeOf(err) != recon.Invalid {
 			t.Errorf("%q: %v", place, err)
 		}
+	}
+}
+
+// Content that is touched is as new as that: a sweep for what was old before leaves it alone.
+func TestTouchedContentIsNew(t *testing.T) {
+	root := t.TempDir()
+	b := openBlobs(t, root, anyDisk)
+	var touched recon.Blob
+	for _, content := range []string{"left", "touched"} {
+		blob, err := b.Put(t.Context(), strings.NewReader(content))
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := time.Now().Add(-2 * recon.OrphanAge)
+		if err := os.Chtimes(filepath.Join(root, "sha256", blob.SHA256[:2], blob.SHA256), old, old); err != nil {
+			t.Fatal(err)
+		}
+		touched = blob
+	}
+	if err := b.Touch(t.Context(), touched.SHA256); err != nil {
+		t.Fatal(err)
+	}
+	none := func(string) bool { return false }
+	if swept, err := b.Sweep(t.Context(), time.Now().Add(-recon.OrphanAge), none, none); err != nil || swept.Contents != 1 {
+		t.Errorf("swept %+v, %v; want the one that was left alone", swept, err)
+	}
+	if r, err := b.Open(t.Context(), touched.SHA256); err != nil {
+		t.Errorf("touched content was swept: %v", err)
+	} else {
+		r.Close()
 	}
 }

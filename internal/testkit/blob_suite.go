@@ -30,6 +30,7 @@ func BlobSuite(t *testing.T, newBlobs func(t *testing.T) (open func() recon.Blob
 		"ContentThatEndsEarly":      contentEndsEarly,
 		"ContentIsSeekable":         contentSeekable,
 		"DeleteContent":             deleteContent,
+		"TouchContent":              touchContent,
 		"EqualContentFromMany":      equalContent,
 		"NamesThatAreNone":          badNames,
 		"PiecesAreWrittenOnce":      piecesOnce,
@@ -97,6 +98,20 @@ func contentOfFiles(t *testing.T, c blobCase) {
 	if _, err := c.b.PutFile(c.ctx, filepath.Join(t.TempDir(), "absent")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("put of an absent file: %v", err)
 	}
+}
+
+func touchContent(t *testing.T, c blobCase) {
+	data := content(1000, 3)
+	blob := c.put(data)
+	c.must(c.open().Touch(c.ctx, blob.SHA256))
+	if !bytes.Equal(c.get(c.b, blob.SHA256), data) {
+		t.Error("the content is another after the touch")
+	}
+	for _, name := range []string{strings.Repeat("0", 64), "", "../" + blob.SHA256} {
+		c.code(recon.NotFound, c.b.Touch(c.ctx, name))
+	}
+	c.must(c.b.Delete(c.ctx, blob.SHA256))
+	c.code(recon.NotFound, c.b.Touch(c.ctx, blob.SHA256))
 }
 
 func (c blobCase) get(b recon.Blobs, sha256 string) []byte {
