@@ -17,7 +17,7 @@ type Intake interface {
 	// Commit makes one input of all instances and submits a job of it: created is false when there is that job already. The scan takes
 	// no more instances then; committed again with another recipe, it is another job of the same input. instances, unless 0, is
 	// how many the sender knows of: Conflict when it is another number. Invalid, and the scan stays open, when the instances do not
-	// make a scan; NotFound.
+	// make a scan; Busy, and it stays as it was, when the queue is full; NotFound.
 	Commit(ctx context.Context, scan string, instances int, recipe Recipe) (job Job, created bool, err error)
 	// Discard forgets a scan that is not committed; Conflict when it is, NotFound.
 	Discard(ctx context.Context, scan string) error

@@ -93,10 +93,10 @@ func (a *api) discardScan(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// openScan is a scan that is not committed, as GET shows it.
+// openScan is a scan without a job, as GET shows it.
 type openScan struct {
 	recon.Held
-	State string      `json:"state"` // "open", or "committed" when an instance comes again
+	State string      `json:"state"` // "open", or "committed" when an instance comes again or the job is still to come
 	Jobs  []recon.Job `json:"jobs"`  // none
 }
 
@@ -119,14 +119,10 @@ func (a *api) getHeld(w http.ResponseWriter, r *http.Request, jobs []recon.Job) 
 		fail(w, r, err)
 		return
 	}
-	if !held.Committed() {
-		answer(w, http.StatusOK, asOpen(held))
-		return
-	}
 	scans := group(jobs)
 	i := slices.IndexFunc(scans, func(s Scan) bool { return s.SHA256 == held.Input.SHA256 })
-	if i < 0 { // the server died before it made the job
-		fail(w, r, problemf(http.StatusConflict, "the scan is committed, but has no job yet; commit it again"))
+	if i < 0 { // it is open, or the server died before it made the job
+		answer(w, http.StatusOK, asOpen(held))
 		return
 	}
 	w.Header().Set("Content-Location", "/api/v1/scans/"+scans[i].ID)

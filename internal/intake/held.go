@@ -201,13 +201,20 @@ func (in *Intake) Commit(ctx context.Context, scan string, instances int, recipe
 		return recon.Job{}, false, recon.Errorf(recon.Conflict, "no instance of the series has arrived")
 	}
 	files, err := in.files(scan)
-	if err == nil && !held.Committed() {
+	open := !held.Committed()
+	if err == nil && open {
+		err = in.Queue.Ready(ctx) // before the work, and before the scan is closed
+	}
+	if err == nil && open {
 		err = in.freeze(ctx, &held, files)
 	}
 	if err != nil {
 		return recon.Job{}, false, err
 	}
 	job, created, err := in.Queue.Submit(ctx, recon.NewJob(held.Input, recipe, in.Models, time.Now()))
+	if open && recon.CodeOf(err) == recon.Busy { // of any other failure nobody knows whether it left a job
+		err = errors.Join(err, in.reopen(scan))
+	}
 	if err == nil {
 		err = in.stored(ctx, held.Input.SHA256)
 	}
@@ -239,6 +246,11 @@ func (in *Intake) freeze(ctx context.Context, held *recon.Held, files []string) 
 		return err
 	}
 	return durable.Write(in.path(held.Scan, recordName), data, 0o600)
+}
+
+// reopen takes the record of a scan back.
+func (in *Intake) reopen(scan string) error {
+	return cmp.Or(os.Remove(in.path(scan, recordName)), durable.Sync(in.path(scan)))
 }
 
 // Discard implements recon.Intake.

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -154,6 +153,45 @@ func TestCommitOfWhatIsNoVolume(t *testing.T) {
 	b.commit(t, scan, 2, "")
 }
 
+// filling is a queue that another sender fills when it has just said that it takes jobs.
+type filling struct{ recon.Queue }
+
+func (filling) Ready(context.Context) error { return nil }
+
+// A commit that the queue has no room for changes nothing: the scan is open, and becomes another one or none at all.
+func TestCommitIsRefused(t *testing.T) {
+	for name, filled := range map[string]func(full recon.Queue) recon.Queue{
+		"before the scan is closed": func(full recon.Queue) recon.Queue { return full },
+		"after it":                  func(full recon.Queue) recon.Queue { return filling{full} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			free, full := b.config.Queue, store.NewMemory(store.Options{MaxQueued: 1})
+			b.queueing(t, full)
+			b.commit(t, b.hold(t, instance(t, "1.2.9", "1.2.9.1", ""), "", 1), 1, "")
+			b.queueing(t, filled(full))
+			scan := b.hold(t, instance(t, "1.2.3", "1.2.3.1", ""), "", 1)
+			before, err := b.Held(t.Context(), scan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.commit(t, scan, 1, recon.Busy)
+			if after, err := b.Held(t.Context(), scan); err != nil || after.Committed() || after.Instances != 1 || after.Size != before.Size {
+				t.Fatalf("%+v, %v; it was %+v", after, err, before)
+			}
+			b.hold(t, instance(t, "1.2.3", "1.2.3.2", ""), "", 2)
+			b.commit(t, scan, 2, recon.Busy)
+			if err := b.Discard(t.Context(), scan); err != nil {
+				t.Fatal(err)
+			}
+			b.hold(t, instance(t, "1.2.3", "1.2.3.3", ""), "", 1)
+			b.commit(t, scan, 1, recon.Busy)
+			b.queueing(t, free)
+			b.wantInput(t, b.commit(t, scan, 1, ""))
+		})
+	}
+}
+
 // An input that is one file is that file, and a failure on the way to its job loses nothing.
 func TestCommitGoesOnAfterACrash(t *testing.T) {
 	b := newBench(t)
@@ -173,19 +211,14 @@ func TestCommitGoesOnAfterACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.restart(t)
-	// The queue is full after the record is there; meanwhile the content that no job names may be swept from the blob store.
+	// The queue goes away after the record is there; meanwhile the content that no job names may be swept from the blob store.
 	queue := b.config.Queue
-	b.config.Queue = store.NewMemory(store.Options{MaxQueued: 1})
-	b.restart(t)
-	if _, _, err := b.config.Queue.Submit(t.Context(), recon.NewJob(recon.Blob{SHA256: strings.Repeat("a", 64)}, recon.DefaultRecipe(), nil, time.Now())); err != nil {
-		t.Fatal(err)
-	}
-	b.commit(t, scan, 0, recon.Busy)
+	b.queueing(t, silent{queue})
+	b.commit(t, scan, 0, recon.Unavailable)
 	if err := b.config.Blobs.Delete(t.Context(), hex.EncodeToString(sum[:])); err != nil {
 		t.Fatal(err)
 	}
-	b.config.Queue = queue
-	b.restart(t)
+	b.queueing(t, queue)
 	job := b.commit(t, scan, 0, "")
 	if job.Input.SHA256 != hex.EncodeToString(sum[:]) {
 		t.Errorf("the input is %+v", job.Input)
