@@ -2,6 +2,7 @@ package dicomio
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
@@ -30,6 +31,10 @@ type Element struct {
 // memory with the file. Lengths, nesting and the number of elements
 // are bounded, and it never panics. Every error is an *recon.Error with code Invalid that quotes nothing of the file.
 func ReadDataSet(file []byte, maxValue int) (DataSet, error) {
+	return readDataSet(file, setReader{maxValue: maxValue})
+}
+
+func readDataSet(file []byte, r setReader) (DataSet, error) {
 	if len(file) > MaxFile {
 		return DataSet{}, refuse("the DICOM file is larger than %d MiB", MaxFile>>20)
 	}
@@ -37,7 +42,7 @@ func ReadDataSet(file []byte, maxValue int) (DataSet, error) {
 	if err != nil {
 		return DataSet{}, err
 	}
-	r := setReader{walker: walker{data: data, syntax: s}, maxValue: maxValue}
+	r.walker = walker{data: data, syntax: s}
 	set, _, err := r.set(0, len(data), 0, false)
 	set.TransferSyntax = s.name
 	return set, err
@@ -47,7 +52,8 @@ func ReadDataSet(file []byte, maxValue int) (DataSet, error) {
 type setReader struct {
 	walker
 	maxValue int
-	whole    bool // compressed pixels too, and values are parts of the file
+	only     []tag.Tag // read at the top, each once, and everything else is checked and left out; nil is all
+	whole    bool      // compressed pixels too, and values are parts of the file
 }
 
 // set reads the elements of data[pos:end] and returns where they ended: at end, or behind the delimiter when delimited.
@@ -58,6 +64,7 @@ func (r *setReader) set(pos, end, depth int, delimited bool) (DataSet, int, erro
 		if err != nil {
 			return DataSet{}, 0, err
 		}
+		asked := r.only == nil || depth == 0 && slices.Contains(r.only, e.tag) && !set.has(e.tag.Uint32())
 		out := Element{Tag: uint32(e.tag.Group)<<16 | uint32(e.tag.Element), VR: e.vr, Length: e.end - e.value}
 		switch {
 		case delimited && e.tag == tag.ItemDelimitationItem:
@@ -80,10 +87,12 @@ func (r *setReader) set(pos, end, depth int, delimited bool) (DataSet, int, erro
 			return DataSet{}, 0, refuse("the DICOM file is damaged: element %v has no length", e.tag)
 		case r.whole:
 			out.Value = r.data[e.value:e.end]
-		case out.Length <= r.maxValue:
+		case out.Length <= r.maxValue && asked:
 			out.Value = bytes.Clone(r.data[e.value:e.end])
 		}
-		set.Elements = append(set.Elements, out)
+		if asked {
+			set.Elements = append(set.Elements, out)
+		}
 		pos = e.end
 	}
 	if delimited {
@@ -123,7 +132,9 @@ func (r *setReader) items(e element, end, depth int) ([]DataSet, int, error) {
 		if set, pos, err = r.set(item.value, last, depth, item.undefined); err != nil {
 			return nil, 0, err
 		}
-		all = append(all, set)
+		if r.only == nil {
+			all = append(all, set)
+		}
 	}
 	if e.undefined {
 		return nil, 0, errTruncated
@@ -139,6 +150,11 @@ func (d DataSet) Find(t uint32) (Element, bool) {
 		}
 	}
 	return Element{}, false
+}
+
+func (d DataSet) has(t uint32) bool {
+	_, there := d.Find(t)
+	return there
 }
 
 // TagNamed returns the tag that s names: by keyword ("PatientName") or by eight hexadecimal digits.

@@ -1,7 +1,6 @@
 package dicomio
 
 import (
-	"os"
 	"strings"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
@@ -18,14 +17,17 @@ func (o Object) Complete() bool {
 	return o.Class != "" && o.Study != "" && o.Series != "" && o.Instance != ""
 }
 
-// Identify reads the UIDs of a Part 10 file. It holds the file in memory. What is no such file is Invalid.
+// Identify reads the UIDs of a Part 10 file, all of whose elements must be well formed. It keeps nothing else of the file in memory, unless
+// the file is deflated. What is no such file, or larger than MaxFile, is Invalid.
 func Identify(path string) (Object, error) {
 	o := Object{Path: path}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return o, err
-	}
-	set, err := ReadDataSet(data, 64)
+	var set DataSet
+	err := withMapped(path, func(file []byte) (err error) {
+		set, err = readDataSet(file, setReader{
+			maxValue: 64, only: []tag.Tag{tag.SOPClassUID, tag.SOPInstanceUID, tag.StudyInstanceUID, tag.SeriesInstanceUID},
+		})
+		return err
+	})
 	if err != nil {
 		return o, err
 	}
