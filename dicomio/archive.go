@@ -21,11 +21,11 @@ func WriteArchive(path string, files []string) error {
 	type entry struct{ path, digest string }
 	var entries []entry
 	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
+		digest := sha256.New()
+		if err := copyFile(digest, file); err != nil {
 			return err
 		}
-		entries = append(entries, entry{file, fmt.Sprintf("%x", sha256.Sum256(data))})
+		entries = append(entries, entry{file, fmt.Sprintf("%x", digest.Sum(nil))})
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.digest, b.digest) })
 	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
@@ -35,18 +35,29 @@ func WriteArchive(path string, files []string) error {
 	defer out.Close()
 	w := tar.NewWriter(out)
 	for _, e := range entries {
-		data, err := os.ReadFile(e.path)
+		info, err := os.Stat(e.path)
 		if err != nil {
 			return err
 		}
-		if err := w.WriteHeader(&tar.Header{Name: e.digest + ".dcm", Mode: 0o644, Size: int64(len(data)), Format: tar.FormatUSTAR}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Name: e.digest + ".dcm", Mode: 0o644, Size: info.Size(), Format: tar.FormatUSTAR}); err != nil {
 			return err
 		}
-		if _, err := w.Write(data); err != nil {
+		if err := copyFile(w, e.path); err != nil {
 			return err
 		}
 	}
 	return errors.Join(w.Close(), out.Close())
+}
+
+// copyFile writes the content of a file, piece by piece.
+func copyFile(w io.Writer, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(w, f)
+	return err
 }
 
 // isArchive reports whether a file begins as a tar archive of WriteArchive does.

@@ -3,7 +3,9 @@
 package durable
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -46,12 +48,17 @@ func (f *File) Discard() {
 
 // Write writes a file that is there whole or not at all, name included.
 func Write(path string, data []byte, mode fs.FileMode) error {
+	return Copy(path, bytes.NewReader(data), mode)
+}
+
+// Copy is Write of what r gives.
+func Copy(path string, r io.Reader, mode fs.FileMode) error {
 	f, err := Create(path, "."+filepath.Base(path)+"-*.tmp", mode)
 	if err != nil {
 		return err
 	}
 	defer f.Discard()
-	if _, err := f.Write(data); err != nil {
+	if _, err := io.Copy(f, r); err != nil {
 		return err
 	}
 	if err := f.Commit(); err != nil {

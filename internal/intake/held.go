@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -9,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -81,10 +81,10 @@ func (in *Intake) hold(ctx context.Context, o dicomio.Object) (recon.Held, error
 	if err != nil {
 		return held, fmt.Errorf("hold an instance: %w", err)
 	}
-	size, err := keep(in.path(scan, fileName(o)), o.Path)
-	if size > 0 {
+	kept, err := keep(in.path(scan, fileName(o)), o.Path)
+	if kept != nil {
 		held.Instances++
-		held.Size += size
+		held.Size += kept.Size()
 	}
 	return held, err
 }
@@ -102,27 +102,39 @@ func (in *Intake) isMember(scan string, o dicomio.Object) bool {
 	return err == nil && of.Members[fileName(o)] == sum
 }
 
-// sumOf is the SHA-256 of a file.
+// sumOf is the SHA-256 of a file, which is never in memory as a whole.
 func sumOf(path string) (string, error) {
-	data, err := os.ReadFile(path)
-	return fmt.Sprintf("%x", sha256.Sum256(data)), err
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	_, err = io.Copy(sum, f)
+	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
-// keep copies a file to a path, durably, and returns its size; 0 when it was there already. Conflict when another is.
-func keep(path, from string) (int64, error) {
-	content, err := os.ReadFile(from)
-	if err != nil {
-		return 0, err
-	}
-	switch other, err := os.ReadFile(path); {
-	case err == nil && bytes.Equal(other, content):
-		return 0, nil
+// keep copies a file to a path, durably, and returns what is there now; nil when it was there already. Conflict when another is.
+func keep(path, from string) (fs.FileInfo, error) {
+	switch held, err := sumOf(path); {
 	case err == nil:
-		return 0, recon.Errorf(recon.Conflict, "another instance of the same SOP Instance UID is held")
+		sum, err := sumOf(from)
+		if err == nil && sum != held {
+			err = recon.Errorf(recon.Conflict, "another instance of the same SOP Instance UID is held")
+		}
+		return nil, err
 	case !errors.Is(err, fs.ErrNotExist):
-		return 0, err
+		return nil, err
 	}
-	return int64(len(content)), durable.Write(path, content, 0o600)
+	src, err := os.Open(from)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	if err := durable.Copy(path, src, 0o600); err != nil {
+		return nil, err
+	}
+	return os.Stat(path)
 }
 
 // Held implements recon.Intake. It finds nothing of a scan that was committed when its input is not stored any more: its jobs have expired. If its instances are

@@ -3,12 +3,14 @@ package intake_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -282,4 +284,47 @@ func TestDiscard(t *testing.T) {
 	}
 	b.hold(t, report, recon.Invalid, 0)
 	b.hold(t, instance(t, "", "1.2.3.1", ""), recon.Invalid, 0)
+}
+
+// enormous writes an instance with so many zeros as pixels.
+func enormous(t *testing.T, series, uid, more string, size uint32) string {
+	t.Helper()
+	path := instance(t, series, uid, more)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Write(binary.LittleEndian.AppendUint32([]byte("\xe0\x7f\x10\x00OW\x00\x00"), size)); err != nil {
+		t.Fatal(err)
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = f.Truncate(info.Size() + int64(size))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Of instances of any size, and of as many as come at a time, next to nothing is in memory.
+func TestInstancesAreNotInMemory(t *testing.T) {
+	const size = 48 << 20
+	b := newBench(t)
+	first, second := enormous(t, "1.2.3", "1.2.3.1", "", size), enormous(t, "1.2.3", "1.2.3.2", "", size)
+	changed := enormous(t, "1.2.3", "1.2.3.1", "changed", size)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	scan := b.hold(t, first, "", 1)
+	b.hold(t, second, "", 2)
+	b.hold(t, first, "", 2)
+	b.hold(t, changed, recon.Conflict, 2)
+	b.wantInput(t, b.commit(t, scan, 2, ""))
+	b.hold(t, first, "", 2)
+	runtime.ReadMemStats(&after)
+	if bytes := after.TotalAlloc - before.TotalAlloc; bytes > size/8 {
+		t.Errorf("%d bytes were allocated", bytes)
+	}
+	b.hold(t, enormous(t, "1.2.3", "1.2.3.3", "", dicomio.MaxFile), recon.Invalid, 0)
 }
