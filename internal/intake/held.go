@@ -83,10 +83,18 @@ func (in *Intake) hold(ctx context.Context, o dicomio.Object) (recon.Held, error
 	}
 	kept, err := keep(in.path(scan, fileName(o)), o.Path)
 	if kept != nil {
-		held.Instances++
-		held.Size += kept.Size()
+		count(&held, kept)
 	}
 	return held, err
+}
+
+// count adds an instance to what is held.
+func count(held *recon.Held, instance fs.FileInfo) {
+	held.Instances++
+	held.Size += instance.Size()
+	if came := instance.ModTime().UTC(); held.Received.IsZero() || came.Before(held.Received) {
+		held.Received = came
+	}
 }
 
 func fileName(o dicomio.Object) string { return digest(o.Instance) + ending }
@@ -180,11 +188,7 @@ func (in *Intake) look(ctx context.Context, scan string, there func(ctx context.
 		if err != nil || filepath.Ext(e.Name()) != ending {
 			continue // a temporary file, perhaps of a crash
 		}
-		held.Instances++
-		held.Size += info.Size()
-		if held.Received.IsZero() || info.ModTime().Before(held.Received) {
-			held.Received = info.ModTime().UTC()
-		}
+		count(&held, info)
 	}
 	return held, err
 }

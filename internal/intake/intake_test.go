@@ -141,6 +141,25 @@ func TestSeriesIsHeldUntilItIsCommitted(t *testing.T) {
 	}
 }
 
+// The answer to an instance is what is held then: the scan came when its first instance came.
+func TestAnswerIsWhatIsHeld(t *testing.T) {
+	b := newBench(t)
+	var received time.Time
+	for i, uid := range []string{"1.2.3.1", "1.2.3.2", "1.2.3.1"} {
+		answer, err := b.Hold(t.Context(), instance(t, "1.2.3", uid, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			received = answer.Received
+		}
+		held, err := b.Held(t.Context(), answer.Scan)
+		if err != nil || answer != held || answer.Received != received || time.Since(received).Abs() > time.Hour {
+			t.Errorf("the answer to instance %d is %+v; held is %+v, %v", i+1, answer, held, err)
+		}
+	}
+}
+
 // A series that is no volume stays open, so that what is wrong with it can be mended.
 func TestCommitOfWhatIsNoVolume(t *testing.T) {
 	b := newBench(t)
