@@ -43,7 +43,7 @@ func digest(s string) string {
 }
 
 func (in *Intake) lock(scan string) *sync.Mutex {
-	shard, _ := strconv.ParseUint(scan[:2], 16, 8)
+	shard, _ := strconv.ParseUint(scan[:min(2, len(scan))], 16, 8)
 	return &in.scans[shard%uint64(len(in.scans))]
 }
 
@@ -288,9 +288,17 @@ func (in *Intake) Discard(ctx context.Context, scan string) error {
 func (in *Intake) Sweep(idle time.Duration) error {
 	entries, err := os.ReadDir(in.Dir)
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > idle {
-			os.RemoveAll(in.path(e.Name())) // what cannot be removed is swept another time
-		}
+		in.forget(e.Name(), idle)
 	}
 	return err
+}
+
+// forget forgets one, unless something comes of it just now.
+func (in *Intake) forget(scan string, idle time.Duration) {
+	mu := in.lock(scan)
+	mu.Lock()
+	defer mu.Unlock()
+	if info, err := os.Stat(in.path(scan)); err == nil && time.Since(info.ModTime()) > idle {
+		os.RemoveAll(in.path(scan)) // what cannot be removed is swept another time
+	}
 }

@@ -135,3 +135,19 @@ func TestCommitWhoseInputIsDeleted(t *testing.T) {
 	b.queueing(t, queue)
 	b.wantInput(t, b.commit(t, scan, 2, ""))
 }
+
+// A series that is being committed, or gets an instance, is not forgotten meanwhile, however long it was left alone.
+func TestSweepWhileCommitting(t *testing.T) {
+	b := newBench(t)
+	scan := b.hold(t, instance(t, "1.2.3", "1.2.3.1", ""), "", 1)
+	swept := make(chan error, 1)
+	b.inspected = func(string) error {
+		go func() { swept <- b.Sweep(0) }()
+		time.Sleep(100 * time.Millisecond) // in which a sweep that does not wait is over
+		return nil
+	}
+	b.wantInput(t, b.commit(t, scan, 1, ""))
+	if err := <-swept; err != nil {
+		t.Error(err)
+	}
+}
