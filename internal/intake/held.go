@@ -77,6 +77,8 @@ func (in *Intake) hold(ctx context.Context, o dicomio.Object) (recon.Held, error
 			return held, nil
 		}
 		return held, recon.Errorf(recon.Conflict, "the series was committed with %d instances and takes no more", held.Instances)
+	case err == nil:
+		err = in.reopen(scan) // the input of a record may be stored again by others, and would lack this instance
 	}
 	if err != nil {
 		return held, fmt.Errorf("hold an instance: %w", err)
@@ -264,9 +266,13 @@ func (in *Intake) freeze(ctx context.Context, held *recon.Held, files []string) 
 	return durable.Write(in.path(held.Scan, recordName), data, 0o600)
 }
 
-// reopen takes the record of a scan back.
+// reopen takes the record of a scan back, if there is one.
 func (in *Intake) reopen(scan string) error {
-	return cmp.Or(os.Remove(in.path(scan, recordName)), durable.Sync(in.path(scan)))
+	err := os.Remove(in.path(scan, recordName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return cmp.Or(err, durable.Sync(in.path(scan)))
 }
 
 // Discard implements recon.Intake.

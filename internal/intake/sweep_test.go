@@ -151,3 +151,26 @@ func TestSweepWhileCommitting(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A series whose input was swept before it had a job is open; an instance that comes then stays also when the input is stored again.
+func TestInputComesBack(t *testing.T) {
+	b := newBench(t)
+	first := instance(t, "1.2.3", "1.2.3.1", "")
+	scan := b.hold(t, first, "", 1)
+	queue := b.config.Queue
+	b.queueing(t, silent{queue})
+	b.commit(t, scan, 1, recon.Unavailable)
+	held, err := b.Held(t.Context(), scan)
+	if err == nil {
+		err = b.config.Blobs.Delete(t.Context(), held.Input.SHA256)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.hold(t, instance(t, "1.2.3", "1.2.3.2", ""), "", 2)
+	if back, err := b.config.Blobs.PutFile(t.Context(), first); err != nil || back != held.Input {
+		t.Fatal(back, err)
+	}
+	b.queueing(t, queue)
+	b.commit(t, scan, 2, "")
+}
