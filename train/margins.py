@@ -1,18 +1,21 @@
 """By how much CCDF is ahead of its own U-Net:  python -m train.margins VOLUME.h5 [VOLUME.h5 …] --out doc/margins.csv
 
 Runs `closer validate` for every seed, of mask and samplers, so that the figures are the program's own; one line of the CSV for each
-volume, acceleration, seed and method, and a Markdown table of the differences beside it. An interrupted run goes on where it stopped.
+volume, acceleration, seed and method, which says what it is of, and a Markdown table of the differences beside it. An interrupted run
+goes on where it stopped; one of other volumes or networks needs another CSV.
 """
 import argparse
+import json
 import statistics
 import subprocess
 import tempfile
 from pathlib import Path
 
 from .physics import ACS_FRACTION
-from .rows import append, read
+from .rows import append, configuration, read, resume
 
 ACCELERATIONS = (2, 4, 6)
+MASKS = ["--accel", ",".join(map(str, ACCELERATIONS)), "--acs", ",".join(str(ACS_FRACTION[a]) for a in ACCELERATIONS)]
 RUNS = {  # methods of one run, as the table names them: flags of closer validate
     ("zero-filled", "unet", "unet-dc", "ccdf"): [],
     ("ccdf, 3 steps",): ["--steps", "3"],
@@ -21,13 +24,24 @@ RUNS = {  # methods of one run, as the table names them: flags of closer validat
 }
 
 
+def validate(args, out: str, *options: str):
+    """Run closer on all volumes."""
+    subprocess.run([args.closer, "validate", *args.volumes, "-o", out, *options], check=True, stdout=subprocess.DEVNULL)
+
+
+def measured_of(args) -> str:
+    """The configuration: one step of one slice of each volume tells which volumes and networks these are."""
+    with tempfile.TemporaryDirectory() as out:
+        validate(args, out, "--method", "ccdf", "--slices", "0:1", "--steps", "1")
+        units = json.loads((Path(out) / "report.json").read_text())["units"]
+    return configuration({Path(u["file"]).stem: u["report"] for u in units}, MASKS)
+
+
 def measure(args, seed: int, methods: tuple[str, ...], flags: list[str]) -> list[dict]:
     """One run over all volumes and accelerations."""
     named = [option for m in methods for option in ("--method", m.split(",")[0])]
-    acs = ",".join(str(ACS_FRACTION[a]) for a in ACCELERATIONS)
     with tempfile.TemporaryDirectory() as out:
-        subprocess.run([args.closer, "validate", *args.volumes, "-o", out, "--accel", ",".join(map(str, ACCELERATIONS)), "--acs", acs,
-                        "--mask-seed", str(seed), "--seed", str(seed), *named, *flags], check=True, stdout=subprocess.DEVNULL)
+        validate(args, out, *MASKS, "--mask-seed", str(seed), "--seed", str(seed), *named, *flags)
         rows = [row for row in read(Path(out) / "report.csv") if row["scope"] == "volume"]
     title = {m.split(",")[0]: m for m in methods}
     return [{"seed": seed, "volume": Path(r["file"]).stem, "accel": int(r["accel_nominal"]), "method": title[r["method"]],
@@ -36,12 +50,13 @@ def measure(args, seed: int, methods: tuple[str, ...], flags: list[str]) -> list
 
 def sweep(args) -> list[dict]:
     """Measure what the CSV lacks, seed by seed."""
-    known = {(r["seed"], r["method"]) for r in read(args.out)}
+    of = measured_of(args)
+    known = {(r["seed"], r["method"]) for r in resume(args.out, of)}
     for seed in range(args.seeds):
         for methods, flags in RUNS.items():
             if (seed, methods[-1]) in known:
                 continue
-            append(args.out, *measure(args, seed, methods, flags))
+            append(args.out, *({"configuration": of, **row} for row in measure(args, seed, methods, flags)))
     return read(args.out)
 
 

@@ -1,7 +1,8 @@
 """What CCDF's start and steps cost and give:  python -m train.tradeoff VOLUME.h5 --out doc/tradeoff.csv
 
 Runs `closer recon` for every sampler, starting level and number of steps, so that the figures are the program's own; one line of
-the CSV each. An interrupted sweep goes on where it stopped. doc/tradeoff.png and the Markdown table are drawn from the CSV.
+the CSV each, which says what it is of. An interrupted sweep goes on where it stopped; one of another volume, other options or other
+networks needs another CSV. A Markdown table and a picture are drawn beside the CSV; doc/networks.md and doc/pictures/tradeoff.png have copies.
 """
 import argparse
 import itertools
@@ -10,31 +11,36 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from .rows import append, read
+from .rows import append, configuration, read, resume
 
 SAMPLERS = ("ve", "ddim", "second-order", "noise-free")
 STARTS = (0.008, 0.0122, 0.02, 0.04, 0.08, 0.16, 0.3)
 STEPS = (2, 3, 5, 10, 20, 50)
 
 
-def measure(closer: str, volume: Path, options: list[str], sampler: str, start: float, steps: int) -> dict:
-    """The report's figures of one setting."""
+def recon(args, *options: str) -> dict:
+    """The report of ccdf with the sweep's options and these."""
     with tempfile.TemporaryDirectory() as out:
-        subprocess.run([closer, "recon", volume, "-o", out, "--method", "ccdf", "--sampler", sampler, "--sigma-start", str(start),
-                        "--steps", str(steps), *options], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        method = json.loads((Path(out) / "report.json").read_text())["methods"][0]
+        subprocess.run([args.closer, "recon", args.volume, "-o", out, "--method", "ccdf", *args.options, *options], check=True, stdout=subprocess.DEVNULL)
+        return json.loads((Path(out) / "report.json").read_text())
+
+
+def measure(args, sampler: str, start: float, steps: int) -> dict:
+    """The report's figures of one setting."""
+    method = recon(args, "--sampler", sampler, "--sigma-start", str(start), "--steps", str(steps))["methods"][0]
     return {"sampler": sampler, "sigma_start": start, "steps": steps, "nfe": method["nfe"], "psnr": method["volume"]["psnr"],
             "ssim": method["volume"]["ssim"], "seconds_per_slice": method["seconds_per_slice"]}
 
 
 def sweep(args) -> list[dict]:
     """Measure what the CSV lacks, fewest steps first."""
-    rows = read(args.out)
-    known = {(r["sampler"], r["sigma_start"], int(r["steps"])) for r in rows}
+    # One step of one slice, run before anything is believed, tells which volume and networks these are.
+    of = configuration({args.volume.stem: recon(args, "--slices", "0:1", "--steps", "1")}, args.options)
+    known = {(r["sampler"], r["sigma_start"], int(r["steps"])) for r in resume(args.out, of)}
     for steps, start, sampler in itertools.product(STEPS, STARTS, SAMPLERS):
         if (sampler, start, steps) in known:
             continue
-        append(args.out, measure(args.closer, args.volume, args.options, sampler, start, steps))
+        append(args.out, {"configuration": of, **measure(args, sampler, start, steps)})
     return read(args.out)
 
 
