@@ -60,8 +60,13 @@ def sweep(args) -> list[dict]:
     return read(args.out)
 
 
+def deviation(values: list[float]) -> float:
+    """Sample standard deviation (n−1), as closer has it; 0 of a single value."""
+    return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
 def table(rows: list[dict]) -> str:
-    """Mean PSNR of the seeds, and what each CCDF gains over the U-Net and the data-consistent U-Net, ± the deviation between seeds."""
+    """Mean PSNR of the seeds, and what each CCDF gains over the U-Net and the data-consistent U-Net, ± its deviation between seeds."""
     value = {(r["volume"], r["accel"], r["method"], r["seed"]): r["psnr"] for r in rows}
     seeds = sorted({r["seed"] for r in rows})
     lines = ["| volume | acceleration | zero-filled | unet | unet-dc | method | PSNR | − unet | − unet-dc |", "|---|---|---|---|---|---|---|---|---|"]
@@ -71,7 +76,7 @@ def table(rows: list[dict]) -> str:
             base = [f"{statistics.mean(of(m)):.2f}" for m in ("zero-filled", "unet", "unet-dc")]
             for method in [methods[-1] for methods in RUNS]:
                 gains = [[a - b for a, b in zip(of(method), of(other))] for other in ("unet", "unet-dc")]
-                text = [f"{statistics.mean(g):+.2f} ± {statistics.pstdev(g):.2f}" for g in gains]
+                text = [f"{statistics.mean(g):+.2f} ± {deviation(g):.2f}" for g in gains]
                 lines.append(f"| {volume} | ×{accel} | {' | '.join(base)} | {method} | {statistics.mean(of(method)):.2f} | {' | '.join(text)} |")
     return "\n".join(lines)
 
