@@ -18,8 +18,12 @@ def ifft2c(k: torch.Tensor) -> torch.Tensor:
     return torch.fft.fftshift(torch.fft.ifft2(torch.fft.ifftshift(k, dim=(-2, -1)), norm="ortho"), dim=(-2, -1))
 
 
-def gaussian1d(nx: int, accel: float, acs: float, rng: np.random.Generator, mode: str = "exact") -> np.ndarray:
-    """Gaussian 1-D mask of nx columns; 'exact' keeps nx//accel columns, 'score-mri' repeats that code's defects."""
+def gaussian1d(nx: int, accel: float, acs: float, rng: np.random.Generator | np.random.RandomState, mode: str = "exact") -> np.ndarray:
+    """Gaussian 1-D mask of nx columns; 'exact' keeps nx//accel columns, 'score-mri' repeats that code's defects.
+
+    With rng = np.random.RandomState(seed) it is kspace's mask of that seed, for accelerations from 2: nearer to 1 kspace stops drawing
+    where the last columns lie too far out, and fills them in from the centre.
+    """
     mask = np.zeros(nx, bool)
     n_acs = int(nx * acs)
     start = nx // 2 - n_acs // 2
@@ -29,7 +33,7 @@ def gaussian1d(nx: int, accel: float, acs: float, rng: np.random.Generator, mode
         mask[np.clip(drawn, 0, nx - 1)] = True
         return mask
     while mask.sum() < nx // accel:
-        column = math.floor(rng.normal(nx / 2, nx * 15 / 128))
+        column = math.floor(rng.normal(nx // 2, nx * 15 / 128) + 0.5)
         if 0 <= column < nx:
             mask[column] = True
     return mask
