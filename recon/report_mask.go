@@ -8,19 +8,19 @@ import (
 	"github.com/closer-mri/closer/kspace"
 )
 
-// ReportMask is a Sampling with what was measured on its mask.
+// ReportMask is a Sampling with what was measured on its mask. What was held out counts in HeldOut alone.
 type ReportMask struct {
 	Kind          string `json:"kind"`
 	Mode          string `json:"mode"`
 	AccelNominal  Number `json:"accel_nominal"`
-	AccelMeasured Number `json:"accel_measured"` // columns / lines
+	AccelMeasured Number `json:"accel_measured"` // width / lines; where there are Points, all samples over those that methods were given
 	ACSFraction   Number `json:"acs_fraction"`
-	Lines         int    `json:"lines"` // acquired columns
+	Lines         int    `json:"lines"` // columns that methods were given, or that hold any of their Points
 	Width         int    `json:"width"` // all columns
 	Seed          uint64 `json:"seed"`
-	Columns       []byte `json:"columns"`            // bit map, first column in the highest bit; base64 in JSON
-	HeldOut       []byte `json:"held_out,omitempty"` // of the acquired columns that methods had to predict; absent for none
-	Points        []byte `json:"points,omitempty"`   // bit map of single samples, (rows, columns), where both axes are phase encode
+	Columns       []byte `json:"columns"`            // bit map of lines, first column in the highest bit; base64 in JSON
+	HeldOut       []byte `json:"held_out,omitempty"` // columns that methods had to predict, or that hold points they had to; absent for none
+	Points        []byte `json:"points,omitempty"`   // bit map of the single samples that methods were given, (rows, columns), where both axes are phase encode
 }
 
 func reportMask(s *Sampling) *ReportMask {
@@ -67,7 +67,7 @@ func (r *Report) Sampled() (count, of int, unit string) {
 	return acquired.Lines(), len(acquired), unit
 }
 
-// acquired is the mask of r row by row, and its width: one row of columns, or every sample.
+// acquired is the mask of r that methods were given, row by row, and its width: one row of columns, or every sample.
 func (r *Report) acquired() (mask kspace.Mask, width int, unit string) {
 	m := r.Mask
 	if m.Points == nil {
@@ -76,7 +76,7 @@ func (r *Report) acquired() (mask kspace.Mask, width int, unit string) {
 	return unpackMask(m.Points, r.Input.Matrix[0]*m.Width), m.Width, "samples (both axes phase encode)"
 }
 
-// sampled is the picture of a mask, white where acquired.
+// sampled is the picture of a mask, white where methods were given samples.
 type sampled struct {
 	Src           template.URL
 	Width, Height int
