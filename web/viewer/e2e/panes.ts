@@ -1,5 +1,7 @@
 // What is drawn in the panes of the reading page.
 import type { Page } from "puppeteer-core";
+import { expect } from "vitest";
+import { drawn, type Image } from "./dicom";
 
 export interface Shown {
   series: string;
@@ -43,4 +45,12 @@ export function some(n: number, { rows, columns }: { rows: number; columns: numb
   let seed = 1;
   const next = (below: number) => (seed = (seed * 48271) % 2147483647) % below;
   return Array.from({ length: n }, () => [next(columns), next(rows)]);
+}
+
+// expectDrawn compares what a pane draws with the pixels of a file, through the file's own window. The pane shows pixels as they are.
+export async function expectDrawn(page: Page, pane: number, image: Image): Promise<void> {
+  const at = some(50, image);
+  const seen = (await greys(page, pane, image, at)).map(([g]) => g!);
+  const off = at.map(([column, row], k) => Math.abs(seen[k]! - drawn(image.pixels[row * image.columns + column]!, image.center, image.width)));
+  expect(Math.max(...off)).toBeLessThanOrEqual(1);
 }

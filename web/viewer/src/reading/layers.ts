@@ -100,7 +100,7 @@ export class Layers {
       context.rect(from, 0, width, height);
       context.clip();
       context.fillRect(from, 0, width, height);
-      const window = scaled(pane.look.window, other.slope, this.room.gain(this.with));
+      const window = scaled(pane.look.window, other.slope, this.room.gain(this.with, other));
       put(this.made(other, `grey ${window.low} ${window.high} ${pane.look.invert}`, () => greys(other, window, pane.look.invert)), 1, pane.look.smooth);
       context.restore();
       if (from) line(context, [from, 0], [from, height]);

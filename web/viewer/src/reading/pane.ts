@@ -1,11 +1,12 @@
 // One pane: a series in a cornerstone viewport, its layers, and what is written around it.
+import "./pane.css";
 import { Enums, type RenderingEngine, type Types } from "@cornerstonejs/core";
 import { messageOf, type Job } from "../api";
 import { element } from "../element";
 import type { Slice, Window } from "./dicom";
 import { parallel, pixel, type Vector } from "./geometry";
 import { imageId, slice } from "./images";
-import { nearest, type Series } from "./series";
+import { nearest, step, type Series } from "./series";
 import { slot } from "./review/slot";
 import { scaled, spoken } from "./window";
 
@@ -36,19 +37,24 @@ export class Pane {
   look!: Look;
   gain = 1;
   private pointed: Vector | undefined;
-  private wanted: number | undefined; // where to scroll
-  private catching: Series | undefined; // the series that is scrolled
+  private turn = 0; // counts the choices of a series: what comes for an older one is not drawn
+  private aim = 1; // the position to show
+  private catching: number | undefined; // the turn that goes to the aim
+  private stacked: number | undefined; // the turn whose series cornerstone has
+  private drawing: Promise<unknown> = Promise.resolve(); // what cornerstone was last asked for
+  private gainOf!: (s: Slice) => number;
   private readonly select: HTMLSelectElement;
   private readonly slot = element("span", { className: "slot" });
   private readonly label = element("p", { className: "research pane-label" });
   private readonly corner = element("p", { className: "corner" });
   private readonly statement = element("p", { className: "statement" });
+  private readonly waiting = element("p", { className: "waiting" });
   private readonly trouble = element("p", { className: "trouble", role: "alert" });
 
   constructor(engine: RenderingEngine, readonly index: number, private readonly job: Job, choices: Series[], private readonly events: PaneEvents, grid: HTMLElement) {
     this.select = element("select", { ariaLabel: `Series of pane ${index + 1}` });
     this.select.addEventListener("change", () => events.choose(this, this.select.value));
-    this.stage.append(this.label, this.statement, this.corner, this.trouble);
+    this.stage.append(this.label, this.statement, this.corner, this.waiting, this.trouble);
     this.offer(choices);
     this.element = element("section", { className: "pane", tabIndex: 0, ariaLabel: `Pane ${index + 1}` }, element("header", {}, this.select, this.slot), this.stage);
     for (const name of ["pointerdown", "focusin"] as const) this.element.addEventListener(name, () => events.activate(this));
@@ -63,12 +69,11 @@ export class Pane {
     engine.enableElement({ viewportId: id, type: Enums.ViewportType.STACK, element: this.stage });
     this.viewport = engine.getViewport(id) as Types.IStackViewport;
     centred(this.viewport);
+    this.viewport.scroll = (by) => this.slice && events.scrolled(this, step(this.series.numbers, this.aim, by));
     this.stage.querySelector("canvas")?.after(this.layer); // below the measurements
     const on = (name: string, f: (event: CustomEvent) => void) => this.stage.addEventListener(name, f as EventListener);
     on(Enums.Events.CAMERA_MODIFIED, () => events.moved(this));
     on(Enums.Events.VOI_MODIFIED, (event) => this.onWindow(event.detail.range));
-    on(Enums.Events.STACK_NEW_IMAGE, (event) => void this.onImage(event.detail.imageId));
-    on(Enums.Events.STACK_VIEWPORT_SCROLL, (event) => events.scrolled(this, this.series.numbers[event.detail.newImageIdIndex]!));
     on(Enums.Events.IMAGE_RENDERED, () => events.drawn(this));
   }
 
@@ -78,24 +83,29 @@ export class Pane {
     if (this.series) this.select.value = this.series.id;
   }
 
-  // show replaces the series; position is the number of the slice to begin with.
-  async show(series: Series, position: number, look: Look, gain: number): Promise<void> {
-    [this.series, this.look, this.gain] = [series, look, gain];
-    this.slice = this.wanted = this.catching = undefined;
+  // show replaces the series; position is the number of the slice to begin with. It returns when that, or a newer choice, is drawn.
+  async show(series: Series, position: number, look: Look, gain: (s: Slice) => number): Promise<void> {
+    [this.series, this.look, this.gainOf, this.aim] = [series, look, gain, position];
     this.select.value = series.id;
-    this.slot.replaceChildren(...slot(this.job, series));
-    const ids = series.numbers.map((n) => imageId(this.job.id, series, n));
-    try {
-      await this.viewport.setStack(ids, nearest(series.numbers, position));
-      this.slice = await slice(this.job.id, series, position);
-      this.trouble.textContent = "";
-      this.apply(look, gain);
-    } catch (problem) {
-      this.fail(problem);
-    }
+    this.turn++;
+    this.empty();
+    await this.catchUp();
+  }
+
+  // empty leaves nothing of what was shown, and says what is on its way.
+  private empty(): void {
+    this.slice = undefined;
+    this.element.classList.add("empty");
+    this.layer.width = 0;
+    this.slot.replaceChildren(...slot(this.job, this.series)); // not seen yet, but the header has its height
+    for (const p of [this.label, this.corner, this.statement, this.trouble]) p.textContent = "";
+    this.waiting.textContent = `Loading ${this.series.title} …`;
+    this.element.ariaLabel = `Pane ${this.index + 1}: ${this.series.title}, loading`;
+    for (const name of ["series", "slice", "low", "high"]) delete this.element.dataset[name];
   }
 
   private fail(problem: unknown): void {
+    this.waiting.textContent = "";
     this.trouble.textContent = `This slice cannot be shown: ${messageOf(problem)}`;
   }
 
@@ -110,27 +120,49 @@ export class Pane {
     this.write();
   }
 
-  // scrollTo shows the slice nearest to a position. While one is fetched, only the newest wish is kept.
+  // scrollTo shows the slice nearest to a position. While one is fetched, only the newest aim is kept.
   scrollTo(position: number): void {
-    this.wanted = position;
-    if (this.catching === this.series) return;
-    this.catching = this.series;
-    void this.catchUp(this.series);
+    this.aim = position;
+    void this.catchUp();
   }
 
-  private async catchUp(series: Series): Promise<void> {
-    while (this.wanted !== undefined && this.series === series) {
-      const position = this.wanted;
-      this.wanted = undefined;
+  private async catchUp(): Promise<void> {
+    const { turn, series } = this;
+    if (this.catching === turn) return;
+    this.catching = turn;
+    for (let at: number | undefined; turn === this.turn && at !== this.aim; ) {
+      at = this.aim;
       try {
-        await slice(this.job.id, series, position);
-        if (this.series === series) await this.viewport.setImageIdIndex(nearest(series.numbers, position));
-        this.trouble.textContent = "";
+        const found = await slice(this.job.id, series, at);
+        const index = nearest(series.numbers, at);
+        const put = this.drawing.then(() => this.put(turn, index));
+        this.drawing = put.catch(() => undefined);
+        await put;
+        if (turn === this.turn) this.arrive(found);
       } catch (problem) {
-        this.fail(problem);
+        if (turn === this.turn) this.fail(problem);
       }
     }
-    if (this.catching === series) this.catching = undefined;
+    if (this.catching === turn) this.catching = undefined;
+  }
+
+  // put has cornerstone draw an image that is in its cache, one after the other: it draws a late one whatever series it belongs to.
+  private async put(turn: number, index: number): Promise<void> {
+    if (turn !== this.turn) return;
+    const { series, stacked, viewport } = this;
+    this.stacked = undefined;
+    await (stacked === turn ? viewport.setImageIdIndex(index) : viewport.setStack(series.numbers.map((n) => imageId(this.job.id, series, n)), index));
+    this.stacked = turn;
+  }
+
+  // arrive writes what belongs to the image that was drawn.
+  private arrive(found: Slice): void {
+    if (!this.slice) this.gain = this.gainOf(found);
+    this.slice = found;
+    this.waiting.textContent = this.trouble.textContent = "";
+    this.apply(this.look);
+    this.element.classList.remove("empty");
+    this.events.drawn(this);
   }
 
   // follow takes the zoom, pan, rotation and flips of another pane. Both lie in one frame of reference.
@@ -157,15 +189,6 @@ export class Pane {
     if (!this.slice) return;
     const real = this.slice.slope * this.gain;
     this.events.windowed(this, { low: lower * real, high: upper * real });
-  }
-
-  private async onImage(id: string): Promise<void> {
-    const number = Number(id.slice(id.lastIndexOf("/") + 1));
-    const found = await slice(this.job.id, this.series, number);
-    if (this.viewport.getCurrentImageId() !== id) return;
-    this.slice = found;
-    this.write();
-    this.events.drawn(this);
   }
 
   private write(): void {

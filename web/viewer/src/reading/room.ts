@@ -12,10 +12,10 @@ import { mirrorMeasurements } from "./mirror";
 import { Pane, type Look } from "./pane";
 import { Pointer } from "./pointer";
 import { answers, blinded } from "./review/blind";
-import { first, match, nearest, seriesOf, type Series } from "./series";
+import { first, match, nearest, seriesOf, step, type Series } from "./series";
 import { instances, others } from "./study";
 import { Layers } from "./layers";
-import type { Window } from "./dicom";
+import type { Slice, Window } from "./dicom";
 
 export const layouts = ["1×1", "1×2", "2×1", "1×3", "2×2", "2×3", "3×2"]; // rows × columns
 
@@ -38,6 +38,7 @@ export class Room {
   readonly pointer = new Pointer(this);
   changed: () => void = () => undefined; // the toolbar looks again
   private readonly engine: RenderingEngine;
+  private readonly gains = new Map<string, number>(); // of the series of other scans
   private copying = false;
   private touched = false; // the reader zoomed or panned: the view stays when the page changes its size
 
@@ -54,8 +55,13 @@ export class Room {
     new ResizeObserver(() => this.resize()).observe(this.grid);
   }
 
-  // gain is how much brighter than the images a series is drawn.
-  gain({ kind }: Series): number {
+  // gain is how much brighter than the images a series is drawn. One of another scan, whose values have another unit, is drawn in the
+  // default window of the first of its slices that is shown.
+  gain({ id, kind }: Series, { window, slope }: Slice): number {
+    if (kind === "study") {
+      if (!this.gains.has(id)) this.gains.set(id, this.normal.high / (window.high * slope));
+      return this.gains.get(id)!;
+    }
     return kind === "error" || kind === "difference" ? this.errorGain : kind === "uncertainty" ? 10 : 1;
   }
 
@@ -148,19 +154,15 @@ export class Room {
   async show(pane: Pane, series: Series | undefined): Promise<void> {
     if (!series) return;
     const number = (this.anchor && match(series, this.anchor, this.position)) ?? series.numbers[nearest(series.numbers, this.position)] ?? 1;
-    const gain = series.kind === "study" ? await this.ownGain(series, number) : this.gain(series);
-    await pane.show(series, number, this.linked.window ? this.look : (pane.look ?? this.look), gain);
-    if (pane === this.active) [this.anchor, this.position] = [series, number];
+    const stand = () => pane === this.active && ([this.anchor, this.position] = [series, pane.slice?.number ?? number]);
+    stand();
+    await pane.show(series, number, this.linked.window ? this.look : (pane.look ?? this.look), (s) => this.gain(series, s));
+    if (pane.series !== series || !pane.slice) return; // the reader chose again, or there is nothing to see
+    stand();
     const other = this.panes.find((p) => p !== pane && p.slice);
     if (other && this.linked.view) this.copy(() => pane.follow(other));
     this.prefetch();
     this.layers.draw(pane);
-  }
-
-  // ownGain draws a series of another scan, whose values have another unit, in its own default window.
-  private async ownGain(series: Series, number: number): Promise<number> {
-    const { window, slope } = await slice(this.job.id, series, number);
-    return this.normal.high / (window.high * slope);
   }
 
   // drawn brings up to date what depends on the image of a pane.
@@ -197,9 +199,7 @@ export class Room {
   // step goes some slices on within the active series.
   step(by: number, around = false): void {
     const { numbers } = this.active.series;
-    const at = numbers.indexOf(this.position);
-    const next = around ? (at + by + numbers.length) % numbers.length : Math.min(numbers.length - 1, Math.max(0, at + by));
-    this.to(numbers[next] ?? this.position);
+    this.to(around ? numbers[(numbers.indexOf(this.position) + by + numbers.length) % numbers.length]! : step(numbers, this.position, by));
   }
 
   setLook(change: Partial<Look>): void {
@@ -211,7 +211,7 @@ export class Room {
 
   setErrorGain(gain: number): void {
     this.errorGain = Math.min(50, Math.max(1, gain));
-    for (const pane of this.panes) if (pane.series.kind !== "study") pane.apply(pane.look, this.gain(pane.series));
+    for (const pane of this.panes) if (pane.slice) pane.apply(pane.look, this.gain(pane.series, pane.slice));
     this.changed();
   }
 

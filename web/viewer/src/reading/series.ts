@@ -73,6 +73,10 @@ export function nearest(numbers: number[], position: number): number {
   return best;
 }
 
+// step is the number that lies some slices on from the one nearest to a position, within the list.
+export const step = (numbers: number[], position: number, by: number) =>
+  numbers[Math.min(numbers.length - 1, Math.max(0, nearest(numbers, position) + by))] ?? position;
+
 // match is the slice of a series that lies where a slice of another does; undefined when the two are not parallel or nobody knows.
 export function match(series: Series, from: Series, number: number): number | undefined {
   if (series.kind !== "study" && from.kind !== "study") return series.numbers[nearest(series.numbers, number)];

@@ -6,7 +6,7 @@ import { answer, begin, leave } from "./blind";
 import { reviewsOf } from "./reviews";
 
 const judge = (verdict: Verdict) => ({ job, active }: Room) => {
-  if (active.series.kind === "method") void reviewsOf(job).judge(active.series.id, verdict);
+  if (active.slice && active.series.kind === "method") void reviewsOf(job).judge(active.series.id, verdict);
 };
 
 export const reviewCommands: Command[] = [
