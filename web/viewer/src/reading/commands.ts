@@ -21,7 +21,11 @@ export interface Command {
 
 const toggleCompare = (mode: Compare) => (room: Room) => room.layers.set({ compare: room.layers.compare === mode ? "none" : mode });
 const toggleOverlay = (mode: Overlay) => (room: Room) => room.layers.set({ overlay: room.layers.overlay === mode ? "none" : mode });
-const link = (what: keyof Room["linked"]) => (room: Room) => ((room.linked[what] = !room.linked[what]), room.changed());
+const link = (what: keyof Room["linked"]) => (room: Room) => {
+  room.linked[what] = !room.linked[what];
+  for (const pane of room.panes) room.layers.draw(pane);
+  room.changed();
+};
 const go = (by: number) => (room: Room) => room.panes[(room.panes.indexOf(room.active) + by + room.panes.length) % room.panes.length]!.element.focus(); // which activates it
 const series = (by: number) => (room: Room) => {
   const at = room.series.indexOf(room.active.series);

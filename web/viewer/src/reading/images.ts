@@ -32,6 +32,7 @@ async function fetchSlice(job: string, series: string, number: string): Promise<
 async function load(id: string): Promise<Slice> {
   const [job = "", kind, of = "", number = ""] = id.slice(scheme.length + 1).split("/");
   const names = of.split(",");
+  // Its number is the one in the series here, also where instances have none of their own.
   if (kind === "study") return { ...readSlice(await fetchInstance(of, number)), number: Number(number) };
   if (names.length === 1) return fetchSlice(job, of, number);
   const parts = await Promise.all(names.map((name) => imageLoader.loadAndCacheImage(`${scheme}:${job}/${name === "reference" ? name : "method"}/${name}/${number}`)));

@@ -5,7 +5,7 @@ import { slice } from "./images";
 import { greys, hatch, heatMap, share } from "./paint";
 import { marking, type Pane } from "./pane";
 import type { Room } from "./room";
-import type { Series } from "./series";
+import { away, type Series } from "./series";
 import { scaled } from "./window";
 
 export type Compare = "none" | "wipe" | "blink";
@@ -113,18 +113,26 @@ export class Layers {
       put(this.made(uncertain, `heat ${least}`, () => heatMap(uncertain, least, most)), this.opacity, pane.look.smooth);
       write(context, `uncertainty ${percent(this.threshold)} (red) to 10 % (yellow) of white`, [8, height - 48]);
     }
-    let statement = "";
+    const statements = [this.astray(pane, shown)];
     if (apart) {
       const least = (disagreementShare * white) / apart.slope;
       const part = share(apart, least);
       if (this.overlay === "disagreement") put(this.made(apart, `hatch ${least}`, () => hatch(apart, least)), this.opacity, false);
-      if (part > 0) statement = `U-Net and CCDF differ by more than ${percent(disagreementShare)} of white in ${percent(part)} of this slice`;
+      if (part > 0) statements.push(`U-Net and CCDF differ by more than ${percent(disagreementShare)} of white in ${percent(part)} of this slice`);
     }
-    pane.say(statement);
+    pane.say(statements.filter(Boolean).join(". "));
     this.bar(context, pane, to, shown);
     this.reference(context, pane, shown);
     const { pointer, active } = this.room;
     if (pointer.at && active.slice && parallel(active.slice, shown)) cross(context, pane.viewport.worldToCanvas(pointer.at) as Point);
+  }
+
+  // astray says of a pane that is linked to the active one that its series has no slice there.
+  private astray({ series }: Pane, shown: Slice): string {
+    const { active, linked } = this.room;
+    if (!linked.scroll || !active.slice || !parallel(active.slice, shown)) return "";
+    const mm = away(series, shown, active.series, active.slice);
+    return mm === 0 ? "" : `${Number(mm.toFixed(1))} mm away from the slice of pane ${active.index + 1}`;
   }
 
   // made keeps the last picture of a slice: zooming and panning draw it again and do not make it again.

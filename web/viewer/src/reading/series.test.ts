@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { first, match, nearest, secondsASlice, seriesOf, type Series } from "./series";
+import { away, first, match, nearest, secondsASlice, seriesOf, type Series } from "./series";
+import { numbered } from "./study";
 
 const files = (...names: string[]) => names.map((name) => ({ name, sha256: "", size: 0, content_type: "" }));
 
@@ -42,4 +43,26 @@ test("series of other scans are matched by where they lie", () => {
 test("times of milliseconds are not told as 0, nor long ones to the hundredth", () => {
   const says = [0.00241, 0.17, 12.463, 553.2, 0].map((s) => secondsASlice({ seconds_per_slice: s }));
   expect(says).toEqual(["0.00241", "0.17", "12.5", "553", "0"]);
+});
+
+test("a slice is called away when it lies further than half a slice from what it is shown beside", () => {
+  const place = (number: number, z: number) => ({ number, position: [0, 0, z], orientation: [1, 0, 0, 0, 1, 0] });
+  const make = (kind: Series["kind"], ...places: ReturnType<typeof place>[]): Series =>
+    ({ id: kind, kind, title: "", of: [], numbers: places.map((p) => p.number), places: new Map(places.map((p) => [p.number, p])) });
+  const own = make("method", place(5, 0), place(6, 5), place(7, 10), place(8, 15));
+  const study = make("study", place(1, 0), place(2, 5));
+  expect(away(study, place(2, 5), own, place(6, 5))).toBe(0);
+  expect(away(study, place(2, 7.5), own, place(6, 5))).toBe(0); // half a slice
+  expect(away(study, place(2, 5), own, place(8, 15))).toBe(10);
+  expect(away(make("study", place(1, 0), place(2, 20)), place(1, 0), own, place(6, 5))).toBe(5); // the finer series says what is near
+  expect(away(make("study", place(1, 3)), place(1, 3), make("study", place(1, 0)), place(1, 0))).toBe(3); // nobody knows how thick slices are
+  expect(away(make("reference"), place(6, 5), own, place(6, 5))).toBe(0);
+  expect(away(make("reference"), place(6, 5), make("method"), place(8, 15))).toBe(10); // of one scan, but not the same slice
+});
+
+test("slices of other scans keep their numbers, if those tell them apart", () => {
+  const place = (number: number, z: number) => ({ number, position: [0, 0, z], orientation: [1, 0, 0, 0, 1, 0] });
+  const at = (...list: ReturnType<typeof place>[]) => numbered(list).map(([n, { position }]) => [n, position[2]]);
+  expect(at(place(6, 5), place(5, 10))).toEqual([[5, 10], [6, 5]]);
+  for (const none of [1, NaN]) expect(at(place(none, 5), place(none, 0))).toEqual([[1, 0], [2, 5]]); // they are counted as they lie
 });

@@ -14,6 +14,9 @@ export interface Series {
   places?: Map<number, Plane>; // where its slices lie, as soon as that is known
 }
 
+// Place is a slice and where it lies.
+export type Place = Plane & { number: number };
+
 const titles: Record<string, string> = {
   "zero-filled": "Zero-filled", tv: "Total variation", unet: "U-Net", "unet-dc": "U-Net, data-consistent", ccdf: "CCDF", "score-pocs": "Score-POCS",
 };
@@ -85,6 +88,21 @@ export function match(series: Series, from: Series, number: number): number | un
   if (!there || !one || !parallel(one, there)) return undefined;
   const depths = series.numbers.map((n) => depth(series.places!.get(n)!, one));
   return series.numbers[nearest(depths, depth(there, one))];
+}
+
+// away is how many millimetres a slice lies from the one that it is shown beside: 0 within half the distance of slices of the finer series.
+export function away(series: Series, shown: Place, from: Series, beside: Place): number {
+  if (series.kind !== "study" && from.kind !== "study" && shown.number === beside.number) return 0;
+  const known = [series, from].flatMap(({ places }) => gap([...(places?.values() ?? [])]));
+  const apart = Math.abs(depth(shown, beside) - depth(beside, beside));
+  return apart <= Math.min(...(known.length ? known : [0])) / 2 + 0.1 ? 0 : apart;
+}
+
+// gap is the least distance of planes that do not lie in one place, in mm; none where there are no two of them.
+function gap(planes: Plane[]): number[] {
+  const depths = planes.map((p) => depth(p, planes[0]!)).sort((a, b) => a - b);
+  const gaps = depths.slice(1).map((d, i) => d - depths[i]!).filter((d) => d > 0.1);
+  return gaps.length ? [Math.min(...gaps)] : [];
 }
 
 // first lists the series that the panes show when the page opens: what a reader compares.

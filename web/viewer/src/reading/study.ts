@@ -1,16 +1,15 @@
 // The other series of the study, of other recipes and of other scans, by DICOMweb.
 import { request } from "../api";
-import { depth, type Plane } from "./geometry";
-import type { Series } from "./series";
+import { depth } from "./geometry";
+import type { Place, Series } from "./series";
 
 type Attributes = Record<string, { Value?: unknown[] }>;
 
-interface Instance extends Plane {
+interface Instance extends Place {
   series: string; // UID
   uid: string;
   title: string;
   frame: string; // UID of the frame of reference
-  number: number;
 }
 
 const fields = ["0008103E", "00200013", "00200032", "00200037", "00200052"]; // description, number, position, orientation, frame of reference
@@ -41,10 +40,18 @@ export function others(study: string, all: Instance[], frame: string, own: Map<s
     by.delete(uid);
   }
   return [...by].map(([uid, list]): Series => {
-    const sorted = list.sort((a, b) => depth(a, list[0]!) - depth(b, list[0]!));
-    sorted.forEach((i, k) => files.set(`${uid}/${k + 1}`, `${path(study)}/series/${uid}/instances/${i.uid}`));
-    return { id: uid, kind: "study", title: sorted[0]!.title, of: [uid], numbers: sorted.map((_, k) => k + 1), places: new Map(sorted.map((i, k) => [k + 1, i])) };
+    const places = numbered(list);
+    for (const [n, { uid: instance }] of places) files.set(`${uid}/${n}`, `${path(study)}/series/${uid}/instances/${instance}`);
+    return { id: uid, kind: "study", title: list[0]!.title, of: [uid], numbers: places.map(([n]) => n), places: new Map(places) };
   });
+}
+
+// numbered gives the slices of a series their DICOM instance numbers, ascending; where those do not tell them apart, 1, 2, … by depth.
+export function numbered<I extends Place>(list: I[]): [number, I][] {
+  if (list.every((i) => Number.isInteger(i.number)) && new Set(list.map((i) => i.number)).size === list.length) {
+    return list.map((i): [number, I] => [i.number, i]).sort(([a], [b]) => a - b);
+  }
+  return list.toSorted((a, b) => depth(a, list[0]!) - depth(b, list[0]!)).map((i, k) => [k + 1, i]);
 }
 
 // fetchInstance brings the file of a slice of such a series.
