@@ -1,64 +1,32 @@
 // Two scans of one study, of which one is sagittal: what the reading page makes of their geometry.
-import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Browser, Page } from "puppeteer-core";
 import { greys, settled, shown } from "./panes";
-import { files, launch, open, read, Server } from "./server";
+import { files, launch, open, Server } from "./server";
+import { done, relocate, store, study } from "./stored";
 
 let server: Server, browser: Browser, page: Page, complaints: string[];
 const size = { rows: 64, columns: 64 };
 const spacing = 2; // mm
 const step = 4; // mm from slice to slice
 
-// series writes slices that lie elsewhere than the phantom's, in a study and frame of reference of the test's.
-function series(name: string, slices: string[], orientation: string, position: (k: number) => string): string[] {
-  const dir = join(server.dir, name);
-  mkdirSync(dir);
-  return slices.map((file, k) => {
-    const path = join(dir, `${k}.dcm`);
-    copyFileSync(file, path);
-    const set = { "0020,000d": "2.25.4711", "0020,0052": "2.25.4712", "0020,000e": `2.25.${name === "axial" ? 1 : 2}`, "0008,0018": `2.25.${name === "axial" ? 1 : 2}00${k + 1}`,
-      "0020,0037": orientation, "0020,0032": position(k), "0028,0030": `${spacing}\\${spacing}`, "0020,4000": "made for a test" };
-    execFileSync("dcmodify", ["-nb", "-imt", ...Object.entries(set).flatMap(([tag, value]) => ["-i", `(${tag})=${value}`]), path]);
-    return path;
-  });
-}
-
-async function store(paths: string[]): Promise<void> {
-  const part = (path: string) => Buffer.concat([Buffer.from("--x\r\nContent-Type: application/dicom\r\n\r\n"), read(path), Buffer.from("\r\n")]);
-  const body = Buffer.concat([...paths.map(part), Buffer.from("--x--\r\n")]);
-  const response = await fetch(`${server.url}/dicom-web/studies`, { method: "POST", body, headers: { "Content-Type": 'multipart/related; type="application/dicom"; boundary=x' } });
-  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-}
-
 type Attributes = Record<string, { Value: unknown[] }>;
 
 async function instances(): Promise<Attributes[]> {
-  const response = await fetch(`${server.url}/dicom-web/studies/2.25.4711/instances?includefield=00200037&includefield=0008103E`);
+  const response = await fetch(`${server.url}/dicom-web/studies/${study}/instances?includefield=00200037&includefield=0008103E`);
   return response.ok ? response.json() : [];
-}
-
-// done waits for a number of jobs to be done and returns them, newest first.
-async function done(n: number): Promise<{ id: string; state: string }[]> {
-  for (;;) {
-    const { scans } = (await (await fetch(`${server.url}/api/v1/scans`)).json()) as { scans: { jobs: { id: string; state: string }[] }[] };
-    const jobs = scans.flatMap((s) => s.jobs);
-    if (jobs.some((j) => j.state === "failed")) throw new Error("a job failed");
-    if (jobs.length >= n && jobs.every((j) => j.state === "done")) return jobs;
-    await new Promise((wait) => setTimeout(wait, 200));
-  }
 }
 
 beforeAll(async () => {
   [server, browser] = await Promise.all([Server.start(), launch()]);
   const { out } = await server.push(await server.phantom("head", "--matrix", "64", "--slices", "3"), "--method", "zero-filled");
   const slices = files(out, "reference");
-  await store(series("axial", slices, "1\\0\\0\\0\\1\\0", (k) => `-64\\-64\\${step * (k - 1)}`));
-  const axial = (await done(2))[0]!.id; // the newest is first
-  await store(series("sagittal", slices, "0\\1\\0\\0\\0\\-1", (k) => `${step * (k - 1)}\\-64\\64`));
-  await done(3);
+  const series = (number: number, orientation: string, position: (k: number) => string) =>
+    store(server, relocate(server, number, slices, (k) => ({ "0020,0037": orientation, "0020,0032": position(k), "0028,0030": `${spacing}\\${spacing}` })));
+  await series(1, "1\\0\\0\\0\\1\\0", (k) => `-64\\-64\\${step * (k - 1)}`);
+  const axial = (await done(server, 2))[0]!.id; // the newest is first
+  await series(2, "0\\1\\0\\0\\0\\-1", (k) => `${step * (k - 1)}\\-64\\64`);
+  await done(server, 3);
   ({ page, complaints } = await open(browser, `${server.url}/study/${axial}`));
   await settled(page);
 }, 240_000);
@@ -90,5 +58,11 @@ test("a plane that crosses another is drawn in it where it lies", async () => {
   }
   const [axial, other] = await shown(page);
   expect([axial!.slice, other!.slice]).toEqual([3, 2]); // a plane that is not parallel does not follow
+  await page.select("select[aria-label='Compare with']", uid);
+  await page.focus(".pane:nth-child(1)");
+  await page.keyboard.press("e"); // nor is it wiped over one that it crosses
+  await settled(page);
+  expect(await page.$eval(".pane .statement", (e) => e.textContent)).toMatch(/ has no slice that lies parallel to this one$/);
+  expect((await greys(page, 0, size, [[40, 10], [50, 20], [55, 45]], true)).map(([, , , alpha]) => alpha)).toEqual([0, 0, 0]);
   expect(complaints).toEqual([]);
 });

@@ -1,11 +1,12 @@
 // What lies above the images: comparison (wipe, blink), uncertainty, disagreement, scale bar and orientation.
+import { messageOf } from "../api";
 import type { Slice } from "./dicom";
 import { affine, crossing, letters, millimetres, parallel, scaleBar, world, type Affine, type Point } from "./geometry";
 import { slice } from "./images";
 import { greys, hatch, heatMap, share } from "./paint";
 import { marking, type Pane } from "./pane";
 import type { Room } from "./room";
-import { away, type Series } from "./series";
+import { away, match, type Series } from "./series";
 import { scaled } from "./window";
 
 export type Compare = "none" | "wipe" | "blink";
@@ -14,6 +15,15 @@ export type Overlay = "none" | "uncertainty" | "disagreement";
 // disagreementShare is the difference of U-Net and CCDF, as a share of the default window, that is called a disagreement.
 export const disagreementShare = 0.1;
 const blinkTime = 700; // ms
+
+// Parts are what lies above a slice.
+interface Parts {
+  other?: Slice | undefined; // to compare with
+  series?: Series; // to which that belongs
+  apart?: Slice | undefined;
+  uncertain?: Slice | undefined;
+  missing?: string; // why there is no other
+}
 
 export class Layers {
   compare: Compare = "none";
@@ -24,6 +34,7 @@ export class Layers {
   threshold = 0.02; // of the default window
   private phase = false; // of the blinking: the other series is drawn
   private timer: ReturnType<typeof setInterval> | undefined;
+  private readonly turns = new WeakMap<Pane, object>(); // the newest drawing of each
   private readonly pictures = new WeakMap<Slice, { key: string; picture: HTMLCanvasElement }>();
 
   constructor(private readonly room: Room) {}
@@ -65,46 +76,62 @@ export class Layers {
     for (const name of ["pointerup", "pointercancel"]) on(name, () => (held = false));
   }
 
-  // draw brings the layer of a pane up to date. What it needs may have to be fetched: then it draws when that is there.
+  // draw brings the layer of a pane up to date. What it needs may have to be fetched: until that is there it draws the rest, so that
+  // nothing of another slice stays.
   draw(pane: Pane): void {
-    void this.collect(pane).then((parts) => parts && this.paint(pane, parts), () => undefined);
+    const { slice: shown } = pane;
+    if (!shown) return;
+    const turn = {};
+    this.turns.set(pane, turn);
+    const paint = (parts: Parts) => this.turns.get(pane) === turn && pane.slice === shown && this.paint(pane, shown, parts);
+    paint({});
+    void this.collect(pane, shown).then(paint, (problem) => paint({ missing: `What lies above this slice cannot be shown: ${messageOf(problem)}` }));
   }
 
-  private async collect(pane: Pane) {
-    const { slice: shown, series } = pane;
-    if (!shown) return undefined;
-    const get = (s: Series | undefined) => (s ? slice(this.room.job.id, s, shown.number) : undefined);
-    const comparing = this.compare !== "none" && pane === this.room.active ? this.with : undefined;
+  private async collect(pane: Pane, shown: Slice): Promise<Parts> {
+    const get = (s: Series | undefined) => (s?.numbers.includes(shown.number) ? slice(this.room.job.id, s, shown.number) : undefined);
+    const comparing = this.compare !== "none" && pane === this.room.active;
     const spread = this.overlay === "uncertainty" ? this.above(pane) : undefined;
-    const [other, apart, uncertain] = await Promise.all([get(comparing), get(this.apart(series)), get(spread)]);
-    return pane.slice === shown ? { shown, other, apart, uncertain } : undefined;
+    const [other, apart, uncertain] = await Promise.all([comparing ? this.beside(pane.series, shown) : {}, get(this.apart(pane.series)), get(spread)]);
+    return { ...other, apart, uncertain };
   }
 
-  private paint(pane: Pane, { shown, other, apart, uncertain }: { shown: Slice; other?: Slice | undefined; apart?: Slice | undefined; uncertain?: Slice | undefined }): void {
+  // beside is the slice of the series to compare with that lies where one of a pane does, or the reason why there is none.
+  private async beside(from: Series, shown: Slice): Promise<Parts> {
+    const { with: series } = this;
+    if (!series) return {};
+    const number = match(series, from, shown.number);
+    const other = number === undefined ? undefined : await slice(this.room.job.id, series, number);
+    if (!other || !parallel(other, shown)) return { missing: `${series.title} has no slice that lies parallel to this one` };
+    const mm = away(series, other, from, shown);
+    return mm ? { missing: `${series.title} has no slice here: the nearest lies ${millimetre(mm)} away` } : { other, series };
+  }
+
+  private paint(pane: Pane, shown: Slice, { other, series, apart, uncertain, missing = "" }: Parts): void {
     const context = fitted(pane.layer, pane.stage);
     const to = place(pane, shown);
     const white = this.room.normal.high;
     const { clientWidth: width, clientHeight: height } = pane.stage;
-    const put = (picture: HTMLCanvasElement, alpha: number, smooth: boolean) => {
+    const put = (picture: HTMLCanvasElement, alpha: number, smooth: boolean, where = to) => {
       context.save();
-      context.transform(...to);
+      context.transform(...where);
       context.globalAlpha = alpha;
       context.imageSmoothingEnabled = smooth;
       context.drawImage(picture, 0, 0);
       context.restore();
     };
-    if (other && this.with && (this.compare === "wipe" || this.phase)) {
+    if (other && series && (this.compare === "wipe" || this.phase)) {
       const from = this.compare === "wipe" ? Math.round(this.at * width) : 0;
       context.save();
       context.beginPath();
       context.rect(from, 0, width, height);
       context.clip();
       context.fillRect(from, 0, width, height);
-      const window = scaled(pane.look.window, other.slope, this.room.gain(this.with, other));
-      put(this.made(other, `grey ${window.low} ${window.high} ${pane.look.invert}`, () => greys(other, window, pane.look.invert)), 1, pane.look.smooth);
+      const window = scaled(pane.look.window, other.slope, this.room.gain(series, other));
+      put(this.made(other, `grey ${window.low} ${window.high} ${pane.look.invert}`, () => greys(other, window, pane.look.invert)), 1, pane.look.smooth, place(pane, other));
       context.restore();
       if (from) line(context, [from, 0], [from, height]);
-      const name = `${this.with.title} · ${marking(this.with, other)}`;
+      const name = `${series.title}, slice ${other.number} · ${marking(series, other)}`;
       if (width - from > context.measureText(name).width + 16) write(context, name, [from + 8, height / 2]);
       else write(context, name, [width - 8, height / 2], "right");
     }
@@ -113,7 +140,7 @@ export class Layers {
       put(this.made(uncertain, `heat ${least}`, () => heatMap(uncertain, least, most)), this.opacity, pane.look.smooth);
       write(context, `uncertainty ${percent(this.threshold)} (red) to 10 % (yellow) of white`, [8, height - 48]);
     }
-    const statements = [this.astray(pane, shown)];
+    const statements = [this.astray(pane, shown), missing];
     if (apart) {
       const least = (disagreementShare * white) / apart.slope;
       const part = share(apart, least);
@@ -132,7 +159,7 @@ export class Layers {
     const { active, linked } = this.room;
     if (!linked.scroll || !active.slice || !parallel(active.slice, shown)) return "";
     const mm = away(series, shown, active.series, active.slice);
-    return mm === 0 ? "" : `${Number(mm.toFixed(1))} mm away from the slice of pane ${active.index + 1}`;
+    return mm === 0 ? "" : `${millimetre(mm)} away from the slice of pane ${active.index + 1}`;
   }
 
   // made keeps the last picture of a slice: zooming and panning draw it again and do not make it again.
@@ -173,6 +200,7 @@ export class Layers {
   }
 }
 
+const millimetre = (mm: number) => `${Number(mm.toFixed(1))} mm`;
 const percent = (share: number) => `${Number((100 * share).toPrecision(2))} %`;
 
 // fitted clears a canvas and gives it the size of the stage, in CSS pixels.
