@@ -52,6 +52,15 @@ test("from the choice of a series until its image is there the pane is empty and
   await expectDrawn(page, 0, readImage(files(out, "unet-dc")[1]!));
 });
 
+test("an image has the size for which it was drawn, whatever the header of its pane has", async () => {
+  for (const id of ["reference", "unet-dc"]) {
+    await page.select(series, id);
+    await page.waitForSelector(`.pane[data-series=${id}]`);
+    const [drawn, seen] = await page.$eval(".pane canvas", (c) => [(c as HTMLCanvasElement).height, c.clientHeight]);
+    expect(seen, id).toBe(drawn);
+  }
+});
+
 test("the newest choice stays, whatever comes late", async () => {
   gate.close(/dicom\/unet-dc\//);
   await page.select(series, "unet-dc");
