@@ -1,9 +1,9 @@
 // What a pane shows while the network is slow and the reader is not.
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Browser, Page } from "puppeteer-core";
-import { readImage } from "./dicom";
+import { drawn, readImage } from "./dicom";
 import { Gate } from "./gate";
-import { expectDrawn, settled } from "./panes";
+import { expectDrawn, greys, settled } from "./panes";
 import { files, launch, open, Server } from "./server";
 
 let server: Server, browser: Browser, page: Page, gate: Gate, out: string, job: string, complaints: string[];
@@ -12,7 +12,9 @@ const series = "select[aria-label='Series of pane 1']";
 beforeAll(async () => {
   [server, browser] = await Promise.all([Server.start(), launch()]);
   const methods = ["zero-filled", "unet", "unet-dc", "ccdf"].flatMap((m) => ["--method", m]);
-  ({ job, out } = await server.push(await server.phantom("head", "--matrix", "64", "--slices", "3"), ...methods, "--steps", "2", "--samples", "2"));
+  const scan = await server.phantom("head", "--matrix", "64", "--slices", "3");
+  ({ job, out } = await server.push(scan, ...methods, "--steps", "2", "--samples", "2"));
+  await server.push(scan, "--method", "zero-filled", "--accel", "8");
 });
 
 // Each test begins with the first six series in the page's memory; data-consistent U-Net is not one of them.
@@ -62,11 +64,14 @@ test("an image has the size for which it was drawn, whatever the header of its p
 });
 
 test("the newest choice stays, whatever comes late", async () => {
-  gate.close(/dicom\/unet-dc\//);
+  gate.close(/dicom\/unet-dc\/|\/instances\/[^?]*$/);
   await page.select(series, "unet-dc");
+  await page.waitForFunction(() => /R 8/.test(document.querySelector(".pane select")!.textContent!));
+  await page.select(series, await page.$eval(series, (s) => [...(s as HTMLSelectElement).options].find((o) => /R 8/.test(o.text))!.value)); // of another job
+  expect(await says()).toMatchObject({ label: "", corner: "", verdicts: false, image: false });
   await page.select(series, "ccdf");
   await page.waitForSelector(".pane[data-series=ccdf]");
-  expect(await gate.open()).toBe(1);
+  expect(await gate.open()).toBe(2);
   expect(await says()).toMatchObject({ name: "Pane 1: CCDF, slice 2", verdicts: true, image: true });
   await expectDrawn(page, 0, readImage(files(out, "ccdf")[1]!));
 });
@@ -87,5 +92,32 @@ test("a slice of the series before that comes late is not drawn in the new one",
   expect(await gate.open()).toBeGreaterThan(0);
   await settled(page, 3);
   await expectDrawn(page, 0, readImage(files(out, "ccdf")[2]!));
+});
+
+test("the wipe leaves nothing of another slice while its own is on the way, and the newest choice stays", async () => {
+  const at: [number, number][] = [[40, 10], [45, 15], [50, 22]];
+  const wiped = async (id?: string, slice = 3) => {
+    const image = id && readImage(files(out, id)[slice - 1]!);
+    const seen = await greys(page, 0, { rows: 64, columns: 64 }, at, true);
+    for (const [k, [column, row]] of at.entries()) {
+      expect(seen[k]![3], `${id} at ${column}, ${row}`).toBe(image ? 255 : 0);
+      if (image) expect(Math.abs(seen[k]![0]! - drawn(image.pixels[row * image.columns + column]!, image.center, image.width))).toBeLessThanOrEqual(1);
+    }
+  };
+  const compare = "select[aria-label='Compare with']";
+  await page.select(compare, "unet-dc");
+  await page.focus(".pane:first-child");
+  await page.keyboard.press("e");
+  await page.waitForNetworkIdle({ idleTime: 300 });
+  await wiped("unet-dc", 2);
+  gate.close(/dicom\/unet-dc\//);
+  await page.keyboard.press("ArrowDown");
+  await settled(page, 3);
+  await wiped();
+  await page.select(compare, "ccdf");
+  await settled(page, 3);
+  await wiped("ccdf");
+  expect(await gate.open()).toBe(1);
+  await wiped("ccdf");
   expect(complaints).toEqual([]);
 });
