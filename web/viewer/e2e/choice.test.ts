@@ -54,6 +54,19 @@ test("from the choice of a series until its image is there the pane is empty and
   await expectDrawn(page, 0, readImage(files(out, "unet-dc")[1]!));
 });
 
+test("a series that cannot be fetched leaves the pane empty and says why, and is shown as soon as it can", async () => {
+  await page.setOfflineMode(true);
+  await page.select(series, "unet-dc");
+  await page.waitForFunction(() => document.querySelector(".pane .trouble")!.textContent!.startsWith("This slice cannot be shown: "));
+  expect(await says()).toMatchObject({ label: "", corner: "", waiting: "", name: "Pane 1: U-Net, data-consistent, not shown", verdicts: false, image: false });
+  await page.setOfflineMode(false);
+  await page.focus(".pane:first-child");
+  await page.keyboard.press("ArrowDown");
+  await settled(page, 3);
+  expect(await page.$eval(".pane .trouble", (e) => e.textContent)).toBe("");
+  await expectDrawn(page, 0, readImage(files(out, "unet-dc")[2]!));
+});
+
 test("an image has the size for which it was drawn, whatever the header of its pane has", async () => {
   for (const id of ["reference", "unet-dc"]) {
     await page.select(series, id);

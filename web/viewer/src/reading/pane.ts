@@ -107,6 +107,7 @@ export class Pane {
   private fail(problem: unknown): void {
     this.waiting.textContent = "";
     this.trouble.textContent = `This slice cannot be shown: ${messageOf(problem)}`;
+    if (!this.slice) this.element.ariaLabel = `Pane ${this.index + 1}: ${this.series.title}, not shown`;
   }
 
   apply(look: Look, gain = this.gain): void {
