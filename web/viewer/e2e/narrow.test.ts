@@ -1,6 +1,7 @@
 // The reading page in ordinary and in narrow windows, with a second recipe whose series have long names.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Browser, Page } from "puppeteer-core";
+import { expectAccessible } from "./axe";
 import { keep } from "./page";
 import { settled } from "./panes";
 import { launch, open, Server } from "./server";
@@ -45,6 +46,15 @@ test.each(sizes)("in %i × %i pixels the texts of a pane do not lie on each othe
       a.left < b.right && b.left < a.right && a.top < b.bottom - 1 && b.top < a.bottom - 1 ? [`${texts[i]!.innerText} on ${texts[k]!.innerText}`] : []));
   }));
   expect(overlaps).toEqual([]);
+});
+
+test.each(sizes)("in %i × %i pixels the warning that sides may be exchanged can be read to its end", async (width, height) => {
+  await page.setViewport({ width, height });
+  await settled(page);
+  const [text, cut] = await page.$eval(".comments", (e) => [e.textContent, e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight]);
+  expect(text).toMatch(/left and right may be exchanged\. Do not measure or localize with it\.$/);
+  expect(cut).toBe(false);
+  await expectAccessible(page);
 });
 
 test("nothing is complained of", () => expect(complaints).toEqual([]));

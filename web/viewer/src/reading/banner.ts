@@ -15,7 +15,7 @@ export function banner(s: Slice, how: boolean): Node[] {
     element("h1", { className: "patient" }, name || "unnamed"), field("ID", id), field("born", date(birth)), field("sex", sex),
     field("study", [date(s.date), s.description].filter(Boolean).join(" ")),
     element("strong", { className: "research" }, "RESEARCH · not for diagnostic use"),
-    element("span", { className: "comments", hidden: !how, title: how ? s.comments : "" }, how ? s.comments.replace("Not for diagnostic use. ", "") : ""),
+    element("span", { className: "comments", hidden: !how }, how ? s.comments.replace("Not for diagnostic use. ", "") : ""),
   ];
 }
 
