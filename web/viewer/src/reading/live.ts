@@ -1,25 +1,36 @@
 // A job while it runs: what it has made so far, as soon as it has made it.
 import { getJob, jobPath, type Job } from "../api";
+import { follow as followEvents, notConnected } from "../feed";
+import { methodTitle, seriesOf } from "./series";
+
+const ended = ({ state }: Job) => state === "done" || state === "failed" || state === "canceled";
 
 // follow calls changed with the job, results included, when it has gone on to another method and when it has ended, and going with
-// how far it is. It stops by itself.
-export function follow(id: string, changed: (job: Job) => void, going: (text: string) => void): void {
-  const source = new EventSource(`${jobPath(id)}/events`);
-  let method: string | undefined;
-  source.addEventListener("job", (event) => {
-    const job: Job = JSON.parse(event.data);
+// how far it is, or that nobody knows. It stops by itself, or by the function that it returns.
+export function follow(id: string, changed: (job: Job) => void, going: (text: string) => void): () => void {
+  let last: Job | undefined; // as the events said
+  let taken: string | undefined; // the method up to which the results are known
+  const stop = followEvents(`${jobPath(id)}/events`, (job) => {
+    last = job;
     going(progress(job));
-    const ended = ["done", "failed", "canceled"].includes(job.state);
-    if (ended) source.close();
-    if (ended || job.progress.method !== method) {
-      method = job.progress.method;
-      void getJob(id).then(changed, () => undefined);
-    }
+    if (!ended(job) && job.progress.method === taken) return;
+    taken = job.progress.method;
+    getJob(id).then((whole) => {
+      if (ended(whole)) stop();
+      changed(whole);
+    }, () => (taken = undefined)); // the next event asks again
+  }, (yes) => {
+    if (!yes && !(last && ended(last))) going([notConnected, last && progress({ ...last, progress: { ...last.progress, eta_seconds: 0 } })].filter(Boolean).join(" "));
   });
+  return stop;
 }
 
-export function progress({ state, error, progress: p }: Job): string {
+// progress says how far a job is, and how it ended unless it is done. Of one that stopped it says what is missing, where the job has its
+// results.
+export function progress({ state, error, results, recipe, progress: p }: Job): string {
   if (state === "done") return "";
-  if (state !== "running") return error ? `The job is ${state}: ${error}` : `The job is ${state}.`;
-  return `Running: ${p.method ?? "opening"}, ${p.slices_done} of ${p.slices} slices${p.eta_seconds ? `, ${Math.ceil(p.eta_seconds)} s left` : ""}`;
+  if (state === "running") return `Running: ${p.method ?? "opening"}, ${p.slices_done} of ${p.slices} slices${p.eta_seconds ? `, ${Math.ceil(p.eta_seconds)} s left` : ""}`;
+  const made = seriesOf(results ?? []).map((s) => s.id);
+  const missing = results && state !== "queued" ? (recipe.methods ?? []).filter((m) => !made.includes(m)) : [];
+  return [error ? `The job is ${state}: ${error.replace(/\.?$/, ".")}` : `The job is ${state}.`, missing.length ? `Not made: ${missing.map(methodTitle).join(", ")}.` : ""].filter(Boolean).join(" ");
 }

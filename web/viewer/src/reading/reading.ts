@@ -34,9 +34,10 @@ export async function show(body: HTMLElement, id: string): Promise<void> {
     const { open } = await room;
     if (seriesOf(job.results ?? []).length) return await open(body, job, await drawn(job));
     let opened = false; // there is nothing to see yet
-    follow(job.id, (newer) => {
+    const stop = follow(job.id, (newer) => {
       if (opened || !seriesOf(newer.results ?? []).length) return;
       opened = true;
+      stop();
       open(body, newer, undefined).catch(failed);
     }, (text) => (message.textContent = text));
   } catch (problem) {

@@ -7,7 +7,7 @@ import { bind, toolbar } from "./commands";
 import { coplanar } from "./geometry";
 import { initTools, joinTools } from "./measure";
 import { registerImages, slice } from "./images";
-import { follow } from "./live";
+import { follow, progress } from "./live";
 import { mirrorMeasurements } from "./mirror";
 import { Pane, type Look } from "./pane";
 import { Pointer } from "./pointer";
@@ -23,6 +23,7 @@ export class Room {
   series: Series[];
   automatic = true; // the reader has not chosen a layout
   readonly grid = element("div", { className: "grid" });
+  readonly going = element("p", { className: "status going", role: "status" }); // how far the job is, unless it is done
   readonly status = element("p", { className: "status", role: "status" });
   panes: Pane[] = [];
   active!: Pane;
@@ -280,11 +281,13 @@ export async function open(body: HTMLElement, job: Job, blind: Comparison | unde
   const head = element("header", { className: "head" });
   body.replaceChildren(element("main", { className: "room" }, head, toolbar(room), element("div", { className: "grid-place" }, room.grid)));
   bind(room);
-  head.replaceChildren(...(await room.begin()), room.status);
+  head.replaceChildren(...(await room.begin()), room.going, room.status);
   await room.arrange(room.fitting());
   if (blind) return;
   const failed = (problem: Error) => room.tell(problem.message);
-  if (runs(job)) follow(job.id, (newer) => room.renew(newer).catch(failed), (text) => room.tell(text));
+  const going = (text: string) => void (room.going.textContent = text);
+  going(progress(job));
+  if (runs(job)) follow(job.id, (newer) => (going(progress(newer)), room.renew(newer).catch(failed)), going);
   else room.study().catch(failed);
   getScan(job.scan).then(({ jobs }) => jobs.length > 1 && head.append(recipes(jobs, job.id)), failed);
 }

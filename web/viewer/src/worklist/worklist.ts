@@ -2,7 +2,7 @@
 import "./worklist.css";
 import { decisions, getReport, getSession, listReviews, logout, messageOf, reviewsCSV, type Job, type Review, type Role } from "../api";
 import { element } from "../element";
-import { follow } from "./feed";
+import { follow, notConnected } from "../feed";
 import { figuresOf, select, type Figures } from "./jobs";
 import { pushing } from "./push";
 import { Row } from "./row";
@@ -45,7 +45,7 @@ class Worklist {
         this.message, this.toolbar.element, this.connection, this.table.element, this.news,
       ),
     ));
-    follow((job) => this.take(job), (yes) => this.connected(yes));
+    follow("/api/v1/events", (job) => this.take(job), (yes) => this.connected(yes));
     const reviews = () => document.hidden || listReviews().then((list) => { this.decided = decisions(list); this.later(); }, (problem) => this.fail(problem));
     document.addEventListener("visibilitychange", reviews);
     reviews();
@@ -57,7 +57,7 @@ class Worklist {
 
   private connected(yes: boolean) {
     if (yes) this.jobs.clear(); // all that there are come now; some may be deleted since
-    this.connection.textContent = yes ? "" : "Not connected: what follows may be old. Trying again …";
+    this.connection.textContent = yes ? "" : notConnected;
     this.later();
   }
 
