@@ -118,7 +118,7 @@ export function bind(room: Room): void {
 export function toolbar(room: Room): HTMLElement {
   const bar = element("div", { className: "toolbar", role: "toolbar", ariaLabel: "Reading tools" });
   const layout = element("select", { ariaLabel: "Layout" }, ...layouts.map((l) => element("option", { value: l }, l)));
-  layout.addEventListener("change", () => ((room.automatic = false), void room.arrange(layout.value)));
+  layout.addEventListener("change", () => void room.arrange(layout.value));
   const other = element("select", { ariaLabel: "Compare with" });
   other.addEventListener("change", () => room.layers.set({ with: room.series.find((s) => s.id === other.value) }));
   const range = (label: string, max: number, value: () => number, set: (v: number) => void) => {

@@ -21,7 +21,7 @@ export const layouts = ["1×1", "1×2", "2×1", "1×3", "2×2", "2×3", "3×2"];
 
 export class Room {
   series: Series[];
-  automatic = true; // the reader has not chosen a layout
+  automatic = true; // the reader has not done anything yet: the page arranges what comes
   readonly grid = element("div", { className: "grid" });
   readonly going = element("p", { className: "status going", role: "status" }); // how far the job is, unless it is done
   readonly status = element("p", { className: "status", role: "status" });
@@ -41,6 +41,7 @@ export class Room {
   private readonly engine: RenderingEngine;
   private readonly gains = new Map<string, number>(); // of the series of other scans
   private copying = false;
+  private readonly news: string[] = []; // titles of series that came since the reader did something
   private touched = false; // the reader zoomed or panned: the view stays when the page changes its size
 
   // blind is the comparison that the reader makes without being told which series is which.
@@ -87,12 +88,20 @@ export class Room {
   // renew takes up what the job has made meanwhile.
   async renew(job: Job): Promise<void> {
     this.job = job;
-    const series = seriesOf(job.results ?? []);
-    if (series.length > this.series.length) {
+    const known = new Map(this.series.map((s) => [s.id, s]));
+    const series = seriesOf(job.results ?? []).map((s) => (known.get(s.id)?.numbers.length === s.numbers.length ? known.get(s.id)! : s)); // panes hold on to them
+    const came = series.filter((s) => !known.has(s.id));
+    if (came.length) {
       this.series = series;
-      this.layers.with = series.find((s) => s.kind === "reference") ?? this.layers.with;
       for (const pane of this.panes) pane.offer(series);
-      if (this.automatic) await this.arrange(this.fitting());
+      if (this.automatic) {
+        this.layers.with = series.find((s) => s.kind === "reference") ?? this.layers.with;
+        await this.arrange(this.fitting());
+      } else {
+        this.news.push(...came.filter((s) => s.of[0] === s.id).map((s) => s.title));
+        this.tell(`New in the lists of the panes: ${this.news.join(", ")}.`);
+        for (const pane of this.panes) this.layers.draw(pane); // an overlay may have come
+      }
     }
     if (!runs(job)) await this.study();
     this.changed();
@@ -281,6 +290,7 @@ export async function open(body: HTMLElement, job: Job, blind: Comparison | unde
   const head = element("header", { className: "head" });
   body.replaceChildren(element("main", { className: "room" }, head, toolbar(room), element("div", { className: "grid-place" }, room.grid)));
   bind(room);
+  for (const act of ["pointerdown", "keydown", "wheel", "change", "focusin"]) addEventListener(act, () => (room.automatic = false), { capture: true, once: true });
   head.replaceChildren(...(await room.begin()), room.going, room.status);
   await room.arrange(room.fitting());
   if (blind) return;
