@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Browser, Page } from "puppeteer-core";
 import { drawn, readImage } from "./dicom";
+import { waitText } from "./page";
 import { greys, settled, shown, some } from "./panes";
 import { files, launch, open, read, Server } from "./server";
 
@@ -203,6 +204,15 @@ test("the mask of a scan with two phase-encode axes is drawn sample by sample", 
     return { width, height, label: canvas.ariaLabel, on: Array.from({ length: width * height }, (_, i) => pixels[4 * i + 3]! > 0) };
   });
   expect(drawn).toEqual({ width: columns, height: rows, label: `Sampling mask: ${on.filter(Boolean).length} of ${on.length} samples`, on });
+  await two.page.keyboard.press("Escape");
+  await server.push(scan, "--method", "zero-filled", "--accel", "8"); // which nobody can do to it any more
+  const came = `×${(on.length / on.filter(Boolean).length).toFixed(2)}, as acquired`;
+  await two.page.reload();
+  await two.page.waitForFunction((words) => [...document.querySelectorAll<HTMLOptionElement>(".head option")].map((o) => o.text).join() === [words, words].join(), {}, `${came} zero-filled`);
+  await two.page.keyboard.press("f");
+  await waitText(two.page, "dialog[open]", `${on.filter(Boolean).length} of ${on.length} samples: acceleration ${came.slice(1, 5)} measured, as acquired.`);
+  await two.page.goto(server.url);
+  await two.page.waitForFunction((words) => [...document.querySelectorAll<HTMLElement>("tbody .acceleration")].filter((e) => e.innerText.trim() === words).length === 2, {}, came);
   expect(two.complaints).toEqual([]);
   await two.page.close();
 });

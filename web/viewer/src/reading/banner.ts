@@ -1,7 +1,7 @@
 // Whom the images show, and what nobody should overlook.
-import type { Job } from "../api";
+import { getReport, type Job } from "../api";
 import { element } from "../element";
-import { acceleration } from "../worklist/jobs";
+import { maskOf, own, spoken, type Own } from "../worklist/jobs";
 import type { Slice } from "./dicom";
 
 const date = (dicom: string) => dicom.replace(/^(\d{4})(\d\d)(\d\d)$/, "$1-$2-$3");
@@ -21,8 +21,11 @@ export function banner(s: Slice, how: boolean): Node[] {
 
 // recipes chooses among the jobs of a scan.
 export function recipes(jobs: Job[], shown: string): HTMLElement {
-  const title = (j: Job) => [acceleration(j), j.recipe.mask === "none" ? "" : j.recipe.mask, (j.recipe.methods ?? []).join("+"), j.state === "done" ? "" : j.state].filter(Boolean).join(" ");
-  const select = element("select", {}, ...jobs.map((j) => element("option", { value: j.id, selected: j.id === shown }, title(j))));
+  const title = (j: Job, came: Own) => [spoken(j, came), maskOf(j, came), (j.recipe.methods ?? []).join("+"), j.state === "done" ? "" : j.state].filter(Boolean).join(" ");
+  const options = jobs.map((j) => element("option", { value: j.id, selected: j.id === shown }, title(j, undefined)));
+  const done = jobs.find((j) => j.state === "done"); // any of them knows how the scan came
+  if (done) getReport(done.id).then((report) => options.forEach((o, i) => (o.text = title(jobs[i]!, own(report)))), () => undefined);
+  const select = element("select", {}, ...options);
   select.addEventListener("change", () => location.assign("/study/" + select.value));
   return element("label", {}, "Recipe ", select);
 }

@@ -2,7 +2,7 @@
 import type { MethodReport } from "../api";
 import { element } from "../element";
 import { dialog } from "./dialog";
-import { sampling } from "./mask";
+import { undersampling } from "./mask";
 import type { Room } from "./room";
 import { methodTitle, secondsASlice } from "./series";
 
@@ -26,10 +26,9 @@ export async function facts(room: Room): Promise<void> {
     dialog("How the series were made", element("p", {}, "The job is not done: its report is not there yet."), ...room.panes.map((p) => element("p", {}, p.slice?.story ?? "")));
     return;
   }
-  const mask = r.mask ? `${sampling(r)!.says}: acceleration ${r.mask.accel_measured.toFixed(2)} measured, ${r.mask.accel_nominal || "none"} nominal; mask ${r.mask.kind} ${r.mask.mode}, ACS ${r.mask.acs_fraction}, seed ${r.mask.seed}.` : "Fully sampled.";
   dialog(
     "How the series were made",
-    element("p", {}, `${mask} ${r.input.coils} coil${r.input.coils === 1 ? "" : "s"}, protocol ${r.protocol}. ${r.input.simulated ? "The k-space was simulated from images, not measured." : ""}`),
+    element("p", {}, `${undersampling(r)} ${r.input.coils} coil${r.input.coils === 1 ? "" : "s"}, protocol ${r.protocol}. ${r.input.simulated ? "The k-space was simulated from images, not measured." : ""}`),
     ...(r.notes ?? []).map((note) => element("p", { className: "research" }, note)),
     element("table", {},
       element("thead", {}, element("tr", {}, element("td"), ...r.methods.map((m) => element("th", { scope: "col" }, methodTitle(m.name))))),

@@ -16,6 +16,14 @@ export function sampling({ mask, input }: Pick<Report, "mask" | "input">): { acq
   return { acquired, width, says: `${acquired.filter(Boolean).length} of ${acquired.length} ${points ? "samples" : "phase-encode columns"}` };
 }
 
+// undersampling says how a scan was undersampled; of a mask that came with it no more is known than what it has.
+export function undersampling(r: Pick<Report, "mask" | "input">): string {
+  if (!r.mask) return "Fully sampled.";
+  const { kind, mode, accel_measured, accel_nominal, acs_fraction, seed } = r.mask;
+  const how = kind === "acquired" ? "as acquired" : `${accel_nominal} nominal; mask ${[kind, mode].filter(Boolean).join(" ")}, ACS ${acs_fraction}, seed ${seed}`;
+  return `${sampling(r)!.says}: acceleration ${accel_measured.toFixed(2)} measured, ${how}.`;
+}
+
 export function maskPicture({ acquired, width, says }: NonNullable<ReturnType<typeof sampling>>): HTMLCanvasElement {
   const height = acquired.length / width;
   const picture = element("canvas", { className: height > 1 ? "mask points" : "mask", width, height, role: "img", ariaLabel: `Sampling mask: ${says}` });

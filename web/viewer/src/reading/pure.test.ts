@@ -3,7 +3,7 @@ import { difference, grey, linear, type Slice } from "./dicom";
 import { affine, coplanar, crossing, letters, parallel, pixel, scaleBar, world } from "./geometry";
 import { heat } from "./paint";
 import { ticks } from "./plot";
-import { sampling, unpack } from "./mask";
+import { sampling, undersampling, unpack } from "./mask";
 import { preset, scaled } from "./window";
 
 test("the linear window is PS3.3 C.11.2.1.2", () => {
@@ -70,6 +70,15 @@ test("a mask has one row of columns, or every sample where both axes are phase e
   expect(sampling(report())).toEqual({ acquired: [true, false, true, false, false], width: 5, says: "2 of 5 phase-encode columns" });
   expect(sampling(report(bits(0b10000001, 0b01000000)))).toEqual({ acquired: [true, false, false, false, false, false, false, true, false, true], width: 5, says: "3 of 10 samples" });
   expect(sampling({ ...report(), mask: null })).toBeUndefined();
+});
+
+test("of a mask that came with the scan nothing is said that nobody knows", () => {
+  const mask = { width: 5, columns: btoa(String.fromCharCode(0b10100000)), accel_measured: 2.5, accel_nominal: 0, acs_fraction: 0, seed: 0, kind: "acquired", mode: "" };
+  const says = (change: object | null) => undersampling({ input: { matrix: [2, 5] }, mask: change && { ...mask, ...change } } as Parameters<typeof undersampling>[0]);
+  expect(says(null)).toBe("Fully sampled.");
+  expect(says({})).toBe("2 of 5 phase-encode columns: acceleration 2.50 measured, as acquired.");
+  expect(says({ kind: "gaussian1d", mode: "exact", accel_nominal: 2, acs_fraction: 0.08, seed: 7 })).toBe(
+    "2 of 5 phase-encode columns: acceleration 2.50 measured, 2 nominal; mask gaussian1d exact, ACS 0.08, seed 7.");
 });
 
 const axial = (z: number) => ({ position: [0, 0, z], orientation: [1, 0, 0, 0, 1, 0], rows: 11, columns: 11, spacing: [1, 1] as [number, number] });

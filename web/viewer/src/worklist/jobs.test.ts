@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Job, Review } from "../api";
-import { acceleration, bytes, count, duration, everything, fraction, progressOf, select, type Figures } from "./jobs";
+import { bytes, count, duration, everything, fraction, maskOf, own, progressOf, select, spoken, type Figures } from "./jobs";
 
 const made = (id: string, change: Partial<Job> = {}): Job => ({
   id, scan: "scan" + id, recipe: { methods: ["unet"], mask: "gaussian1d", accel: 4 }, state: "done", attempt: 1,
@@ -47,5 +47,22 @@ test("progress is of all slices, and of the steps within one", () => {
 test("quantities in words", () => {
   expect([0.2, 59.5, 60, 119.8, 3599, 7260].map(duration)).toEqual(["1 s", "60 s", "1 min", "1 min 59 s", "59 min 59 s", "2 h 1 min"]);
   expect([0, 999, 1000, 65_400_000, 8.6e9].map(bytes)).toEqual(["0 B", "999 B", "1.0 kB", "65.4 MB", "8.6 GB"]);
-  expect([jobs[2]!, jobs[3]!].map(acceleration)).toEqual(["×8", "as acquired"]);
+});
+
+test("the acceleration is that of the scan where it came undersampled, and of the recipe where it came whole", () => {
+  const came = (mask: object | null) => ({ input: { acquisition: "AXT1" }, mask, psnr: new Map() }) as unknown as Figures;
+  const acquired = came({ kind: "acquired", accel_measured: 3.8333, accel_nominal: 0 });
+  const drawn = came({ kind: "random", accel_measured: 8.1, accel_nominal: 8 });
+  const [, , asked, none] = jobs as [Job, Job, Job, Job];
+  const says = (job: Job, figures?: Figures) => [spoken(job, own(figures)), maskOf(job, own(figures))];
+  expect(says(asked)).toEqual(["×8 asked for", "random"]);
+  expect(says(asked, drawn)).toEqual(["×8", "random"]);
+  expect(says(asked, acquired)).toEqual(["×3.83, as acquired", ""]);
+  expect(says(none)).toEqual(["as acquired", ""]);
+  expect(says(none, came(null))).toEqual(["as acquired", ""]);
+  expect(says(none, acquired)).toEqual(["×3.83, as acquired", ""]);
+  const known = { figures: new Map([["3", acquired], ["4", came(null)]]), decided: new Map() };
+  const found = (view: Partial<typeof everything>) => select(jobs, { ...everything, ...view }, known).map((j) => j.id).join("");
+  expect(found({ by: "acceleration" })).toBe("2134");
+  expect(["×8", "random", "×3.83 acquired", "asked"].map((text) => found({ text }))).toEqual(["", "", "3", ""]);
 });

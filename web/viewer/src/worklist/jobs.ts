@@ -13,13 +13,27 @@ export interface View {
 export const everything: View = { text: "", state: "all", by: "pushed", descending: true };
 
 // Figures are what is known of a job from its report.
-export type Figures = Pick<Report, "input"> & { psnr: Map<string, number | undefined> }; // dB by method; undefined without a reference
+export type Figures = Pick<Report, "input" | "mask"> & { psnr: Map<string, number | undefined> }; // dB by method; undefined without a reference
 
 export const figuresOf = (report: Report): Figures => ({
-  input: report.input, psnr: new Map(report.methods.map((m) => [m.name, m.volume?.psnr])),
+  input: report.input, mask: report.mask, psnr: new Map(report.methods.map((m) => [m.name, m.volume?.psnr])),
 });
 
-export const acceleration = (job: Job): string => (job.recipe.mask === "none" ? "as acquired" : `×${job.recipe.accel}`);
+// Own is the acceleration that a scan came with, for which a recipe's is ignored: null when it came whole, undefined while nobody knows.
+export type Own = number | null | undefined;
+
+export const own = (report?: Pick<Report, "mask">): Own => report && (report.mask?.kind === "acquired" ? report.mask.accel_measured : null);
+
+function acceleration({ recipe }: Job, own: Own): string {
+  if (typeof own === "number") return `×${own.toFixed(2)}, as acquired`;
+  return recipe.mask === "none" ? "as acquired" : `×${recipe.accel}`;
+}
+
+// spoken says also whether the acceleration is only asked for yet.
+export const spoken = (job: Job, own: Own): string => acceleration(job, own) + (own === undefined && job.recipe.mask !== "none" ? " asked for" : "");
+
+// maskOf names the mask that undersampled a scan; the scan's own has no name.
+export const maskOf = ({ recipe }: Job, own: Own): string => (typeof own === "number" || recipe.mask === "none" ? "" : (recipe.mask ?? ""));
 
 // Known is what is known of jobs besides themselves, by job.
 export interface Known {
@@ -31,8 +45,9 @@ export interface Known {
 function words(job: Job, { figures, decided }: Known): string {
   const verdicts = [...(decided.get(job.id)?.values() ?? [])].map((r) => r.decision!.verdict);
   const open = job.state === "done" && verdicts.length === 0 ? "unreviewed" : "";
+  const found = figures.get(job.id);
   return [
-    job.scan, job.id, job.state, job.error, acceleration(job), job.recipe.mask, ...(job.recipe.methods ?? []), figures.get(job.id)?.input.acquisition, ...verdicts, open,
+    job.scan, job.id, job.state, job.error, acceleration(job, own(found)), maskOf(job, own(found)), ...(job.recipe.methods ?? []), found?.input.acquisition, ...verdicts, open,
   ].join(" ").toLowerCase();
 }
 
@@ -43,11 +58,11 @@ const best = (figures?: Figures) => Math.max(-Infinity, ...[...(figures?.psnr.va
 const ascending: Record<Column, (a: Job, b: Job, figures: Map<string, Figures>) => number> = {
   pushed: (a, b) => Date.parse(a.created) - Date.parse(b.created),
   state: (a, b) => order.indexOf(a.state) - order.indexOf(b.state),
-  acceleration: (a, b) => factor(a) - factor(b),
+  acceleration: (a, b, figures) => factor(a, own(figures.get(a.id))) - factor(b, own(figures.get(b.id))),
   psnr: (a, b, figures) => compare(best(figures.get(a.id)), best(figures.get(b.id))),
 };
 
-const factor = (job: Job) => (job.recipe.mask === "none" ? 1 : (job.recipe.accel ?? 1));
+const factor = ({ recipe }: Job, own: Own) => own ?? (recipe.mask === "none" ? 1 : (recipe.accel ?? 1));
 const compare = (a: number, b: number) => (a === b ? 0 : a < b ? -1 : 1); // also of infinities
 
 // select returns the jobs of a view in its order; equal ones newest first.

@@ -1,7 +1,7 @@
 // One job of the worklist as a row of its table, which is drawn once and then kept up to date in place.
 import { cancelJob, jobPath, type Job, type Review, type State } from "../api";
 import { element } from "../element";
-import { acceleration, fraction, progressOf, type Figures } from "./jobs";
+import { fraction, maskOf, own, progressOf, spoken, type Figures } from "./jobs";
 
 export const signs: Record<State, string> = { queued: "◷", running: "▶", done: "✓", failed: "✕", canceled: "⊘" };
 
@@ -22,6 +22,8 @@ export class Row {
   private readonly bar = element("progress", { max: 1 });
   private readonly word = element("span");
   private readonly detail = element("span", { className: "about" });
+  private readonly acceleration = element("span");
+  private readonly mask = element("span", { className: "about" });
   private readonly psnr = element("td", { className: "psnr" });
   private readonly review = element("td", { className: "review" });
   private readonly actions = element("td", { className: "actions" });
@@ -33,13 +35,11 @@ export class Row {
     this.title = element("a", { href: `/study/${job.id}`, className: "scan" }, short);
     const at = new Date(job.created);
     const created = element("time", { dateTime: job.created, title: full.format(at) }, brief.format(at));
-    const { mask, acs } = job.recipe;
-    const how = mask === "none" ? "" : `${mask}, ${Math.round(Number(acs) * 1000) / 10} % centre`;
     this.state.append(this.word, this.bar, this.detail);
     this.element.dataset.job = job.id;
     this.element.append(
       element("th", { scope: "row" }, this.title, this.about), element("td", { className: "pushed" }, created), this.state,
-      element("td", { className: "acceleration" }, acceleration(job), element("span", { className: "about" }, how)), this.psnr, this.review, this.actions,
+      element("td", { className: "acceleration" }, this.acceleration, this.mask), this.psnr, this.review, this.actions,
     );
   }
 
@@ -52,6 +52,10 @@ export class Row {
     this.bar.value = fraction(job);
     set(this.detail, job.state === "running" ? progressOf(job) : (job.error ?? ""));
     set(this.about, aboutScan(known.figures) || (job.recipe.methods ?? []).join(", "));
+    const came = own(known.figures);
+    set(this.acceleration, spoken(job, came));
+    const mask = maskOf(job, came);
+    set(this.mask, mask && `${mask}, ${Math.round(Number(job.recipe.acs) * 1000) / 10} % centre`);
     const psnr = [...(known.figures?.psnr ?? [])];
     set(this.psnr, psnr.some(([, v]) => v !== undefined) ? psnr.map(([m, v]) => `${m} ${v?.toFixed(2) ?? "–"}`).join("\n") : psnr.length ? "no reference" : "");
     const decisions = [...(known.decisions ?? [])];
