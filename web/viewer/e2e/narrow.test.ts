@@ -36,6 +36,18 @@ test.each(sizes)("in %i × %i pixels every button of a pane is there to be click
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
 });
 
+test.each(sizes)("in %i × %i pixels an image has the size for which it was drawn", async (width, height) => {
+  await page.setViewport({ width, height });
+  await settled(page);
+  for (const series of ["reference", "unet"]) { // without buttons, and with them
+    await page.select(".pane:nth-child(1) select", series);
+    await page.waitForSelector(`.pane:nth-child(1)[data-series="${series}"]`);
+    await settled(page);
+    const wrong = await page.$$eval(".pane", (panes) => panes.filter((pane) => [...pane.querySelectorAll("canvas")].some((c) => c.width !== c.clientWidth || c.height !== c.clientHeight)).map((pane) => pane.ariaLabel));
+    expect(wrong, series).toEqual([]);
+  }
+});
+
 test.each(sizes)("in %i × %i pixels the texts of a pane do not lie on each other", async (width, height) => {
   await page.setViewport({ width, height });
   await settled(page);

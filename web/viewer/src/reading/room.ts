@@ -43,6 +43,7 @@ export class Room {
   private copying = false;
   private readonly news: string[] = []; // titles of series that came since the reader did something
   private touched = false; // the reader zoomed or panned: the view stays when the page changes its size
+  private readonly resized = new ResizeObserver(() => this.resize()); // of a stage: by the window, the layout or the pane's header
 
   // blind is the comparison that the reader makes without being told which series is which.
   constructor(public job: Job, readonly blind: Comparison | undefined) {
@@ -54,7 +55,6 @@ export class Room {
       const same = (p: Pane) => p !== from && p.slice && from?.slice && coplanar(p.slice, from.slice);
       return this.linked.view ? this.panes.filter(same).map((p) => p.viewport.id) : [];
     });
-    new ResizeObserver(() => this.resize()).observe(this.grid);
   }
 
   // gain is how much brighter than the images a series is drawn. One of another scan, whose values have another unit, is drawn in the
@@ -138,6 +138,7 @@ export class Room {
     const order = first(this.series, this.series.length);
     const wanted = [...kept.flatMap((id) => order.filter((s) => s.id === id)), ...order.filter((s) => !kept.includes(s.id))].slice(0, rows * columns);
     for (const pane of this.panes) this.engine.disableElement(pane.viewport.id);
+    this.resized.disconnect();
     this.grid.style.gridTemplate = `repeat(${rows}, minmax(0, 1fr)) / repeat(${columns}, minmax(0, 1fr))`;
     this.grid.replaceChildren();
     this.panes = [];
@@ -154,6 +155,7 @@ export class Room {
       this.panes.push(pane);
       this.layers.grab(pane);
       joinTools(pane.viewport.id, this.engine.id);
+      this.resized.observe(pane.stage);
     }
     this.touched = false;
     this.activate(this.panes[0]!);
