@@ -64,8 +64,11 @@ func (r Recipe) Validate() error {
 	if (r.T0 != 0 || r.NumScales != 0) && (r.SigmaStart != 0 || r.Steps != 0) {
 		return Errorf(Invalid, "give either t0 and num-scales or sigma-start and steps, not both")
 	}
-	if r.Steps < 0 || r.Steps > maxLevels || r.NumScales < 0 || r.NumScales > maxLevels {
-		return Errorf(Invalid, "%d steps or %d scales are not between 1 and %d", r.Steps, r.NumScales, maxLevels)
+	if r.Steps < 0 || r.Steps > maxLevels {
+		return Errorf(Invalid, "%d steps are not between 1 and %d", r.Steps, maxLevels)
+	}
+	if r.NumScales < 0 || r.NumScales > maxLevels {
+		return Errorf(Invalid, "%d scales are not between 2 and %d", r.NumScales, maxLevels)
 	}
 	if !(r.T0 >= 0 && r.T0 <= 1) {
 		return Errorf(Invalid, "t0 %g is not between 0 and 1", r.T0)
