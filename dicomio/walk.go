@@ -2,6 +2,7 @@ package dicomio
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
 )
@@ -57,14 +58,15 @@ func (w *walker) header(pos, end int) (element, error) {
 		e.vr = dictionaryVR(e.tag)
 		length, e.value = order.Uint32(data[pos+4:]), pos+8
 	default:
-		e.vr = string(data[pos+4 : pos+6])
+		found, known := vrs[string(data[pos+4:pos+6])]
+		e.vr = found.name
 		switch {
-		case longVR(e.vr):
+		case known && found.long:
 			if end-pos < 12 {
 				return element{}, errTruncated
 			}
 			length, e.value = order.Uint32(data[pos+8:]), pos+12
-		case shortVR(e.vr):
+		case known:
 			length, e.value = uint32(order.Uint16(data[pos+6:])), pos+8
 		default:
 			return element{}, refuse("the DICOM file is damaged: element %v has no valid VR", e.tag)
@@ -212,20 +214,27 @@ func dictionaryVR(t tag.Tag) string {
 	return "UN"
 }
 
-// longVR reports whether explicit elements of this VR have a length of 32 bit (PS3.5 table 7.1-1).
-func longVR(vr string) bool {
-	switch vr {
-	case "OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV":
-		return true
-	}
-	return false
+// longVRs have a length of 32 bit in explicit elements, shortVRs one of 16 bit (PS3.5 tables 7.1-1 and 7.1-2).
+const (
+	longVRs  = "OB OD OF OL OV OW SQ SV UC UN UR UT UV"
+	shortVRs = "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US"
+)
+
+// vr is one of these. A file has one in each element: they share the strings here.
+type vr struct {
+	name string
+	long bool
 }
 
-// shortVR reports whether explicit elements of this VR have a length of 16 bit (PS3.5 table 7.1-2).
-func shortVR(vr string) bool {
-	switch vr {
-	case "AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN", "SH", "SL", "SS", "ST", "TM", "UI", "UL", "US":
-		return true
+var vrs = func() map[string]vr {
+	all := map[string]vr{}
+	for _, name := range strings.Fields(longVRs) {
+		all[name] = vr{name, true}
 	}
-	return false
-}
+	for _, name := range strings.Fields(shortVRs) {
+		all[name] = vr{name, false}
+	}
+	return all
+}()
+
+func longVR(name string) bool { return vrs[name].long }
