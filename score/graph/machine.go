@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/closer-mri/closer/kspace"
@@ -87,7 +88,9 @@ func (m *machine) initialFromHost(data []float32) score.Array {
 	x, size := kspace.NewImage(m.ny, m.nx), 2*m.ny*m.nx
 	for i := 0; i < len(data) && m.err == nil; i += size {
 		x.SetPlanes(data[i:][:size], m.ny, m.nx)
-		m.err = m.Host.Initial(m.ctx, x, x)
+		if err := m.Host.Initial(m.ctx, x, x); err != nil {
+			m.err = fmt.Errorf("initial reconstruction: %w", err)
+		}
 		x.Planes(v.data[i:][:size], m.ny, m.nx)
 	}
 	return v
