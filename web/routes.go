@@ -21,15 +21,10 @@ func (a *api) routes() chi.Router {
 	}
 	r.Use(routing.Complete(nowhere), middleware.GetHead)
 	r.NotFound(nowhere)
-	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
-		allow := routing.Allow(r)
-		if allow == "" { // which chi does not look at for a method that it does not know
-			nowhere(w, r)
-			return
-		}
+	r.MethodNotAllowed(routing.NotAllowed(nowhere, func(w http.ResponseWriter, r *http.Request, allow string) {
 		w.Header().Set("Allow", allow)
 		fail(w, r, problemf(http.StatusMethodNotAllowed, "the method is not possible at this address"))
-	})
+	}))
 
 	r.Get("/healthz", a.healthz)
 	r.Get("/readyz", a.readyz)

@@ -76,15 +76,10 @@ func (s *server) routes() chi.Router {
 	r.Use(routing.Complete(nowhere)) // what lacks its UID would be a request for everything
 	r.Use(middleware.GetHead)
 	r.NotFound(nowhere)
-	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
-		allow := routing.Allow(r)
-		if allow == "" { // which chi does not look at for a method that it does not know
-			nowhere(w, r)
-			return
-		}
+	r.MethodNotAllowed(routing.NotAllowed(nowhere, func(w http.ResponseWriter, r *http.Request, allow string) {
 		w.Header().Set("Allow", allow+", OPTIONS") // which cors answers everywhere
 		writeProblem(w, http.StatusMethodNotAllowed, "the resource does not have this method")
-	})
+	}))
 	const aStudy, aSeries, anInstance = "/studies/{study}", "/studies/{study}/series/{series}",
 		"/studies/{study}/series/{series}/instances/{instance}"
 	r.Get("/studies", s.search(study))

@@ -22,6 +22,18 @@ func Complete(refuse http.HandlerFunc) func(http.Handler) http.Handler {
 	}
 }
 
+// NotAllowed is the answer to a method that an address does not have: refuse, given the field Allow, or nowhere where there is nothing
+// at all, which chi does not look at for a method that it does not know.
+func NotAllowed(nowhere http.HandlerFunc, refuse func(w http.ResponseWriter, r *http.Request, allow string)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if allow := Allow(r); allow != "" {
+			refuse(w, r, allow)
+		} else {
+			nowhere(w, r)
+		}
+	}
+}
+
 // Allow is the field Allow for the address of a request that a router is at (RFC 9110, section 10.2.1): the methods that it has there,
 // and HEAD where middleware.GetHead answers it; "" when nothing is there.
 func Allow(r *http.Request) string {
