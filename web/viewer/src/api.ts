@@ -3,6 +3,9 @@ import { login } from "./login";
 
 export type State = "queued" | "running" | "done" | "failed" | "canceled";
 
+// runs says that a job is not over.
+export const runs = ({ state }: { state: State }) => state === "queued" || state === "running";
+
 export interface Artifact {
   name: string; // "report.json", "dicom/ccdf/0001.dcm", …
   sha256: string;

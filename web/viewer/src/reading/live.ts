@@ -1,9 +1,7 @@
 // A job while it runs: what it has made so far, as soon as it has made it.
-import { getJob, jobPath, type Job } from "../api";
+import { getJob, jobPath, runs, type Job } from "../api";
 import { follow as followEvents, notConnected } from "../feed";
 import { methodTitle, seriesOf } from "./series";
-
-const ended = ({ state }: Job) => state === "done" || state === "failed" || state === "canceled";
 
 // follow calls changed with the job, results included, when it has gone on to another method and when it has ended, and going with
 // how far it is, or that nobody knows. It stops by itself, or by the function that it returns.
@@ -13,14 +11,14 @@ export function follow(id: string, changed: (job: Job) => void, going: (text: st
   const stop = followEvents(`${jobPath(id)}/events`, (job) => {
     last = job;
     going(progress(job));
-    if (!ended(job) && job.progress.method === taken) return;
+    if (runs(job) && job.progress.method === taken) return;
     taken = job.progress.method;
     getJob(id).then((whole) => {
-      if (ended(whole)) stop();
+      if (!runs(whole)) stop();
       changed(whole);
     }, () => (taken = undefined)); // the next event asks again
   }, (yes) => {
-    if (!yes && !(last && ended(last))) going([notConnected, last && progress({ ...last, progress: { ...last.progress, eta_seconds: 0 } })].filter(Boolean).join(" "));
+    if (!yes && (!last || runs(last))) going([notConnected, last && progress({ ...last, progress: { ...last.progress, eta_seconds: 0 } })].filter(Boolean).join(" "));
   });
   return stop;
 }

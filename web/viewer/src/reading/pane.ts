@@ -1,5 +1,4 @@
 // One pane: a series in a cornerstone viewport, its layers, and what is written around it.
-import "./pane.css";
 import { Enums, type RenderingEngine, type Types } from "@cornerstonejs/core";
 import { messageOf, type Job } from "../api";
 import { element } from "../element";

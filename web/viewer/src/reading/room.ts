@@ -1,6 +1,6 @@
 // The room: panes in a grid, what they share, and the commands of the reader.
 import { init as initCore, RenderingEngine } from "@cornerstonejs/core";
-import { getReport, getScan, type Comparison, type Job, type Report } from "../api";
+import { getReport, getScan, runs, type Comparison, type Job, type Report } from "../api";
 import { element } from "../element";
 import { banner, recipes } from "./banner";
 import { bind, toolbar } from "./commands";
@@ -304,4 +304,3 @@ export async function open(body: HTMLElement, job: Job, blind: Comparison | unde
   getScan(job.scan).then(({ jobs }) => jobs.length > 1 && head.append(recipes(jobs, job.id)), failed);
 }
 
-const runs = ({ state }: Job) => state === "queued" || state === "running";
