@@ -165,7 +165,7 @@ func (s series) write(ctx context.Context, dir string) (Series, error) {
 		if err := s.writeFile(f, s.enhanced(out, sc), enhancedMRImageStorage, slices.Concat(pixels...)); err != nil {
 			return Series{}, err
 		}
-		return out, s.tidy(dir, out.Files)
+		return out, tidy(dir, out.Files)
 	}
 	common := s.common(out, sc)
 	out.Files = make([]File, len(s.rec.Indices))
@@ -185,11 +185,11 @@ func (s series) write(ctx context.Context, dir string) (Series, error) {
 	if err := files.Wait(); err != nil {
 		return Series{}, err
 	}
-	return out, s.tidy(dir, out.Files)
+	return out, tidy(dir, out.Files)
 }
 
 // tidy removes what another series left in the folder under names such as ours, so that a folder is one series.
-func (s series) tidy(dir string, ours []File) error {
+func tidy(dir string, ours []File) error {
 	found, err := filepath.Glob(filepath.Join(dir, "[0-9][0-9][0-9][0-9].dcm"))
 	if err != nil {
 		return err

@@ -61,7 +61,7 @@ func (w *walker) header(pos, end int) (element, error) {
 		found, known := vrs[string(data[pos+4:pos+6])]
 		e.vr = found.name
 		switch {
-		case known && found.long:
+		case found.long:
 			if end-pos < 12 {
 				return element{}, errTruncated
 			}

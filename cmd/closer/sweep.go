@@ -64,8 +64,8 @@ type sweepWorker struct {
 	methods []recon.Method
 }
 
-// unitPath names a unit by everything that decides its content, so that other files, recipes, networks or devices are other
-// units.
+// unitPath names a unit by everything that decides its content, so that another file, recipe, network or device is
+// another unit.
 func (w *sweepWorker) unitPath(file os.FileInfo, r recon.Recipe) (string, error) {
 	var made []recon.Made
 	for _, m := range w.methods {
