@@ -38,7 +38,7 @@ test("slices of another recipe keep their numbers and say how far they are away"
   await settled(page);
   await page.select("select[aria-label=Layout]", "1×2");
   await settled(page);
-  await other(page, /R 8/);
+  const id = await other(page, /R 8/);
   await page.focus(".pane:nth-child(1)");
   for (const [key, own, there, said] of [
     ["Home", 2, 4, /^\d+ mm away from the slice of pane 1$/], ["ArrowDown", 3, 4, / mm away/], ["ArrowDown", 4, 4, /^$/], ["ArrowDown", 5, 5, /^$/], ["End", 6, 5, / mm away/],
@@ -49,6 +49,11 @@ test("slices of another recipe keep their numbers and say how far they are away"
     expect((await shown(page)).map((p) => p.slice), key).toEqual([own, there]);
     expect(await statement(page, 2), key).toMatch(said);
   }
+  await page.select("select[aria-label=Layout]", "2×2");
+  await settled(page);
+  const [, second, ...rest] = (await shown(page)).map((p) => p.series);
+  expect(second).toBe(id);
+  expect(rest).toHaveLength(2);
   expect(complaints).toEqual([]);
   await page.close();
 });

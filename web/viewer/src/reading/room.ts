@@ -134,9 +134,8 @@ export class Room {
   async arrange(layout: string): Promise<void> {
     const [rows = 1, columns = 1] = layout.split("×").map(Number);
     this.layout = layout;
-    const kept = this.automatic ? [] : this.panes.map((p) => p.series.id);
-    const order = first(this.series, this.series.length);
-    const wanted = [...kept.flatMap((id) => order.filter((s) => s.id === id)), ...order.filter((s) => !kept.includes(s.id))].slice(0, rows * columns);
+    const kept = this.automatic ? [] : this.panes.flatMap((p) => this.series.filter((s) => s.id === p.series.id));
+    const wanted = [...kept, ...first(this.series, this.series.length).filter((s) => !kept.includes(s))].slice(0, rows * columns);
     for (const pane of this.panes) this.engine.disableElement(pane.viewport.id);
     this.resized.disconnect();
     this.grid.style.gridTemplate = `repeat(${rows}, minmax(0, 1fr)) / repeat(${columns}, minmax(0, 1fr))`;
