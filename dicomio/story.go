@@ -152,6 +152,7 @@ func methodRecipe(rec *recon.Reconstruction, result *recon.Result) []string {
 	recipe := struct {
 		Sampler        string
 		T0, SigmaStart float64
+		SigmaEnd       float64
 		NumScales      int
 		Steps          int
 		Seed           uint64
@@ -160,7 +161,7 @@ func methodRecipe(rec *recon.Reconstruction, result *recon.Result) []string {
 		Models         []recon.Model
 		Sampling       *recon.Sampling
 		Protocol       recon.Protocol
-	}{m.Sampler, m.T0, m.SigmaStart, m.NumScales, m.Steps, m.Seed, m.Device, m.Precision, m.Models, rec.Sampling, rec.Protocol}
+	}{m.Sampler, m.T0, m.SigmaStart, m.SigmaEnd, m.NumScales, m.Steps, m.Seed, m.Device, m.Precision, m.Models, rec.Sampling, rec.Protocol}
 	text, err := json.Marshal(recipe)
 	if err != nil {
 		// Only a number that JSON cannot hold; its text does as well.

@@ -34,6 +34,7 @@ type Method struct {
 	T0         float64 // CCDF's starting time as a fraction of the schedule; 0 when it was given by SigmaStart
 	NumScales  int     // number of levels N of the full schedule; 0 when T0 is
 	SigmaStart float64 // noise level the sampler starts at, in units of the normalised image
+	SigmaEnd   float64 // that of its last step
 	Steps      int     // sampler steps
 	Seed       uint64
 	Samples    int    // independent samples that were averaged; 0 when there is one
@@ -48,14 +49,18 @@ type Method struct {
 	NetworkTime func() time.Duration
 }
 
-// Made is what decides the pixels of a method besides its settings: equal slices that were made otherwise are not the same result.
+// Made is what decides the pixels of a method besides its recipe: equal slices that were made otherwise are not the same result.
 type Made struct {
-	Models            []Model
-	Device, Precision string
+	Models               []Model
+	Device, Precision    string
+	SigmaStart, SigmaEnd float64 // a recipe may leave them to the version
+	Steps                int
 }
 
 // Made returns what the method computes with.
-func (m Method) Made() Made { return Made{m.Models, m.Device, m.Precision} }
+func (m Method) Made() Made {
+	return Made{m.Models, m.Device, m.Precision, m.SigmaStart, m.SigmaEnd, m.Steps}
+}
 
 // Model identifies a network by its bytes.
 type Model struct {

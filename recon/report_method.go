@@ -9,6 +9,7 @@ type MethodReport struct {
 	T0         Number  `json:"t0"`
 	NumScales  int     `json:"num_scales"`
 	SigmaStart Number  `json:"sigma_start"`
+	SigmaEnd   Number  `json:"sigma_end"`
 	Steps      int     `json:"steps"`
 	NFE        int     `json:"nfe"`       // network evaluations for one slice, the largest if slices differ
 	NFETotal   int     `json:"nfe_total"` // for all slices
@@ -75,8 +76,8 @@ func (s SliceReport) Number() int { return s.Index + 1 }
 func methodReport(rec *Reconstruction, res *Result) MethodReport {
 	m := &res.Method
 	r := MethodReport{
-		Name: m.Name, Sampler: m.Sampler, T0: Number(m.T0), NumScales: m.NumScales, SigmaStart: Number(m.SigmaStart), Steps: m.Steps,
-		Seed: m.Seed, Samples: m.Samples, Device: m.Device, Precision: m.Precision, Models: append([]Model{}, m.Models...), Theory: m.Theory,
+		Name: m.Name, Sampler: m.Sampler, T0: Number(m.T0), NumScales: m.NumScales, SigmaStart: Number(m.SigmaStart), SigmaEnd: Number(m.SigmaEnd),
+		Steps: m.Steps, Seed: m.Seed, Samples: m.Samples, Device: m.Device, Precision: m.Precision, Models: append([]Model{}, m.Models...), Theory: m.Theory,
 		NetworkSeconds: seconds(res.Network), Slices: make([]SliceReport, len(res.Slices)),
 	}
 	heldOut := rec.Sampling != nil && rec.Sampling.HeldOut != nil

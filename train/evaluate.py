@@ -82,7 +82,7 @@ def reconstruct(method: dict, y, mask, unet, score):
         return consistent(initial())
     if method["name"] == "ccdf" and method["sampler"] == "noise-free":
         denoise = lambda x, s: padded(x, lambda p: as_complex(score(channels(p), torch.full((len(p),), s))))
-        return ddim(denoise, consistent(initial()), levels(method["sigma_start"], method["steps"]), consistent, lambda x: x)
+        return ddim(denoise, consistent(initial()), levels(method["sigma_start"], method["sigma_end"], method["steps"]), consistent, lambda x: x)
     return None
 
 

@@ -122,7 +122,7 @@ def validate_score(model, slices: Slices, args) -> dict:
     reached = {"noise_free": [], "ve": []}
     for clean, k, mask in validation_measurements(slices):
         for name in reached:
-            run = Run(initial, (clean, k, mask), name == "ve", levels(0.012 if name == "ve" else 0.16, 5), args.device)
+            run = Run(initial, (clean, k, mask), name == "ve", levels(0.012 if name == "ve" else 0.16, 0.005, 5), args.device)
             while run.advance(as_complex(model(channels(run.x), run.level))):
                 pass
             reached[name].append(psnr(run.x.cpu(), clean))
@@ -192,6 +192,8 @@ def main():
             group["lr"] = args.lr * min(1, (step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * done))
         with torch.autocast(torch.device(args.device).type, torch.bfloat16):
             loss = loss_here(model)
+        if not torch.isfinite(loss):
+            raise SystemExit(f"step {step}: the loss is {float(loss)}; {args.out}/last.pt is of before")
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -11,14 +11,13 @@ import torch
 from .data import Augment, zero_filled
 from .physics import as_complex, channels, project
 
-SIGMA_END = 0.005  # where closer's short schedules end
 STEPS = np.array([2, 3, 5, 10, 20])
 WAITING = 8  # runs under way at once: consecutive training steps are then of different slices
 
 
-def levels(start: float, steps: int) -> list[float]:
-    """closer's geometric descent from start to SIGMA_END, steps values; a 0 follows them."""
-    return np.geomspace(start, min(start, SIGMA_END), steps).tolist()
+def levels(start: float, end: float, steps: int) -> list[float]:
+    """closer's geometric descent from start to end, or staying at a lower start, steps values; a 0 follows them."""
+    return np.geomspace(start, min(start, end), steps).tolist()
 
 
 class Run:
@@ -45,7 +44,7 @@ class Run:
         sigma, following = self.levels[:2]
         keep = following / sigma
         if self.noisy:
-            g2 = sigma**2 - following**2
+            g2 = max(0, sigma**2 - following**2)  # a descent that stays at its start falls by rounding errors, or rises
             noise = np.sqrt(g2) * complex_noise(estimate) if following > 0 else 0
             self.x = self.consistent(keep**2 * self.x + (1 - keep**2) * estimate + noise)
         else:
@@ -70,12 +69,12 @@ class Iterates:
         """A run of a sampler, a start, a number of steps and a height of strips at random; of each number of steps as many iterates."""
         rng = self.augment.rng
         noisy = rng.random() < 0.25
-        low, high = (0.01, 0.04) if noisy else (0.02, 0.4)
-        start = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        low, high = (0.01, 0.04) if noisy else (0.02, 0.6)
+        start, end = np.exp(rng.uniform(np.log([low, 0.005]), np.log([high, 0.02]))).tolist()
         steps = int(rng.choice(STEPS, p=1 / STEPS / sum(1 / STEPS)))
         rows = int(rng.choice(self.rows * np.array([1, 2, 4]) // 2))
         strips = self.augment.strips(max(1, self.n * self.rows // rows), rows)
-        return Run(self.initial, strips, noisy, levels(start, steps), self.device)
+        return Run(self.initial, strips, noisy, levels(start, end, steps), self.device)
 
     def loss(self, model) -> torch.Tensor:
         """E log |DC(D(x, sigma)) - x0|^2 at one iterate, which then advances: every slice counts by its decibels, every step alike."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from .rows import append, configuration, read, resume
 
 SAMPLERS = ("ve", "ddim", "second-order", "noise-free")
-STARTS = (0.008, 0.0122, 0.02, 0.04, 0.08, 0.16, 0.3)
+STARTS = (0.008, 0.0122, 0.02, 0.04, 0.08, 0.16, 0.3, 0.5)
 STEPS = (2, 3, 5, 10, 20, 50)
 
 

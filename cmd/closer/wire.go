@@ -17,22 +17,19 @@ import (
 
 // descent is how ccdf comes down to the image: a sampler and its geometric noise levels.
 type descent struct {
-	sampler    string
-	sigmaStart float64
-	steps      int
+	sampler              string
+	sigmaStart, sigmaEnd float64
+	steps                int
 }
 
 // Defaults of ccdf, chosen on the validation patient; doc/decisions/001-default-sampler.md has the figures.
 var (
-	clean = descent{"noise-free", 0.16, 10}
-	noisy = descent{"ve", 0.02, 20}
+	clean = descent{"noise-free", 0.3, 0.01, 10}
+	noisy = descent{"ve", 0.02, 0.005, 20}
 )
 
-const (
-	sigmaEnd = 0.005
-	// pocsSigmaMax is where score-POCS starts from noise: far above the images' own deviation, within what the network knows.
-	pocsSigmaMax = 50
-)
+// pocsSigmaMax is where score-POCS starts from noise: far above the images' own deviation, within what the network knows.
+const pocsSigmaMax = 50
 
 var (
 	_ recon.BatchReconstructor    = (*score.CCDF)(nil)
@@ -187,8 +184,8 @@ func (b *builder) ccdf() (recon.Method, error) {
 		Initial: &unet.UNet{Runner: u}, Denoiser: &score.Network{Runner: s}, Backend: backend, Kind: kind, Sigmas: levels, Lambda: 1, Seed: r.Seed,
 	}
 	m := recon.Method{
-		Sampler: sampler(r), T0: r.T0, NumScales: scales(r, r.T0 != 0), SigmaStart: levels[0], Steps: len(levels) - 1, Seed: r.Seed,
-		Theory: theory(levels, kind), Reconstructor: &ccdf, Batch: batch,
+		Sampler: sampler(r), T0: r.T0, NumScales: scales(r, r.T0 != 0), SigmaStart: levels[0], SigmaEnd: levels[len(levels)-2],
+		Steps: len(levels) - 1, Seed: r.Seed, Theory: theory(levels, kind), Reconstructor: &ccdf, Batch: batch,
 	}
 	if r.Samples > 1 {
 		m.Samples, m.Reconstructor = r.Samples, &score.Posterior{CCDF: ccdf, Samples: r.Samples, Batch: batch}
@@ -236,7 +233,7 @@ func ccdfLevels(r recon.Recipe, k score.Kind) ([]float64, error) {
 		d = clean
 	}
 	start, steps := cmp.Or(r.SigmaStart, d.sigmaStart), cmp.Or(r.Steps, d.steps)
-	return score.Geometric(start, min(start, sigmaEnd), steps)
+	return score.Geometric(start, min(start, d.sigmaEnd), steps)
 }
 
 func (b *builder) scorePOCS() (recon.Method, error) {
@@ -259,7 +256,7 @@ func (b *builder) scorePOCS() (recon.Method, error) {
 		return recon.Method{}, err
 	}
 	return withNetworks(recon.Method{
-		Sampler: sampler, T0: 1, NumScales: n, SigmaStart: levels[0], Steps: n, Seed: b.recipe.Seed,
+		Sampler: sampler, T0: 1, NumScales: n, SigmaStart: levels[0], SigmaEnd: levels[n-1], Steps: n, Seed: b.recipe.Seed,
 		Reconstructor: &score.CCDF{Denoiser: &score.Network{Runner: s}, Backend: backend, Kind: kind, Sigmas: levels, Lambda: 1, Seed: b.recipe.Seed},
 		Batch:         s.batch(),
 	}, s), nil

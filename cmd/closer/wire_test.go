@@ -13,15 +13,17 @@ func TestDefaultDescentOfCCDF(t *testing.T) {
 		recipe  recon.Recipe
 		sampler string
 		start   float64
+		end     float64
 		steps   int
 	}{
-		"nothing said":    {recon.Recipe{}, "noise-free", 0.16, 10},
-		"one sample":      {recon.Recipe{Samples: 1}, "noise-free", 0.16, 10},
-		"several samples": {recon.Recipe{Samples: 4}, "ve", 0.02, 20},
-		"the paper's t0":  {recon.Recipe{T0: 0.02, NumScales: 1000}, "ve", 0.0123, 20},
-		"a sampler":       {recon.Recipe{Sampler: "ddim"}, "ddim", 0.02, 20},
-		"steps":           {recon.Recipe{Steps: 3}, "noise-free", 0.16, 3},
-		"a start":         {recon.Recipe{SigmaStart: 0.08}, "noise-free", 0.08, 10},
+		"nothing said":    {recon.Recipe{}, "noise-free", 0.3, 0.01, 10},
+		"one sample":      {recon.Recipe{Samples: 1}, "noise-free", 0.3, 0.01, 10},
+		"several samples": {recon.Recipe{Samples: 4}, "ve", 0.02, 0.005, 20},
+		"the paper's t0":  {recon.Recipe{T0: 0.02, NumScales: 1000}, "ve", 0.0123, 0.01, 20},
+		"a sampler":       {recon.Recipe{Sampler: "ddim"}, "ddim", 0.02, 0.005, 20},
+		"steps":           {recon.Recipe{Steps: 3}, "noise-free", 0.3, 0.01, 3},
+		"a start":         {recon.Recipe{SigmaStart: 0.08}, "noise-free", 0.08, 0.01, 10},
+		"a low start":     {recon.Recipe{SigmaStart: 0.004}, "noise-free", 0.004, 0.004, 10},
 	} {
 		kind, levels, err := ccdfSettings(c.recipe)
 		if err != nil {
@@ -33,6 +35,9 @@ func TestDefaultDescentOfCCDF(t *testing.T) {
 		}
 		if steps := len(levels) - 1; steps != c.steps || levels[0] < 0.99*c.start || levels[0] > 1.01*c.start {
 			t.Errorf("%s: %d steps from %g, want %d from %g", name, steps, levels[0], c.steps, c.start)
+		}
+		if end := levels[len(levels)-2]; math.Abs(end-c.end) > 1e-9 {
+			t.Errorf("%s: ends at %g, want %g", name, end, c.end)
 		}
 	}
 }
