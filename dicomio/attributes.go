@@ -25,7 +25,7 @@ var wanted = append(carriedTags(),
 	tag.PixelMeasuresSequence, tag.PlanePositionSequence, tag.PlaneOrientationSequence, tag.PixelValueTransformationSequence,
 )
 
-// attributes are the elements of a data set or of a sequence's item.
+// attributes are the elements of a data set or of a sequence's item, their texts in UTF-8.
 type attributes []*dicom.Element
 
 // attributes gives what the walker kept to the library.
@@ -43,7 +43,7 @@ func (w *walker) attributes() (attributes, error) {
 	file = append(file, "DICM\x02\x00\x00\x00UL\x04\x00"...)
 	file = binary.LittleEndian.AppendUint32(file, uint32(len(meta)))
 	file = append(append(file, meta...), w.kept...)
-	set, err := dicom.Parse(bytes.NewReader(file), int64(len(file)), nil, dicom.AllowUnknownSpecificCharacterSet())
+	set, err := dicom.Parse(bytes.NewReader(file), int64(len(file)), nil)
 	if err != nil {
 		return nil, refuse("the DICOM file's elements cannot be decoded") // the library's error may quote them
 	}

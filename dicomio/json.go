@@ -7,8 +7,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-
-	"github.com/suyashkumar/dicom/pkg/charset"
 )
 
 // Attributes is a data set in the DICOM JSON model (PS3.18 annex F): elements by tag, eight upper-case hexadecimal digits.
@@ -36,17 +34,15 @@ const specificCharacterSet = 0x00080005
 // bulk data; their URI is bulk of their place: "7FE00010", or "00400555/2/00409000" for an element of the second item of a
 // sequence.
 func (d DataSet) JSON(bulk func(place string) string) Attributes {
-	return d.json(bulk, "", nil)
+	return d.json(bulk, "", newCharset(nil))
 }
 
-// json is JSON for the data set at a place, with the character sets of the data set around it.
-func (d DataSet) json(bulk func(string) string, place string, outer []string) Attributes {
+// json is JSON for the data set at a place, in the character sets of the data set around it unless it names its own.
+func (d DataSet) json(bulk func(string) string, place string, c charset) Attributes {
 	out := make(Attributes, len(d.Elements))
-	sets := outer
 	if e, ok := d.Find(specificCharacterSet); ok {
-		sets = texts(e.Value)
+		c = newCharset(e.Value)
 	}
-	decode := textDecoder(sets)
 	for _, e := range d.Elements {
 		if e.Tag&0xFFFF == 0 { // group lengths say nothing of the object (F.2.2)
 			continue
@@ -58,12 +54,12 @@ func (d DataSet) json(bulk func(string) string, place string, outer []string) At
 			a.Value = []any{"ISO_IR 192"}
 		case e.VR == "SQ":
 			for i, item := range e.Items {
-				a.Value = append(a.Value, item.json(bulk, fmt.Sprintf("%s%s/%d/", place, key, i+1), sets))
+				a.Value = append(a.Value, item.json(bulk, fmt.Sprintf("%s%s/%d/", place, key, i+1), c))
 			}
 		case e.Length > 0 && (len(e.Value) == 0 || key == "7FE00010" || key == "7FE00008" || key == "7FE00009"):
 			a.BulkDataURI = bulk(place + key)
 		case len(e.Value) > 0:
-			a.fill(e, d.order, decode)
+			a.fill(e, d.order, c)
 		}
 		out[key] = a
 	}
@@ -71,7 +67,7 @@ func (d DataSet) json(bulk func(string) string, place string, outer []string) At
 }
 
 // fill sets the value of an element that is neither a sequence nor bulk data (PS3.18 table F.2.3-1).
-func (a *Attribute) fill(e Element, order byteOrder, decode func(string) string) {
+func (a *Attribute) fill(e Element, order byteOrder, c charset) {
 	numbers := func(size int, number func(b []byte) any) {
 		for b := e.Value; len(b) >= size; b = b[size:] {
 			a.Value = append(a.Value, number(b))
@@ -99,10 +95,10 @@ func (a *Attribute) fill(e Element, order byteOrder, decode func(string) string)
 	case "OB", "OD", "OF", "OL", "OV", "OW", "UN":
 		a.InlineBinary = base64.StdEncoding.EncodeToString(e.Value)
 	case "ST", "LT", "UT", "UR": // one value, in which a backslash is a character
-		a.Value = []any{decode(strings.TrimRight(string(e.Value), " \x00"))}
+		a.Value = []any{strings.TrimRight(c.decode(e.Value, e.VR), " \x00")}
 	case "PN":
-		for _, s := range texts(e.Value) {
-			group := strings.SplitN(decode(s)+"==", "=", 4)
+		for _, s := range c.texts(e.Value, e.VR) {
+			group := strings.SplitN(s+"==", "=", 4)
 			a.Value = append(a.Value, orNull(PersonName{group[0], group[1], group[2]}, s))
 		}
 	case "DS", "IS":
@@ -110,8 +106,7 @@ func (a *Attribute) fill(e Element, order byteOrder, decode func(string) string)
 			a.Value = append(a.Value, orNull(decimalNumber(s), s))
 		}
 	default:
-		for _, s := range texts(e.Value) {
-			s = decode(s)
+		for _, s := range c.texts(e.Value, e.VR) {
 			a.Value = append(a.Value, orNull(s, s))
 		}
 	}
@@ -160,23 +155,4 @@ func texts(value []byte) []string {
 		all[i] = strings.Trim(all[i], " \x00")
 	}
 	return all
-}
-
-// textDecoder turns texts of the given SpecificCharacterSet into UTF-8; what it does not know shows as U+FFFD.
-func textDecoder(sets []string) func(string) string {
-	plain := func(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
-	if len(sets) == 0 || len(sets) == 1 && (sets[0] == "" || sets[0] == "ISO_IR 192") {
-		return plain
-	}
-	system, err := charset.ParseSpecificCharacterSet(sets)
-	if err != nil || system.Ideographic == nil {
-		return plain
-	}
-	return func(s string) string {
-		decoded, err := system.Ideographic.String(s)
-		if err != nil {
-			return plain(s)
-		}
-		return plain(decoded)
-	}
 }

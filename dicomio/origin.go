@@ -193,5 +193,5 @@ func (s sourceImage) named() bool { return usableUID(s.instance) && usableUID(s.
 // carriedTags are all that carry reads.
 func carriedTags() []tag.Tag {
 	return slices.Concat(patientTags, studyTags, optional, seriesTags,
-		[]tag.Tag{tag.SpecificCharacterSet, tag.StudyInstanceUID, tag.FrameOfReferenceUID, tag.Laterality})
+		[]tag.Tag{tag.StudyInstanceUID, tag.FrameOfReferenceUID, tag.Laterality})
 }

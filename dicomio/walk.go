@@ -18,15 +18,17 @@ const (
 
 // walker checks an encoded data set before anything else looks at it: every length within what is left, sequences properly
 // nested and delimited, known VRs, few enough elements. It copies the elements of wanted to kept, so that the library, which
-// panics or exhausts memory on crafted files, gets a small and well-formed data set; and it finds the pixels.
+// panics or exhausts memory on crafted files and on some character sets, gets a small and well-formed data set with texts in UTF-8;
+// and it finds the pixels.
 type walker struct {
 	data   []byte
 	syntax syntax
 
 	elements, keptElements int
-	kept                   []byte // wanted elements, in the same syntax; sequences and items of undefined length
-	pixels                 []byte // value of the first PixelData at the top, part of data; nil when encapsulated
-	offsets                []byte // of encapsulated pixels, the basic offset table
+	charset                charset // of the data set at the top; whatever is wanted within sequences is in ASCII
+	kept                   []byte  // wanted elements, in the same syntax; sequences and items of undefined length
+	pixels                 []byte  // value of the first PixelData at the top, part of data; nil when encapsulated
+	offsets                []byte  // of encapsulated pixels, the basic offset table
 	fragments              []element
 }
 
@@ -116,6 +118,9 @@ func (w *walker) dataset(pos, end, depth int, keep, delimited bool) (int, error)
 		case e.undefined:
 			return 0, refuse("the DICOM file is damaged: element %v has no length", e.tag)
 		default:
+			if e.tag == tag.SpecificCharacterSet && depth == 0 {
+				w.charset = newCharset(w.data[e.value:e.end])
+			}
 			if wanted {
 				if err := w.keep(e); err != nil {
 					return 0, err
@@ -177,7 +182,7 @@ func (w *walker) sequence(e element, end, depth int, keep bool) (int, error) {
 	return end, nil
 }
 
-// keep copies an element, of a sequence only the header.
+// keep copies an element, a text in UTF-8, of a sequence only the header.
 func (w *walker) keep(e element) error {
 	if w.keptElements++; w.keptElements > maxKept {
 		return refuse("the DICOM file describes too many frames")
@@ -190,7 +195,11 @@ func (w *walker) keep(e element) error {
 		if e.end-e.value > maxValue {
 			return refuse("the DICOM file is damaged: element %v is longer than it may be", e.tag)
 		}
-		w.kept = append(w.kept, w.data[e.start:e.end]...)
+		value := w.data[e.value:e.end]
+		if encodedVRs[e.vr] {
+			value = []byte(w.charset.decode(value, e.vr))
+		}
+		w.kept = encoder{w.syntax}.append(w.kept, Element{Tag: e.tag.Uint32(), VR: e.vr, Value: value})
 		return nil
 	}
 	w.kept = append(w.kept, w.data[e.start:e.value-4]...)
@@ -219,6 +228,9 @@ const (
 	longVRs  = "OB OD OF OL OV OW SQ SV UC UN UR UT UV"
 	shortVRs = "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US"
 )
+
+// encodedVRs are those of texts that SpecificCharacterSet is for (PS3.5 6.1.2.2).
+var encodedVRs = map[string]bool{"LO": true, "LT": true, "PN": true, "SH": true, "ST": true, "UC": true, "UT": true}
 
 // vr is one of these. A file has one in each element: they share the strings here.
 type vr struct {
