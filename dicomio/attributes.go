@@ -76,7 +76,7 @@ func (a attributes) texts(t tag.Tag) []string {
 // text returns the first value of an element, "" when there is none.
 func (a attributes) text(t tag.Tag) string {
 	if values := a.texts(t); len(values) > 0 {
-		return text(values[0], maxLO)
+		return plain(values[0])
 	}
 	return ""
 }

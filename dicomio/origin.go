@@ -37,8 +37,9 @@ type sourceImage struct {
 	row, col        [3]float64 // orthogonal unit vectors
 }
 
-// carried are the elements of the patient, study and frame of reference that travel with the images. Values that PS3.5 does not
-// allow are left out, as they would make our objects invalid too.
+// carried are the elements of the patient, study and frame of reference that travel with the images. Values whose form PS3.5 fixes
+// and that do not have it are left out, as they would make our objects invalid too. Names and identifiers travel as they are, also
+// where they are longer than they may be: archives go by them, and a part of one may be that of somebody else.
 type carried struct {
 	Patient, Study, Series []carriedElement
 	StudyUID, FrameUID     string
@@ -74,9 +75,6 @@ var permitted = map[tag.Tag]*regexp.Regexp{
 	tag.PatientPosition:        regexp.MustCompile(`^(HFS|HFP|HFDR|HFDL|FFS|FFP|FFDR|FFDL)$`),
 }
 
-// longest are the lengths of texts that are shorter than most.
-var longest = map[tag.Tag]int{tag.StudyID: maxSH, tag.AccessionNumber: maxSH}
-
 var validUID = regexp.MustCompile(`^(0|[1-9]\d*)(\.(0|[1-9]\d*))+$`)
 
 // carry reads what travels. Elements of type 2 are there even when they are empty.
@@ -84,17 +82,10 @@ func carry(a attributes) carried {
 	take := func(tags []tag.Tag, empty bool) []carriedElement {
 		var out []carriedElement
 		for _, t := range tags {
-			values := a.texts(t)
-			if len(values) > 1 {
-				values = values[:1]
-			}
-			for i, v := range values {
-				n := maxLO
-				if short := longest[t]; short > 0 {
-					n = short
-				}
-				if values[i] = text(v, n); permitted[t] != nil && !permitted[t].MatchString(values[i]) {
-					values = nil
+			var values []string
+			for _, v := range a.texts(t) {
+				if v = plain(v); permitted[t] == nil || permitted[t].MatchString(v) {
+					values = append(values, v)
 				}
 			}
 			if empty || len(values) > 0 {

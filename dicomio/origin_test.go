@@ -187,6 +187,52 @@ func TestPatientAndStudyTravel(t *testing.T) {
 	}
 }
 
+// TestNamesAndIdentifiersTravelWhole: in the characters of their source, however long they are. dcmdump reads what was written.
+func TestNamesAndIdentifiersTravelWhole(t *testing.T) {
+	tool(t, "dcmdump", "dcmtk")
+	family := strings.Repeat("\u5c71\u53e3", 20)
+	groups := []string{"Yamaguchi-Takahashi^Kentarou Hiroshi", family + "^\u5065\u592a\u90ce", strings.Repeat("\u3084\u307e", 20) + "^\u3051\u3093"}
+	for _, c := range []struct {
+		tag              tag.Tag
+		sets, from, want string
+	}{
+		{tag.PatientName, "ISO_IR 192", strings.Join(groups, "="), strings.Join(groups, "=")},
+		{tag.PatientName, "ISO_IR 144", strings.Repeat("\xda", 21) + "^" + strings.Repeat("\xd0", 21), strings.Repeat("\u043a", 21) + "^" + strings.Repeat("\u0430", 21)},
+		{tag.PatientName, `\ISO 2022 IR 87`, "Yamamoto=\x1b$B;3K\\\x1b(B", "Yamamoto=\u5c71\u672c"},
+		{tag.PatientName, "GB18030", "Chen=\xd5\\", "Chen=\u8aa0"},
+		{tag.PatientName, "ISO_IR 166", "\xca\xc1", "\u0e2a\u0e21"},
+		{tag.AccessionNumber, "ISO_IR 100", "12345678901234567890", "12345678901234567890"},
+		{tag.StudyID, "ISO_IR 100", "ABCDEFGHIJKLMNOPQRST", "ABCDEFGHIJKLMNOPQRST"},
+		{tag.PatientID, "ISO_IR 100", strings.Repeat("X", 70) + "-7", strings.Repeat("X", 70) + "-7"},
+		{tag.PatientID, "ISO_IR 100", `A\B`, `A\B`},
+		{tag.IssuerOfPatientID, "ISO_IR 100", strings.Repeat("\xe9", 64), strings.Repeat("\u00e9", 64)},
+	} {
+		o := smallMR()
+		o.str(tag.SpecificCharacterSet, strings.Split(c.sets, `\`)...)
+		o.replace(c.tag, []string{c.from})
+		path := filepath.Join(t.TempDir(), "a.dcm")
+		if err := os.WriteFile(path, o.bytes(t, "1.2.840.10008.1.2.1"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, s := carriedSeries(t, path, false, false)
+		key := fmt.Sprintf("%04x,%04x", c.tag.Group, c.tag.Element)
+		out, err := exec.Command("dcmdump", "+L", "+P", key, s.Files[0].Path).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "["+c.want+"]") {
+			t.Errorf("%v of %s: %v, %s, want %q", c.tag, c.sets, err, out, c.want)
+		}
+	}
+}
+
+// TestUIDsAreNotCut: what is longer than a UID may be is none, and its beginning is another's.
+func TestUIDsAreNotCut(t *testing.T) {
+	o := smallMR()
+	o.str(tag.StudyInstanceUID, "1.2."+strings.Repeat("3", 70))
+	in, err := Parse(o.bytes(t, "1.2.840.10008.1.2.1"))
+	if err != nil || in.Carried.StudyUID != "" {
+		t.Errorf("%q, %v", in.Carried.StudyUID, err)
+	}
+}
+
 // TestDciodvfyHasNoComplaintAboutCarriedSeries accepts a complaint about the patient or study that it has about the source, too:
 // they travel as they are.
 func TestDciodvfyHasNoComplaintAboutCarriedSeries(t *testing.T) {

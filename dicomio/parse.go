@@ -118,7 +118,7 @@ func describe(a attributes) (Instance, error) {
 	out := Instance{
 		Class: onlyUID(a.text(tag.SOPClassUID)), Carried: carry(a), Mosaic: slices.Contains(a.texts(tag.ImageType), "MOSAIC"),
 		UID: onlyUID(a.text(tag.SOPInstanceUID)), SeriesUID: onlyUID(a.text(tag.SeriesInstanceUID)),
-		BodyPart: code(a.text(tag.BodyPartExamined)), Vendor: a.text(tag.Manufacturer), Model: a.text(tag.ManufacturerModelName),
+		BodyPart: code(a.text(tag.BodyPartExamined)), Vendor: text(a.text(tag.Manufacturer), maxLO), Model: text(a.text(tag.ManufacturerModelName), maxLO),
 	}
 	var train float64
 	for _, field := range []struct {

@@ -39,19 +39,10 @@ func known(v float64) string {
 	return ""
 }
 
-// text makes s a single value of at most n bytes: control characters become spaces, and the backslash, which separates values,
-// a slash. The standard counts characters, checkers count bytes.
+// text makes s a single value of at most n bytes: the backslash, which separates values, becomes a slash, and what is beyond is cut
+// off. The standard counts characters, checkers count bytes.
 func text(s string, n int) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\\':
-			return '/'
-		case r == utf8.RuneError || unicode.IsControl(r):
-			return ' '
-		}
-		return r
-	}, s)
-	s = strings.TrimSpace(s)
+	s = plain(strings.ReplaceAll(strings.ToValidUTF8(s, " "), `\`, "/"))
 	if len(s) > n {
 		for !utf8.RuneStart(s[n]) {
 			n--
@@ -59,6 +50,16 @@ func text(s string, n int) string {
 		s = strings.TrimSpace(s[:n])
 	}
 	return s
+}
+
+// plain is s with spaces for control characters, and none around it.
+func plain(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s))
 }
 
 // code makes s a code string: upper case letters, digits, space and underscore, at most 16 characters.
