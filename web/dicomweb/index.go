@@ -281,15 +281,24 @@ func (x *index) count(ctx context.Context, s *shelf) (int, error) {
 	return len(all), err
 }
 
-// header reads the header of a file; nil, with a line in the log, when it cannot be served.
-func (x *index) header(ctx context.Context, file dicomio.Stored) (*instance, error) {
+// header reads the header of a file; nil, with a line in the log, when it cannot be served. A file that makes a reader panic is one of
+// these: all others are served still.
+func (x *index) header(ctx context.Context, file dicomio.Stored) (in *instance, err error) {
+	refuse := func(why any) {
+		x.log.WarnContext(ctx, "a DICOM file cannot be served", "sha256", file.SHA256, "error", why)
+	}
+	defer func() {
+		if recover() != nil { // what it says may quote the file
+			refuse("its reader panicked")
+			in, err = nil, nil
+		}
+	}()
 	data, err := x.read(ctx, file)
 	if err != nil {
 		return nil, err
 	}
-	in, err := newInstance(file, data)
-	if err != nil {
-		x.log.WarnContext(ctx, "a DICOM file cannot be served", "sha256", file.SHA256, "error", err)
+	if in, err = newInstance(file, data); err != nil {
+		refuse(err)
 		return nil, nil
 	}
 	return in, nil
