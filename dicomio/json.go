@@ -93,7 +93,7 @@ func (a *Attribute) fill(e Element, order byteOrder, c charset) {
 	case "FD":
 		numbers(8, func(b []byte) any { return float(math.Float64frombits(order.Uint64(b)), 64) })
 	case "OB", "OD", "OF", "OL", "OV", "OW", "UN":
-		a.InlineBinary = base64.StdEncoding.EncodeToString(e.Value)
+		a.InlineBinary = base64.StdEncoding.EncodeToString(DataSet{order: order}.LittleEndian(e)) // F.2.7
 	case "ST", "LT", "UT", "UR": // one value, in which a backslash is a character
 		a.Value = []any{strings.TrimRight(c.decode(e.Value, e.VR), " \x00")}
 	case "PN":

@@ -31,11 +31,7 @@ func RawFrames(ctx context.Context, file []byte) ([][]byte, error) {
 	}
 	raw := whole[0]
 	if format.allocated == 16 && format.order == byteOrder(binary.BigEndian) {
-		swapped := make([]byte, len(raw))
-		for i := 0; i+1 < len(raw); i += 2 {
-			swapped[i], swapped[i+1] = raw[i+1], raw[i]
-		}
-		raw = swapped
+		raw = swapped(raw, 2)
 	}
 	size := format.rows * format.cols * format.allocated / 8
 	frames := make([][]byte, format.frames)

@@ -1,6 +1,7 @@
 package dicomweb
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -40,17 +41,7 @@ func (s *server) frames(w http.ResponseWriter, r *http.Request) {
 		notAcceptable(w, r)
 		return
 	}
-	frames, err := s.recent.frames(in.file.SHA256+" "+syntax, in.number("00280008") > 1, func() ([][]byte, error) {
-		data, err := s.index.read(r.Context(), in.file)
-		switch {
-		case err != nil:
-			return nil, err
-		case syntax == in.syntax && dicomio.Compressed(syntax):
-			return dicomio.Streams(data)
-		default:
-			return dicomio.RawFrames(r.Context(), data)
-		}
-	})
+	frames, err := s.framesIn(r.Context(), in, syntax)
 	if err != nil {
 		s.problem(w, r, err)
 		return
@@ -65,6 +56,21 @@ func (s *server) frames(w http.ResponseWriter, r *http.Request) {
 			fmt.Sprintf("%s%s/frames/%d", s.baseURL(r), in.path(object), n)))
 	}
 	s.send(w, r, how, octetStream, parts)
+}
+
+// framesIn returns all frames of an instance, in its own compressed syntax or Explicit VR Little Endian.
+func (s *server) framesIn(ctx context.Context, in *instance, syntax string) ([][]byte, error) {
+	return s.recent.frames(in.file.SHA256+" "+syntax, in.number("00280008") > 1, func() ([][]byte, error) {
+		data, err := s.index.read(ctx, in.file)
+		switch {
+		case err != nil:
+			return nil, err
+		case syntax == in.syntax && dicomio.Compressed(syntax):
+			return dicomio.Streams(data)
+		default:
+			return dicomio.RawFrames(ctx, data)
+		}
+	})
 }
 
 // frameNumbers reads a list such as 1,3: from 1, as the standard counts.

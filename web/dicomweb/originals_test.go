@@ -208,3 +208,35 @@ func TestFramesOfEnhancedOriginal(t *testing.T) {
 		t.Errorf("a frame that is not there: %s", response.Status)
 	}
 }
+
+// Bulk data is Explicit VR Little Endian however the file is encoded, compressed pixels decoded.
+func TestBulkDataOfOriginals(t *testing.T) {
+	const dir = "../../../shared/data/dicom/"
+	plain, err := os.ReadFile(dir + "pydicom_MR_small.dcm")
+	if err != nil {
+		t.Skip("the scanners' files are not here (../shared/data/dicom)")
+	}
+	for _, name := range []string{"", "_RLE", "_bigendian", "_implicit", "_jp2klossless", "_jpeg_ls_lossless"} {
+		data, err := os.ReadFile(dir + "pydicom_MR_small" + name + ".dcm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		set, err := dicomio.ReadDataSet(data, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := serve(t, 0, nil)
+		s.submit(t, data)
+		path := "/studies/" + uidIn(t, set, 0x0020000D) + "/series/" + uidIn(t, set, 0x0020000E) + "/instances/" + uidIn(t, set, 0x00080018)
+		for _, accept := range []string{"application/octet-stream", `application/octet-stream; transfer-syntax="1.2.840.10008.1.2.1"`} {
+			response, body := s.get(t, path+"/bulkdata/7FE00010", accept)
+			if response.StatusCode != 200 || !bytes.Equal(body, pixelsOf(t, plain)) ||
+				response.Header.Get("Content-Type") != "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1" {
+				t.Errorf("%q: %s, %d bytes of %s", name, response.Status, len(body), response.Header.Get("Content-Type"))
+			}
+		}
+		if response, _ := s.get(t, path+"/bulkdata/00080050", ""); response.StatusCode != 404 { // AccessionNumber, which is empty
+			t.Errorf("%q, an empty element: %s", name, response.Status)
+		}
+	}
+}

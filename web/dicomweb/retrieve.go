@@ -86,7 +86,8 @@ func (s *server) retrieve(w http.ResponseWriter, r *http.Request) {
 	s.send(w, r, how, dicomFile, parts)
 }
 
-// bulk answers with the value of the element at a place within an instance.
+// bulk answers with the value of the element at a place within an instance, Explicit VR Little Endian whatever the file is. Compressed
+// pixels are those of all frames, decoded.
 func (s *server) bulk(w http.ResponseWriter, r *http.Request) {
 	in, data, err := s.content(r)
 	if err != nil {
@@ -99,32 +100,42 @@ func (s *server) bulk(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	place := chi.URLParam(r, "*")
-	how := pack(r, octetStream, in.syntax)
-	e, ok := at(set, strings.Split(place, "/"))
+	value, ok := at(set, strings.Split(place, "/"))
+	how := pack(r, octetStream, dicomio.ExplicitLittleEndian)
 	switch {
 	case !ok:
 		s.problem(w, r, recon.Errorf(recon.NotFound, "the instance has no such bulk data"))
+		return
 	case how == refused:
 		notAcceptable(w, r)
-	default:
-		s.send(w, r, how, octetStream, []part{bytesPart(e.Value, octetStream+"; transfer-syntax="+in.syntax,
-			s.baseURL(r)+in.path(object)+"/bulkdata/"+place)})
+		return
 	}
+	if value == nil {
+		frames, err := s.framesIn(r.Context(), in, dicomio.ExplicitLittleEndian)
+		if err != nil {
+			s.problem(w, r, err)
+			return
+		}
+		value = slices.Concat(frames...)
+	}
+	s.send(w, r, how, octetStream, []part{bytesPart(value, octetStream+"; transfer-syntax="+dicomio.ExplicitLittleEndian,
+		s.baseURL(r)+in.path(object)+"/bulkdata/"+place)})
 }
 
-// at returns the element at a place that dicomio.DataSet.JSON names.
-func at(set dicomio.DataSet, place []string) (dicomio.Element, bool) {
+// at returns the value, little endian, that is at a place that dicomio.DataSet.JSON names, and whether there is one; nil for
+// compressed pixels.
+func at(set dicomio.DataSet, place []string) ([]byte, bool) {
 	tag, ok := dicomio.TagNamed(place[0])
 	e, found := set.Find(tag)
 	switch {
 	case !ok || !found || len(place) == 2:
-		return dicomio.Element{}, false
+		return nil, false
 	case len(place) == 1:
-		return e, e.VR != "SQ"
+		return set.LittleEndian(e), e.VR != "SQ" && e.Length > 0
 	}
 	n, err := strconv.Atoi(place[1])
 	if err != nil || n < 1 || n > len(e.Items) {
-		return dicomio.Element{}, false
+		return nil, false
 	}
 	return at(e.Items[n-1], place[2:])
 }
