@@ -31,16 +31,41 @@ func newInstance(file dicomio.Stored, data []byte) (*instance, error) {
 	return in, nil
 }
 
-// text is the first value of an element as text, "" when there is none.
-func (in *instance) text(tag string) string {
-	if all := request.Texts(in.attributes[tag]); len(all) > 0 {
+// window is the center and width of the window that the file gives a frame, counted from 1: its own before that shared by all frames,
+// that before the object's (PS3.3 C.7.6.16.2.10); 0 when it gives none.
+func (in *instance) window(frame int) (center, width float64) {
+	for _, a := range []dicomio.Attributes{
+		item(item(in.attributes, "52009230", frame), "00289132", 1), item(item(in.attributes, "52009229", 1), "00289132", 1), in.attributes,
+	} {
+		if center, width = number(a, "00281050"), number(a, "00281051"); width >= 1 {
+			return center, width
+		}
+	}
+	return 0, 0
+}
+
+// item is an item of a sequence, counted from 1, nil when there is none.
+func item(a dicomio.Attributes, sequence string, n int) dicomio.Attributes {
+	if items := a[sequence].Value; n <= len(items) {
+		found, _ := items[n-1].(dicomio.Attributes)
+		return found
+	}
+	return nil
+}
+
+// firstText is the first value of an element as text, "" when there is none.
+func firstText(a dicomio.Attributes, tag string) string {
+	if all := request.Texts(a[tag]); len(all) > 0 {
 		return all[0]
 	}
 	return ""
 }
 
 // number is the first value of an element as a number, 0 when there is none.
-func (in *instance) number(tag string) float64 {
-	v, _ := strconv.ParseFloat(in.text(tag), 64)
+func number(a dicomio.Attributes, tag string) float64 {
+	v, _ := strconv.ParseFloat(firstText(a, tag), 64)
 	return v
 }
+
+func (in *instance) text(tag string) string    { return firstText(in.attributes, tag) }
+func (in *instance) number(tag string) float64 { return number(in.attributes, tag) }

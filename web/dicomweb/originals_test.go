@@ -3,6 +3,7 @@ package dicomweb
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"image/png"
 	"os"
@@ -237,6 +238,50 @@ func TestBulkDataOfOriginals(t *testing.T) {
 		}
 		if response, _ := s.get(t, path+"/bulkdata/00080050", ""); response.StatusCode != 404 { // AccessionNumber, which is empty
 			t.Errorf("%q, an empty element: %s", name, response.Status)
+		}
+	}
+}
+
+// The picture of a frame has the window of its functional groups, the frame's own before the shared one and that before the object's.
+func TestWindowOfFrames(t *testing.T) {
+	number := func(v string) dicomio.Attribute { return dicomio.Attribute{VR: "DS", Value: []any{json.Number(v)}} }
+	window := func(center, width string) dicomio.Attributes {
+		return dicomio.Attributes{"00281050": number(center), "00281051": number(width)}
+	}
+	group := func(a dicomio.Attributes) any {
+		return dicomio.Attributes{"00289132": {VR: "SQ", Value: []any{a}}}
+	}
+	in := &instance{attributes: window("1", "10")}
+	in.attributes["52009230"] = dicomio.Attribute{VR: "SQ", Value: []any{group(window("3", "30")), dicomio.Attributes{}, group(window("5", "0"))}}
+	check := func(frame int, center, width float64) {
+		t.Helper()
+		if c, w := in.window(frame); c != center || w != width {
+			t.Errorf("frame %d: %v, %v; want %v, %v", frame, c, w, center, width)
+		}
+	}
+	check(1, 3, 30)
+	check(2, 1, 10)
+	in.attributes["52009229"] = dicomio.Attribute{VR: "SQ", Value: []any{group(window("2", "20"))}}
+	check(1, 3, 30)
+	check(2, 2, 20)
+	check(3, 2, 20)
+	check(4, 2, 20)
+
+	data, err := os.ReadFile("../../../shared/data/dicom/siemens_xa10_enh_6_1.dcm")
+	if err != nil {
+		t.Skip("the scanners' files are not here (../shared/data/dicom)")
+	}
+	set, err := dicomio.ReadDataSet(data, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, 0, nil)
+	s.submit(t, data)
+	path := "/studies/" + uidIn(t, set, 0x0020000D) + "/series/" + uidIn(t, set, 0x0020000E) + "/instances/" + uidIn(t, set, 0x00080018)
+	for _, kind := range []string{"/rendered", "/thumbnail"} {
+		_, got := s.get(t, path+"/frames/1"+kind, "image/png")
+		if _, want := s.get(t, path+"/frames/1"+kind+"?window=625,1361", "image/png"); !bytes.Equal(got, want) {
+			t.Errorf("%s: the file's window is not applied", kind)
 		}
 	}
 }

@@ -139,7 +139,7 @@ func (s *server) draw(ctx context.Context, in *instance, number int, v view) (im
 		return nil, recon.Errorf(recon.NotFound, "the instance has no frame %d", number)
 	}
 	if v.width == 0 {
-		v.center, v.width = in.number("00281050"), in.number("00281051")
+		v.center, v.width = in.window(number)
 	}
 	pixels := object.Frames[number-1].Pixels
 	if v.width < 1 {
