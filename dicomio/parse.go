@@ -97,10 +97,15 @@ func examine(file []byte) (*walker, attributes, error) {
 	return w, a, err
 }
 
+// ReadsClass reports whether objects of a SOP class are read.
+func ReadsClass(uid string) bool {
+	return slices.Contains([]string{mrImageStorage, enhancedMRImageStorage, legacyEnhancedMRImageStorage}, uid)
+}
+
 // magnitudeOfMR refuses what is not a magnitude image of MR.
 func magnitudeOfMR(a attributes) error {
 	class := a.text(tag.SOPClassUID)
-	if !slices.Contains([]string{mrImageStorage, enhancedMRImageStorage, legacyEnhancedMRImageStorage}, class) {
+	if !ReadsClass(class) {
 		return refuse("the DICOM file is not an MR image (SOP class %s)", onlyUID(class))
 	}
 	kind := a.texts(tag.ImageType)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -107,10 +109,17 @@ func split(file []byte) (syntax, []byte, error) {
 	case name == "":
 		return syntax{}, nil, refuse("the DICOM file does not say its transfer syntax")
 	case compressed[name] != "":
-		return syntax{}, nil, refuse("the DICOM file's pixels are compressed (%s, %s), which is not supported; decompress it first, for example with gdcmconv --raw", compressed[name], name)
+		return syntax{}, nil, refuseSyntax("the DICOM file's pixels are compressed (%s, %s), which is not supported; decompress it first, for example with gdcmconv --raw", compressed[name], name)
 	default:
-		return syntax{}, nil, refuse("the DICOM file's transfer syntax %s is not supported; convert it first, for example with gdcmconv --raw", onlyUID(name))
+		return syntax{}, nil, refuseSyntax("the DICOM file's transfer syntax %s is not supported; convert it first, for example with gdcmconv --raw", onlyUID(name))
 	}
+}
+
+// ErrTransferSyntax is in the errors for files of a transfer syntax that is not read.
+var ErrTransferSyntax = errors.New("the transfer syntax is not supported")
+
+func refuseSyntax(format string, args ...any) error {
+	return &recon.Error{Code: recon.Invalid, Message: fmt.Sprintf(format, args...), Cause: ErrTransferSyntax}
 }
 
 // maxInflated bounds what n deflated bytes may inflate to, as maxDecoded does for pixels: images deflate to a third, empty ones of some

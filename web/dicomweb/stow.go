@@ -29,9 +29,11 @@ const defaultMaxRequest = 4 << 30 // bytes of one request
 const (
 	processingFailure = 0x0110
 	duplicateInstance = 0x0111 // another object has its UID
+	otherClass        = 0x0122 // than those that are read
 	outOfResources    = 0xA700
 	notOfItsClass     = 0xA900
 	notUnderstood     = 0xC000
+	otherSyntax       = 0xC122 // than those that are read
 )
 
 // received is one part of a request to store.
@@ -110,7 +112,7 @@ func (s *server) spool(path string, r io.Reader) (*received, error) {
 	if s.Deidentify != nil {
 		clean, err := s.Deidentify(r)
 		if recon.CodeOf(err) == recon.Invalid {
-			part.reason = notUnderstood
+			part.reason = reasonOf(err, part.Class)
 			return part, nil
 		} else if err != nil {
 			return nil, err
@@ -189,7 +191,7 @@ func (s *server) identify(ctx context.Context, p *received) error {
 	}
 	var err error
 	if p.Object, err = dicomio.Identify(p.Path); recon.CodeOf(err) == recon.Invalid {
-		p.reason = notUnderstood
+		p.reason = reasonOf(err, p.Class)
 		return nil
 	}
 	return err
@@ -209,7 +211,7 @@ func (s *server) hand(ctx context.Context, parts []*received, take taker) []stri
 	}
 	scans, errs := take(ctx, objects)
 	for i, err := range errs {
-		if good[i].reason = reasonOf(err); good[i].reason == processingFailure {
+		if good[i].reason = reasonOf(err, good[i].Class); good[i].reason == processingFailure {
 			s.Log.ErrorContext(ctx, "a DICOM object could not be stored", "error", err)
 		}
 	}
@@ -222,12 +224,19 @@ func (s *server) hand(ctx context.Context, parts []*received, take taker) []stri
 	return slices.DeleteFunc(slices.Compact(scans), func(scan string) bool { return scan == "" })
 }
 
-func reasonOf(err error) int {
+// reasonOf is why an object of a class, "" when that is unknown, is not stored.
+func reasonOf(err error, class string) int {
 	switch recon.CodeOf(err) {
 	case "":
 		return 0
 	case recon.Invalid:
-		return notOfItsClass
+		switch {
+		case errors.Is(err, dicomio.ErrTransferSyntax):
+			return otherSyntax
+		case class != "" && !dicomio.ReadsClass(class):
+			return otherClass
+		}
+		return notUnderstood
 	case recon.Conflict:
 		return duplicateInstance
 	case recon.Busy, recon.Unavailable:

@@ -185,6 +185,8 @@ func TestStoreSaysWhyEachPartFailed(t *testing.T) {
 	changed := bytes.Clone(b)
 	changed[len(changed)-1] ^= 1
 	anonymous := bytes.Replace(c, []byte("\x20\x00\x0d\x00UI"), []byte("\x20\x00\x0c\x00UI"), 1)
+	ct := bytes.ReplaceAll(a, []byte("1.2.840.10008.5.1.4.1.1.4\x00"), []byte("1.2.840.10008.5.1.4.1.1.2\x00"))
+	lossy := bytes.Replace(a, []byte("1.2.840.10008.1.2.1\x00"), []byte("1.2.840.10008.1.2.9\x00"), 1)
 	unavailable := recon.Errorf(recon.Unavailable, "the disk is full")
 
 	var kept sink
@@ -211,7 +213,9 @@ func TestStoreSaysWhyEachPartFailed(t *testing.T) {
 		"two of one name": {"/studies", [][]byte{b, changed}, nil, 202, 1, map[string]int{uid(1): 0x0111}},
 		"no space":        {"/studies", [][]byte{a, a}, unavailable, 409, 0, map[string]int{uid(0): 0xA700}},
 		"a defect":        {"/studies", [][]byte{a}, fmt.Errorf("secret"), 409, 0, map[string]int{uid(0): 0x0110}},
-		"not wanted":      {"/studies", [][]byte{a}, recon.Errorf(recon.Invalid, "no"), 409, 0, map[string]int{uid(0): 0xA900}},
+		"not wanted":      {"/studies", [][]byte{a}, recon.Errorf(recon.Invalid, "no"), 409, 0, map[string]int{uid(0): 0xC000}},
+		"another class":   {"/studies", [][]byte{ct}, recon.Errorf(recon.Invalid, "no"), 409, 0, map[string]int{uid(0): 0x0122}},
+		"another syntax":  {"/studies", [][]byte{lossy}, nil, 409, 0, map[string]int{"": 0xC122}},
 	} {
 		kept.files, kept.fail = nil, nil
 		if test.fail != nil {

@@ -209,9 +209,9 @@ func TestRefusals(t *testing.T) {
 				return recon.Errorf(recon.Invalid, "never")
 			}
 			return nil
-		}, recon.DeliveryFailed, 1, "the archive does not take 1 of 2 objects: not an object of its class (A900)"},
+		}, recon.DeliveryFailed, 1, "the archive does not take 1 of 2 objects: not understood (C000)"},
 		"all for good": {func(int, int) error { return recon.Errorf(recon.Invalid, "never") }, recon.DeliveryFailed, 1,
-			"the archive does not take 2 of 2 objects: not an object of its class (A900)"},
+			"the archive does not take 2 of 2 objects: not understood (C000)"},
 		"has some": {func(_, file int) error {
 			if file == 0 {
 				return recon.Errorf(recon.Conflict, "there")
