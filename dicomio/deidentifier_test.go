@@ -164,8 +164,8 @@ func TestDeidentifiedScannersFiles(t *testing.T) {
 				t.Errorf("%s: frame %d changed", name, i)
 			}
 		}
-		if before.Sequence != after.Sequence || before.Field != after.Field || before.Vendor != after.Vendor {
-			t.Errorf("%s: %+v became %+v", name, before.Sequence, after.Sequence)
+		if before.Frames[0].Sequence.Sequence != after.Frames[0].Sequence.Sequence || before.Field != after.Field || before.Vendor != after.Vendor {
+			t.Errorf("%s: %+v became %+v", name, before.Frames[0].Sequence, after.Frames[0].Sequence)
 		}
 		if after.Carried.Patient[0].Values[0] == before.Carried.Patient[0].Values[0] || after.UID == before.UID || after.UID == "" {
 			t.Errorf("%s: %v, UID %s", name, after.Carried.Patient, after.UID)

@@ -7,11 +7,12 @@
 //
 // # Stored values
 //
-// A stored value times the slope is the value in the units of reconstruction.h5, which are those of the input. The slope is one
+// A stored value times the slope is the value in the units of reconstruction.h5. These are those of the input, but for a DICOM source,
+// whose values are scaled to those of raw data: there Options.Scale leads back to the values of the source. The slope is one
 // number a series: Intensity/16384, where Intensity is the 99.5th percentile of the zero-filled volume, doubled until the
 // brightest pixel of the series fits in 65535. Nothing is ever clipped. As Intensity belongs to the scan, all series of a scan
 // normally share one slope, and a viewer that synchronises window and level compares like with like. The rounding error is half
-// a step, 1/32768 of Intensity. The slope is written in the RealWorldValueMappingSequence (PS3.3 C.7.6.16.2.11) and not as
+// a step, 1/32768 of Intensity. The slope is written in the RealWorldValueMappingSequence (PS3.3 C.7.6.16.2.11), in the units of the input, and not as
 // RescaleSlope, which the classic MR image does not have. The default window shows 0 to 1.1 times Intensity in every series,
 // whatever its slope.
 //
@@ -26,7 +27,8 @@
 // series of a scan share one frame of reference, so that viewers link them.
 //
 // A series made from DICOM (Options.Origin) lies where its source does and shares its frame of reference. An image larger or
-// smaller than the source, as of a square matrix around an oblong image, has the source's centre.
+// smaller than the source, as of a square matrix around an oblong image, has the source's centre. Images are in the order of their
+// positions, those at one position in the order of their echo times, and each says the sequence of its source image.
 //
 // # Identity
 //

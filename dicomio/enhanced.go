@@ -3,6 +3,7 @@ package dicomio
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
@@ -35,8 +36,12 @@ func (s series) enhanced(out Series, sc scale) dataset {
 		d.set(tag.SourceImageEvidenceSequence, evidence)
 	}
 	var frames []dataset
+	echoes, n := s.echoes(), 0
 	for i, index := range s.rec.Indices {
-		frames = append(frames, s.frame(i+1, index))
+		if i == 0 || s.place(index) != s.place(s.rec.Indices[i-1]) {
+			n++
+		}
+		frames = append(frames, s.frame(n, index, echoes))
 	}
 	d.set(tag.PerFrameFunctionalGroupsSequence, frames)
 	return d
@@ -71,7 +76,7 @@ func (s series) groups(sc scale) dataset {
 	} {
 		all.set(t, []dataset{group})
 	}
-	realWorldValue(&all, sc)
+	s.realWorldValue(&all, sc)
 	return all
 }
 
@@ -126,29 +131,67 @@ func (s series) enhancedEquipment(d *dataset) {
 	d.str(tag.DeviceSerialNumber, text(cmp.Or(s.opts.Software, "unknown"), maxLO))
 }
 
-// dimensions says that frames are ordered by their place in one stack (C.7.6.17).
+// place numbers the position of slice index among those of the scan.
+func (s series) place(index int) int {
+	if o := s.opts.Origin; o != nil {
+		return o.images[index].place
+	}
+	return index
+}
+
+// echoes are the echo times of the frames in growing order; none where there is one frame at each position.
+func (s series) echoes() []float64 {
+	var all []float64
+	several := false
+	for i, index := range s.rec.Indices {
+		several = several || i > 0 && s.place(index) == s.place(s.rec.Indices[i-1])
+		all = append(all, s.sequence(index).TE)
+	}
+	if !several {
+		return nil
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// dimensions says that frames are ordered by their place in one stack, and those at one place by their echo time (C.7.6.17).
 func (s series) dimensions(d *dataset, out Series) {
 	organization := deriveUID("dimensions", out.SeriesUID)
 	var o dataset
 	o.str(tag.DimensionOrganizationUID, organization)
 	d.set(tag.DimensionOrganizationSequence, []dataset{o})
 	var indices []dataset
-	for _, t := range []tag.Tag{tag.StackID, tag.InStackPositionNumber} {
+	add := func(t, group tag.Tag) {
 		var index dataset
 		index.str(tag.DimensionOrganizationUID, organization)
 		index.set(tag.DimensionIndexPointer, []int{int(t.Group), int(t.Element)})
-		index.set(tag.FunctionalGroupPointer, []int{int(tag.FrameContentSequence.Group), int(tag.FrameContentSequence.Element)})
+		index.set(tag.FunctionalGroupPointer, []int{int(group.Group), int(group.Element)})
 		indices = append(indices, index)
+	}
+	add(tag.StackID, tag.FrameContentSequence)
+	add(tag.InStackPositionNumber, tag.FrameContentSequence)
+	if s.echoes() != nil {
+		add(tag.EffectiveEchoTime, tag.MREchoSequence)
 	}
 	d.set(tag.DimensionIndexSequence, indices)
 }
 
-// frame is the functional groups that only the n-th frame has; it shows slice index of the scan.
-func (s series) frame(n, index int) dataset {
+// frame is the functional groups that only one frame has; it shows slice index of the scan, at the n-th position.
+func (s series) frame(n, index int, echoes []float64) dataset {
 	var content, position, f dataset
 	content.str(tag.StackID, "1")
 	content.set(tag.InStackPositionNumber, []int{n})
-	content.set(tag.DimensionIndexValues, []int{1, n})
+	values := []int{1, n}
+	te := s.sequence(index).TE
+	if echoes != nil {
+		values = append(values, 1+slices.Index(echoes, te))
+	}
+	if te > 0 {
+		var echo dataset
+		echo.set(tag.EffectiveEchoTime, []float64{te})
+		f.set(tag.MREchoSequence, []dataset{echo})
+	}
+	content.set(tag.DimensionIndexValues, values)
 	f.set(tag.FrameContentSequence, []dataset{content})
 	p, _ := s.position(index)
 	position.str(tag.ImagePositionPatient, decimals(p[:]...)...)

@@ -29,6 +29,9 @@ func frames(a attributes, format pixelFormat, raw []byte) ([]Frame, error) {
 		if (math.Abs(slope)+math.Abs(intercept))*(1<<16) > math.MaxFloat32 {
 			return nil, refuse("the DICOM file is damaged: its rescale slope or intercept is out of range")
 		}
+		if frame.Sequence, err = readSequence(groups); err != nil {
+			return nil, err
+		}
 		frame.Pixels = format.frame(raw, i, slope, intercept)
 		out[i] = frame
 	}

@@ -1,6 +1,7 @@
 package dicomio
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -43,8 +44,7 @@ func (s series) common(out Series, sc scale) dataset {
 	center, width := sc.window()
 	d.str(tag.WindowCenter, decimal(center))
 	d.str(tag.WindowWidth, decimal(width))
-	mrImage(&d, s.rec, s.name)
-	realWorldValue(&d, sc)
+	s.realWorldValue(&d, sc)
 
 	g, gap := s.geometry()
 	d.str(tag.PixelSpacing, decimal(g.Spacing[0]), decimal(g.Spacing[1]))
@@ -63,6 +63,7 @@ func (s series) slice(index int) dataset {
 	d.str(tag.InstanceNumber, fmt.Sprint(index+1))
 	d.str(tag.ImagePositionPatient, decimals(p[:]...)...)
 	d.str(tag.SliceLocation, decimal(location))
+	s.mrImage(&d, index)
 	if o := s.opts.Origin; o != nil {
 		if reference := o.reference(index); reference != nil {
 			d.set(tag.SourceImageSequence, reference)
@@ -323,12 +324,12 @@ func (s series) comments() string {
 }
 
 // realWorldValue maps stored values back to those of the input (C.7.6.16.2.11); they have no unit.
-func realWorldValue(d *dataset, sc scale) {
+func (s series) realWorldValue(d *dataset, sc scale) {
 	var m dataset
 	m.set(tag.RealWorldValueFirstValueMapped, []int{0})
 	m.set(tag.RealWorldValueLastValueMapped, []int{maxStored})
 	m.set(tag.RealWorldValueIntercept, []float64{0})
-	m.set(tag.RealWorldValueSlope, []float64{sc.Slope})
+	m.set(tag.RealWorldValueSlope, []float64{sc.Slope * cmp.Or(s.opts.Scale, 1)})
 	m.str(tag.LUTExplanation, "Magnitude in the units of the input")
 	m.str(tag.LUTLabel, "MAGNITUDE")
 	m.set(tag.MeasurementUnitsCodeSequence, []dataset{coded("1", "UCUM", "no units")})

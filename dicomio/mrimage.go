@@ -1,7 +1,7 @@
 package dicomio
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
@@ -9,56 +9,59 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// mrImage is the MR image module (PS3.3 C.8.3.1), from what the header knows of the sequence.
-func mrImage(d *dataset, rec *recon.Reconstruction, name string) {
-	h := &rec.Header
-	seq := h.Sequence
-	scanning, variant := pulseSequence(h)
-	d.str(tag.ScanningSequence, scanning...)
-	d.str(tag.SequenceVariant, variant)
-	acquisition := strings.ToUpper(h.Acquisition)
-	if strings.HasPrefix(acquisition, "CORPDFS") {
-		d.str(tag.ScanOptions, "FS") // fat saturation
-	} else {
-		d.str(tag.ScanOptions)
+// mrImage is the MR image module (PS3.3 C.8.3.1) of slice index. Where nobody knows the pulse sequence, "research mode" is the honest
+// term.
+func (s series) mrImage(d *dataset, index int) {
+	seq := s.sequence(index)
+	if len(seq.Scanning) == 0 {
+		seq.Scanning = []string{"RM"}
 	}
-	if h.Format == "fastmri" && !isPhantom(h) {
-		d.str(tag.MRAcquisitionType, "2D")
-	} else {
-		d.str(tag.MRAcquisitionType)
+	if len(seq.Variant) == 0 {
+		seq.Variant = []string{"NONE"}
 	}
+	d.str(tag.ScanningSequence, seq.Scanning...)
+	d.str(tag.SequenceVariant, seq.Variant...)
+	d.str(tag.ScanOptions, seq.Options...)
+	d.str(tag.MRAcquisitionType, values(seq.Acquisition)...)
 	d.str(tag.RepetitionTime, values(known(seq.TR))...)
 	d.str(tag.EchoTime, values(known(seq.TE))...)
-	if seq.EchoTrainLength > 0 {
-		d.str(tag.EchoTrainLength, fmt.Sprint(seq.EchoTrainLength))
-	} else {
-		d.str(tag.EchoTrainLength)
+	d.str(tag.EchoTrainLength, values(known(float64(seq.EchoTrainLength)))...)
+	if seq.Echo != "" {
+		d.str(tag.EchoNumbers, seq.Echo)
 	}
-	if scanning[len(scanning)-1] == "IR" {
+	if slices.Contains(seq.Scanning, "IR") {
 		d.str(tag.InversionTime, values(known(seq.TI))...)
 	}
-	for t, v := range map[tag.Tag]float64{tag.FlipAngle: seq.FlipAngle, tag.MagneticFieldStrength: h.Field} {
+	for t, v := range map[tag.Tag]float64{tag.FlipAngle: seq.FlipAngle, tag.MagneticFieldStrength: s.rec.Header.Field} {
 		if known(v) != "" {
 			d.str(t, known(v))
 		}
 	}
 	// Columns are phase encode, so it runs along a row.
 	d.str(tag.InPlanePhaseEncodingDirection, "ROW")
-	if s := rec.Sampling; s != nil && len(s.Columns) > 0 && name != "reference" {
-		d.str(tag.PercentSampling, decimal(100*s.Fraction()))
+	if sampling := s.rec.Sampling; sampling != nil && len(sampling.Columns) > 0 && s.name != "reference" {
+		d.str(tag.PercentSampling, decimal(100*sampling.Fraction()))
 	}
 }
 
-// pulseSequence returns ScanningSequence and SequenceVariant. Where nobody knows, "research mode" is the honest term.
-func pulseSequence(h *recon.Header) (scanning []string, variant string) {
+// headerSequence is what the header of raw data knows of its sequence, which names none: fastMRI's acquisitions are turbo spin echoes, with
+// a segmented k-space.
+func headerSequence(h *recon.Header) sequence {
+	s := sequence{Sequence: h.Sequence}
 	acquisition := strings.ToUpper(h.Acquisition)
 	switch {
 	case h.Sequence.TI > 0 || strings.Contains(acquisition, "FLAIR"):
-		return []string{"SE", "IR"}, "SK"
+		s.Scanning, s.Variant = []string{"SE", "IR"}, []string{"SK"}
 	case strings.HasPrefix(acquisition, "CORPD"), acquisition == "AXT2", h.Sequence.EchoTrainLength > 1:
-		return []string{"SE"}, "SK" // turbo spin echo: a segmented k-space
+		s.Scanning, s.Variant = []string{"SE"}, []string{"SK"}
 	}
-	return []string{"RM"}, "NONE"
+	if strings.HasPrefix(acquisition, "CORPDFS") {
+		s.Options = []string{"FS"} // fat saturation
+	}
+	if h.Format == "fastmri" && !isPhantom(h) {
+		s.Acquisition = "2D"
+	}
+	return s
 }
 
 // values is no value for an empty text, which makes an empty element.

@@ -1,12 +1,15 @@
 package dicomio
 
 import (
+	"fmt"
 	"math"
 	"regexp"
 	"slices"
 	"strconv"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
+
+	"github.com/closer-mri/closer/recon"
 )
 
 // Origin is what results carry over from the DICOM files they are made of: whom the images show, in which study, and where they
@@ -15,7 +18,8 @@ type Origin struct {
 	carried    carried // of the first file
 	rows, cols int
 	images     []sourceImage // by slice
-	gap        float64       // mm from slice to slice; 0 when unknown
+	gap        float64       // mm from position to position; 0 when unknown or not the same everywhere
+	clipped    int           // pixels that were below zero
 	placed     bool          // every image has a position
 	mosaic     bool          // an image shows several slices side by side, and its position is that of none
 
@@ -35,6 +39,8 @@ type sourceImage struct {
 	frame           int    // from 1 on in an object of several, else 0
 	position        [3]float64
 	row, col        [3]float64 // orthogonal unit vectors
+	place           int        // of its position among all, from 0 on
+	sequence        sequence
 }
 
 // carried are the elements of the patient, study and frame of reference that travel with the images. Values whose form PS3.5 fixes
@@ -120,20 +126,55 @@ func (d *dataset) add(elements []carriedElement) {
 // newOrigin describes the images of a volume, in the order of its slices.
 func newOrigin(first source, images []sourceImage, placed bool) *Origin {
 	o := &Origin{carried: first.Carried, rows: first.Rows, cols: first.Cols, images: images, placed: placed, mosaic: first.Mosaic, gap: first.Frames[0].Gap}
-	if n := len(images); placed && n > 1 {
-		normal := cross(images[0].row, images[0].col)
-		extent := dot(normal, images[n-1].position) - dot(normal, images[0].position)
-		if extent > 0 {
-			o.gap = extent / float64(n-1)
-		}
+	if placed && images[len(images)-1].place > 0 {
+		o.gap = uniformGap(images)
 	}
 	return o
+}
+
+// uniformGap is the distance of neighbouring positions, 0 where it is not the same within 1 %, as when slices are missing.
+func uniformGap(images []sourceImage) float64 {
+	first, last := images[0], images[len(images)-1]
+	normal := cross(first.row, first.col)
+	from := dot(normal, first.position)
+	mean := (dot(normal, last.position) - from) / float64(last.place)
+	for i, image := range images[1:] {
+		if image.place == images[i].place {
+			continue
+		}
+		if step := dot(normal, image.position) - dot(normal, images[i].position); math.Abs(step-mean) > 0.01*mean {
+			return 0
+		}
+	}
+	return mean
+}
+
+// Notes are what a reader of the results should know of how the source was read.
+func (o *Origin) Notes() []string {
+	if o == nil || o.clipped == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d pixels of the source, less than 1 %% of its signal, were below zero and were set to 0.", o.clipped)}
+}
+
+// CheckEnhanced refuses a source whose images an enhanced object cannot tell apart: at one position there are several of one echo time, as
+// there are of several times or diffusion weightings.
+func (o *Origin) CheckEnhanced() error {
+	if o == nil || !o.placed {
+		return nil
+	}
+	for i, image := range o.images[1:] {
+		if before := o.images[i]; image.place == before.place && image.sequence.TE == before.sequence.TE {
+			return recon.Errorf(recon.Invalid, "the DICOM series has several images at one position that do not differ in their echo time, which one enhanced object cannot tell apart; leave out --enhanced")
+		}
+	}
+	return nil
 }
 
 // newSourceImage places a frame; the cosines of files are rounded, those of objects must not be.
 func newSourceImage(f source, number int) sourceImage {
 	frame := f.Frames[number]
-	s := sourceImage{class: f.Class, instance: f.UID, series: f.SeriesUID, position: frame.Position}
+	s := sourceImage{class: f.Class, instance: f.UID, series: f.SeriesUID, position: frame.Position, sequence: frame.Sequence}
 	if len(f.Frames) > 1 {
 		s.frame = number + 1
 	}

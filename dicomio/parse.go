@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
-
-	"github.com/closer-mri/closer/recon"
 )
 
 // The SOP classes that are read besides mrImageStorage (PS3.4 B.5).
@@ -26,7 +24,6 @@ type Instance struct {
 	BodyPart      string // BodyPartExamined, "" when unknown
 	Vendor, Model string // of the scanner, "" when unknown
 	Field         float64
-	Sequence      recon.Sequence
 	Carried       carried
 	Mosaic        bool // the image shows several slices side by side, as Siemens scanners store them
 }
@@ -40,6 +37,7 @@ type Frame struct {
 	Placed    bool       // Position, Row and Col are known
 	Position  [3]float64 // centre of the first pixel in patient coordinates, mm
 	Row, Col  [3]float64 // directions of growing column and of growing row index
+	Sequence  sequence
 }
 
 // Parse reads one Part 10 file: Implicit VR Little Endian, Explicit VR Little Endian, Big Endian, Deflated or RLE Lossless;
@@ -125,69 +123,29 @@ func describe(a attributes) (Instance, error) {
 		UID: onlyUID(a.text(tag.SOPInstanceUID)), SeriesUID: onlyUID(a.text(tag.SeriesInstanceUID)),
 		BodyPart: code(a.text(tag.BodyPartExamined)), Vendor: text(a.text(tag.Manufacturer), maxLO), Model: text(a.text(tag.ManufacturerModelName), maxLO),
 	}
-	var train float64
-	for _, field := range []struct {
-		dst *float64
-		tag tag.Tag
-	}{
-		{&out.Field, tag.MagneticFieldStrength}, {&out.Sequence.TR, tag.RepetitionTime}, {&out.Sequence.TE, tag.EchoTime},
-		{&out.Sequence.TI, tag.InversionTime}, {&out.Sequence.FlipAngle, tag.FlipAngle}, {&train, tag.EchoTrainLength},
-	} {
-		v, err := a.number(field.tag, 0)
-		if err != nil {
-			return Instance{}, err
-		}
-		*field.dst = max(0, v)
-	}
-	if err := describeFrames(a, &out, &train); err != nil {
+	field, err := a.number(tag.MagneticFieldStrength, 0)
+	if err != nil {
 		return Instance{}, err
 	}
-	out.Sequence.EchoTrainLength = int(min(train, math.MaxUint16))
+	out.Field = max(0, field)
+	if out.Carried.Laterality == "" {
+		out.Carried.Laterality = frameSide(a)
+	}
 	number, err := a.number(tag.InstanceNumber, 0)
 	out.Number = int(max(math.MinInt32, min(number, math.MaxInt32)))
 	return out, err
 }
 
-// describeFrames adds what an enhanced object says of its contrast in functional groups (PS3.3 C.8.13.5): those shared by all frames,
-// or else those of the first frame. An echo train is one of gradient or of spin echoes.
-func describeFrames(a attributes, out *Instance, train *float64) error {
-	var groups []attributes
+// frameSide is the side that an enhanced object says in functional groups: those shared by all frames, or those of the first.
+func frameSide(a attributes) string {
 	for _, t := range []tag.Tag{tag.SharedFunctionalGroupsSequence, tag.PerFrameFunctionalGroupsSequence} {
 		if items := a.items(t); len(items) > 0 {
-			groups = append(groups, items[0])
-		}
-	}
-	for _, field := range []struct {
-		dst   *float64
-		group tag.Tag
-		tags  []tag.Tag
-	}{
-		{&out.Sequence.TR, tag.MRTimingAndRelatedParametersSequence, []tag.Tag{tag.RepetitionTime}},
-		{&out.Sequence.FlipAngle, tag.MRTimingAndRelatedParametersSequence, []tag.Tag{tag.FlipAngle}},
-		{train, tag.MRTimingAndRelatedParametersSequence, []tag.Tag{tag.EchoTrainLength, tag.RFEchoTrainLength, tag.GradientEchoTrainLength}},
-		{&out.Sequence.TE, tag.MREchoSequence, []tag.Tag{tag.EffectiveEchoTime}},
-		{&out.Sequence.TI, tag.MRModifierSequence, []tag.Tag{tag.InversionTimes}},
-	} {
-		for _, group := range groups {
-			for _, item := range group.items(field.group) {
-				for _, t := range field.tags {
-					v, err := item.number(t, 0)
-					if err != nil {
-						return err
-					}
-					if *field.dst == 0 {
-						*field.dst = max(0, v)
-					}
+			for _, anatomy := range items[0].items(tag.FrameAnatomySequence) {
+				if side := anatomy.text(tag.FrameLaterality); side == "L" || side == "R" {
+					return side
 				}
 			}
 		}
 	}
-	for _, group := range groups {
-		for _, anatomy := range group.items(tag.FrameAnatomySequence) {
-			if side := anatomy.text(tag.FrameLaterality); out.Carried.Laterality == "" && (side == "L" || side == "R") {
-				out.Carried.Laterality = side
-			}
-		}
-	}
-	return nil
+	return ""
 }

@@ -72,8 +72,8 @@ func TestContrastOfEnhanced(t *testing.T) {
 		c.replace(tag.SharedFunctionalGroupsSequence, []dataset{shared})
 		c.replace(tag.PerFrameFunctionalGroupsSequence, []dataset{frame, frame})
 		in, err := Parse(c.bytes(t, s))
-		if err != nil || in.Sequence != want || in.Carried.Laterality != "L" {
-			t.Errorf("%s: %+v, side %q, %v", s, in.Sequence, in.Carried.Laterality, err)
+		if err != nil || in.Frames[1].Sequence.Sequence != want || in.Carried.Laterality != "L" {
+			t.Errorf("%s: %+v, side %q, %v", s, in.Frames[1].Sequence, in.Carried.Laterality, err)
 		}
 	}
 }

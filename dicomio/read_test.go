@@ -168,11 +168,11 @@ func TestTransferSyntaxes(t *testing.T) {
 func TestReadSorts(t *testing.T) {
 	place := func(z float64, number int, uid string) source {
 		return source{Instance: Instance{UID: uid, Number: number, Rows: 1, Cols: 1, Frames: []Frame{{
-			Pixels: []float32{float32(z)}, Placed: true, Row: [3]float64{1, 0, 0}, Col: [3]float64{0, 0, -1}, Position: [3]float64{5, z, -3},
+			Pixels: []float32{float32(z + 10)}, Placed: true, Row: [3]float64{1, 0, 0}, Col: [3]float64{0, 0, -1}, Position: [3]float64{5, z, -3},
 		}}}}
 	}
 	v, err := assemble([]source{place(4, 1, "a"), place(-2, 2, "b"), place(4, 0, "c"), place(0.5, 9, "d"), place(4, 1, "a")})
-	if err != nil || len(v.Slices) != 4 || v.Slices[0][0] != -2 || v.Slices[1][0] != 0.5 || v.Slices[3][0] != 4 {
+	if err != nil || len(v.Slices) != 4 || v.Slices[0][0] != 8 || v.Slices[1][0] != 10.5 || v.Slices[3][0] != 14 {
 		t.Errorf("%v: %v", v.Slices, err)
 	}
 	other := place(1, 1, "e")

@@ -17,7 +17,7 @@ const (
 
 // scale is how one series turns values into stored ones.
 type scale struct {
-	Slope float64 // value of one step, in the units of the input
+	Slope float64 // value of one step, in the units of the reconstruction
 	White float64 // value shown as white by default, in the same units
 }
 

@@ -30,6 +30,8 @@ type Options struct {
 	// Origin is that of the Volume from which the reconstruction was made; nil when it was not made from DICOM. With it the
 	// series belong to the source's patient, study and frame of reference and lie where its images do.
 	Origin *Origin
+	// Scale is the value in the input of 1 in the reconstruction; 0 is 1, as they are in one unit.
+	Scale float64
 	// Enhanced writes a series as one enhanced MR image, a slice a frame, instead of one classic MR image a slice.
 	Enhanced bool
 }
@@ -42,7 +44,7 @@ type Series struct {
 	StudyUID    string  `json:"study_uid"`
 	SeriesUID   string  `json:"series_uid"`
 	FrameUID    string  `json:"frame_of_reference_uid"`
-	Slope       float64 `json:"slope"` // value of one stored step, in the units of the input
+	Slope       float64 `json:"slope"` // value of one stored step, in the units of the reconstruction
 	Files       []File  `json:"files"`
 }
 
@@ -134,6 +136,9 @@ func (s series) write(ctx context.Context, dir string) (Series, error) {
 	}
 	if o := s.opts.Origin; o != nil && o.deidentified {
 		s.opts.Now = time.Time{} // the input may be as old as the examination
+	}
+	if o := s.opts.Origin; o != nil && o.clipped > 0 {
+		s.story += " " + o.Notes()[0]
 	}
 	sc, err := newScale(s.name, s.images, s.rec.Intensity)
 	if err != nil {

@@ -75,6 +75,9 @@ func TestReconOfDICOM(t *testing.T) {
 			}
 		}
 	}
+	if unit := slices.Max(from.Pixels) / slices.Max(to.Pixels); math.Abs(realWorldSlope(t, filepath.Join(out, "dicom", "reference", "0001.dcm"))/float64(unit)-1) > 2e-3 {
+		t.Errorf("the real-world value of a step is not the %g of the source", unit)
+	}
 	if object := read(t, out, "dicom", "zero-filled", "0001.dcm"); !bytes.Contains(object, []byte("Phantom^GE")) || !bytes.Contains(object, []byte("Test01")) {
 		t.Error("the patient did not travel")
 	}
@@ -84,5 +87,43 @@ func TestReconOfDICOM(t *testing.T) {
 		if strings.Contains(text, "Phantom^GE") || strings.Contains(text, "Test01") {
 			t.Errorf("%s names the patient", name)
 		}
+	}
+}
+
+// realWorldSlope is the value of a stored step.
+func realWorldSlope(t *testing.T, path string) float64 {
+	t.Helper()
+	set, err := dicomio.ReadDataSet(read(t, path), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapping, _ := set.Find(0x00409096)
+	slope, _ := mapping.Items[0].Find(0x00409225)
+	return math.Float64frombits(le.LittleEndian.Uint64(slope.Value))
+}
+
+// TestReconOfDICOMSaysOrRefuses: a report says that values below zero were set to 0, and one enhanced object of several images at a position
+// is refused before anything is reconstructed.
+func TestReconOfDICOMSaysOrRefuses(t *testing.T) {
+	file := oblong(t, 64)
+	pixels := bytes.LastIndex(file, []byte("\xe0\x7f\x10\x00OW\x00\x00")) + 12
+	le.LittleEndian.PutUint16(file[pixels:], 0xFFFF) // −1, as the pixels are signed
+	dir := t.TempDir()
+	for i, uid := range []string{"1.2.840", "1.2.841"} {
+		copied := bytes.Clone(file)
+		at := bytes.Index(copied, []byte("\x08\x00\x18\x00UI"))
+		size := int(le.LittleEndian.Uint16(copied[at+6:]))
+		copy(copied[at+8:at+8+size], append([]byte(uid), make([]byte, size-len(uid))...))
+		if err := os.WriteFile(filepath.Join(dir, []string{"a", "b"}[i]), copied, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := t.TempDir()
+	closer(t, "recon", dir, "-o", out, "--method", "zero-filled", "--accel", "2")
+	if report := string(read(t, out, "report.json")); !strings.Contains(report, "2 pixels of the source") {
+		t.Error("the report does not say that values were below zero")
+	}
+	if _, stderr, err := try("recon", dir, "-o", t.TempDir(), "--method", "zero-filled", "--accel", "2", "--enhanced"); err == nil || !strings.Contains(stderr, "cannot tell apart") {
+		t.Errorf("two images at one position: %v %s", err, stderr)
 	}
 }

@@ -46,6 +46,6 @@ func openDICOM(ctx context.Context, path string) (recon.Scan, error) {
 	if err != nil {
 		return nil, err
 	}
-	scan.origin = v.Origin
+	scan.origin, scan.scale = v.Origin, source.Bright()/phantom.RawScale
 	return scan, nil
 }

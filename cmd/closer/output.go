@@ -60,6 +60,13 @@ func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p 
 		return nil, err
 	}
 	if source, ok := scan.(*simulatedScan); ok {
+		o.dicom.Scale = source.scale
+		o.notes = append(slices.Clip(o.notes), source.origin.Notes()...)
+		if o.dicom.Enhanced {
+			if err := source.origin.CheckEnhanced(); err != nil {
+				return nil, err
+			}
+		}
 		if o.dicom.Origin = source.origin; o.hidden && source.origin != nil {
 			o.dicom.Origin = source.origin.Deidentified()
 		}

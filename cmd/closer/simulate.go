@@ -96,6 +96,7 @@ type simulatedScan struct {
 	scanner *phantom.Scanner
 	header  recon.Header
 	origin  *dicomio.Origin // nil when the images are not of DICOM
+	scale   float64         // value in the images of 1 in what is made of them; 0 when unknown
 }
 
 // newSimulatedScan completes header, which says where the images came from.

@@ -50,6 +50,9 @@ func NewVolume(ny, nx int, pix [][]float32) (*Volume, error) {
 	return &Volume{ny, nx, pix, 1 / bright}, nil
 }
 
+// Bright returns the value of the images that becomes 1.0.
+func (v *Volume) Bright() float64 { return 1 / float64(v.scale) }
+
 // Len returns the number of slices.
 func (v *Volume) Len() int { return len(v.pix) }
 
