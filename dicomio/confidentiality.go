@@ -1,8 +1,10 @@
 package dicomio
 
 import (
+	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
@@ -112,20 +114,51 @@ func fateOf(t tag.Tag, vr string) fate {
 
 var (
 	codeForm   = regexp.MustCompile(`^[A-Z0-9_ ]{0,16}$`)
-	numberForm = regexp.MustCompile(`^[0-9+\-.eE ]{0,16}$`)
+	numberForm = regexp.MustCompile(`^[0-9+\-.eE]{1,64}$`)
 )
 
-// plainValue empties values that are not what their VR says: a name in the place of a number goes.
-func plainValue(vr string, value []byte) []byte {
-	form := map[string]*regexp.Regexp{"CS": codeForm, "DS": numberForm, "IS": numberForm}[vr]
-	if form == nil {
-		return value
+// placing are numbers without which pixels have another value or place.
+var placing = []tag.Tag{
+	tag.RescaleSlope, tag.RescaleIntercept, tag.PixelSpacing, tag.ImagePositionPatient, tag.ImageOrientationPatient, tag.SliceThickness,
+	tag.SpacingBetweenSlices, tag.NumberOfFrames,
+}
+
+// plainValue empties values that are not what their VR says: a name in the place of a number goes. Numbers that are longer than they may
+// be are written anew. What is no number and scales or places pixels is an error.
+func plainValue(t tag.Tag, vr string, value []byte) ([]byte, error) {
+	if vr != "CS" && vr != "DS" && vr != "IS" {
+		return value, nil
 	}
 	values := strings.Split(strings.TrimRight(string(value), "\x00"), `\`)
 	for i, v := range values {
-		if !form.MatchString(v) {
+		switch {
+		case vr == "CS" && !codeForm.MatchString(v):
 			values[i] = ""
+		case vr == "CS" || strings.Trim(v, " ") == "":
+		default:
+			number, ok := plainNumber(vr, v)
+			if !ok && slices.Contains(placing, t) {
+				return nil, refuse("the DICOM file is damaged: element %v is not a number", t)
+			}
+			values[i] = number
 		}
 	}
-	return []byte(strings.Join(values, `\`))
+	return []byte(strings.Join(values, `\`)), nil
+}
+
+// plainNumber is v without padding when its VR allows it, else the same number in as many characters as it may have.
+func plainNumber(vr, v string) (string, bool) {
+	number := strings.Trim(v, " ")
+	x, err := strconv.ParseFloat(number, 64)
+	switch {
+	case err != nil || !numberForm.MatchString(number):
+		return "", false
+	case len(number) <= maxDS:
+		return number, true
+	case vr == "DS":
+		return decimal(x), true
+	case x == math.Trunc(x) && math.Abs(x) <= math.MaxInt32:
+		return strconv.Itoa(int(x)), true
+	}
+	return "", false
 }

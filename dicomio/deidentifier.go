@@ -77,7 +77,10 @@ func (d *Deidentifier) File(file []byte) ([]byte, error) {
 		return nil, refuse("the DICOM image has annotations burned in (0028,0301), which cannot be taken out")
 	}
 	p := d.patient(set)
-	out := p.clean(set)
+	out, err := p.clean(set)
+	if err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(out.Elements, func(a, b Element) int { return cmp.Compare(a.Tag, b.Tag) })
 	out.TransferSyntax = set.TransferSyntax
 	out.add(p.identity(set.order))
@@ -135,7 +138,7 @@ func (d *Deidentifier) uid(uid string) string {
 }
 
 // clean returns a data set with what may stay, at any depth.
-func (p pseudonym) clean(set DataSet) DataSet {
+func (p pseudonym) clean(set DataSet) (DataSet, error) {
 	out := DataSet{order: set.order}
 	p.set = set
 	for _, e := range set.Elements {
@@ -158,16 +161,21 @@ func (p pseudonym) clean(set DataSet) DataSet {
 				e.Value = nil
 			}
 		case kept:
-			e.Value = plainValue(e.VR, e.Value)
+			var err error
+			if e.Value, err = plainValue(t, e.VR, e.Value); err != nil {
+				return DataSet{}, err
+			}
 			items := make([]DataSet, len(e.Items))
 			for i, item := range e.Items {
-				items[i] = p.clean(item)
+				if items[i], err = p.clean(item); err != nil {
+					return DataSet{}, err
+				}
 			}
 			e.Items, e.encapsulated = items, withoutComments(e.encapsulated)
 		}
 		out.Elements = append(out.Elements, e)
 	}
-	return out
+	return out, nil
 }
 
 // shifted is the value of a date or a time, moved.

@@ -392,3 +392,32 @@ func FuzzDeidentify(f *testing.F) {
 		}
 	})
 }
+
+// TestLongNumbersAreWrittenAnew where they scale or place pixels, and refused where they are none.
+func TestLongNumbersAreWrittenAnew(t *testing.T) {
+	file := func(slope, x string) []byte {
+		c := smallMR()
+		c.replace(tag.RescaleSlope, []string{slope})
+		c.replace(tag.ImagePositionPatient, []string{x, "-100.12345678901234", "12.5"})
+		return c.bytes(t, uid.ExplicitVRLittleEndian)
+	}
+	d := deidentifier(t, "s")
+	clean, err := d.File(file("0.4166666666666667", "-83.0416666666666667"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := ReadDataSet(clean, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slope, _ := set.Find(tag.RescaleSlope.Uint32())
+	place, _ := set.Find(tag.ImagePositionPatient.Uint32())
+	if got := strings.TrimRight(string(slope.Value)+"|"+string(place.Value), " "); got != `0.41666666666667|-83.041666666667\-100.12345678901\12.5` {
+		t.Errorf("%q", got)
+	}
+	for _, bad := range []string{"1.2.3", "DOE", "1e999", strings.Repeat("1", 65)} {
+		if _, err := d.File(file(bad, "0")); recon.CodeOf(err) != recon.Invalid || strings.Contains(err.Error(), "DOE") {
+			t.Errorf("slope %.8s: %v", bad, err)
+		}
+	}
+}
