@@ -82,9 +82,17 @@ func (x Image) Magnitude(dst []float32) []float32 {
 
 // CenterCrop copies the central part of src into dst, zero outside src where dst is larger. Centre goes to centre:
 // pixel (n/2) of one axis lands on pixel (n/2) of the other, so that cropping k-space keeps zero frequency in place.
-func CenterCrop(dst, src Image) {
+// Images that fastMRI crops are for CropImage.
+func CenterCrop(dst, src Image) { cropAt(dst, src, src.Ny/2-dst.Ny/2, src.Nx/2-dst.Nx/2) }
+
+// CropImage copies the central part of src into dst as fastMRI's center_crop does: of pixels to drop from an axis, half are dropped
+// before, rounded down. It is one pixel off CenterCrop where src is even and dst odd. Where dst is larger it undoes the crop of dst
+// to src, with zeros around it.
+func CropImage(dst, src Image) { cropAt(dst, src, (src.Ny-dst.Ny)/2, (src.Nx-dst.Nx)/2) }
+
+// cropAt has pixel (oy, ox) of src land on pixel (0, 0) of dst.
+func cropAt(dst, src Image, oy, ox int) {
 	clear(dst.Pix)
-	oy, ox := src.Ny/2-dst.Ny/2, src.Nx/2-dst.Nx/2
 	for y := max(0, -oy); y < min(dst.Ny, src.Ny-oy); y++ {
 		x0, x1 := max(0, -ox), min(dst.Nx, src.Nx-ox)
 		copy(dst.Pix[y*dst.Nx+x0:y*dst.Nx+x1], src.Pix[(y+oy)*src.Nx+x0+ox:(y+oy)*src.Nx+x1+ox])

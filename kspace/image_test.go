@@ -26,6 +26,27 @@ func TestCenterCrop(t *testing.T) {
 	}
 }
 
+// Images are cropped from pixel (src − dst)//2 on, as fastMRI's center_crop does; padding and cropping again is the identity.
+func TestCropImage(t *testing.T) {
+	for _, n := range [][4]int{{8, 6, 4, 4}, {8, 6, 5, 3}, {8, 7, 3, 6}, {7, 9, 4, 5}, {640, 368, 319, 203}, {640, 203, 203, 203}} {
+		src, dst := kspace.NewImage(n[0], n[1]), kspace.NewImage(n[2], n[3])
+		randomize(rand.New(rand.NewPCG(3, 3)), src.Pix)
+		kspace.CropImage(dst, src)
+		top, left := (n[0]-n[2])/2, (n[1]-n[3])/2
+		for i, v := range dst.Pix {
+			if v != src.Pix[(i/n[3]+top)*n[1]+i%n[3]+left] {
+				t.Fatalf("%v: pixel %d is not fastMRI's", n, i)
+			}
+		}
+		back := kspace.NewImage(n[2], n[3])
+		kspace.CropImage(src, dst)
+		kspace.CropImage(back, src)
+		if maxDiff(back.Pix, dst.Pix) != 0 {
+			t.Errorf("%v: padding and cropping again is not the identity", n)
+		}
+	}
+}
+
 func TestPlanesRoundTrip(t *testing.T) {
 	x, back := kspace.NewImage(5, 6), kspace.NewImage(5, 6)
 	randomize(rand.New(rand.NewPCG(2, 2)), x.Pix)

@@ -54,7 +54,7 @@ func (r share) Reconstruct(ctx context.Context, m kspace.Measurement, _ func(int
 	k := r.scan.slices[m.Slice].KSpace.Coil(0)
 	whole, x := kspace.NewImage(h.Ny, h.Nx), kspace.NewImage(m.Y.Ny, m.Y.Nx)
 	kspace.NewFFT2(h.Ny, h.Nx).Inverse(whole.Pix, k.Pix)
-	kspace.CenterCrop(x, whole)
+	kspace.CropImage(x, whole)
 	ax := kspace.NewData(1, x.Ny, x.Nx) // of the kept samples, to find the scale that m was normalised by
 	m.A.Forward(ax, x)
 	kspace.Scale(x.Pix, float32(r.of*kspace.Norm(m.Y.Val)/kspace.Norm(ax.Val)))

@@ -106,7 +106,7 @@ func cropReadout(k kspace.Data, ny int) kspace.Data {
 			continue
 		}
 		long.Inverse(hybrid.Pix, k.Coil(c).Pix, k.Nx, k.Nx, 1)
-		kspace.CenterCrop(dst, hybrid)
+		kspace.CropImage(dst, hybrid)
 		short.Forward(dst.Pix, dst.Pix, k.Nx, k.Nx, 1)
 	}
 	return out
@@ -119,7 +119,7 @@ func (p *measurer) imageGrid(k kspace.Data) kspace.Data {
 	for c := range k.Nc {
 		x := k.Coil(c)
 		acquired.Inverse(x.Pix, x.Pix)
-		kspace.CenterCrop(out.Coil(c), x)
+		kspace.CropImage(out.Coil(c), x)
 		cropped.Forward(out.Coil(c).Pix, out.Coil(c).Pix)
 	}
 	return out
@@ -128,7 +128,7 @@ func (p *measurer) imageGrid(k kspace.Data) kspace.Data {
 // deliver returns the magnitude of x in the units of the input, cropped to the delivered matrix.
 func (p *measurer) deliver(x kspace.Image, scale float32) []float32 {
 	crop := kspace.NewImage(p.header.ReconNy, p.header.ReconNx)
-	kspace.CenterCrop(crop, x)
+	kspace.CropImage(crop, x)
 	out := crop.Magnitude(nil)
 	for i := range out {
 		out[i] *= scale

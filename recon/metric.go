@@ -40,7 +40,7 @@ func Evaluate(r, x [][]float32, ny, nx int) (VolumeQuality, error) {
 	}
 	// Rows are contiguous, so the crop of whole rows is a slice of each image.
 	rows := min(ny, nx)
-	y0 := (ny - rows) / 2 // evaluate.py's rounding; kspace.CenterCrop, made for k-space, differs by one row where ny is even and nx odd
+	y0 := (ny - rows) / 2 // as kspace.CropImage
 	crop := func(im []float32) []float32 { return im[y0*nx : (y0+rows)*nx] }
 
 	peak := math.Inf(-1)

@@ -47,7 +47,7 @@ func newScan(slices, coils int) *memoryScan {
 		for i, v := range sum {
 			whole.Pix[i] = complex(v, 0)
 		}
-		kspace.CenterCrop(reference, whole)
+		kspace.CropImage(reference, whole)
 		for c := range coils {
 			fft.Forward(images.Coil(c).Pix, images.Coil(c).Pix)
 		}
@@ -97,6 +97,33 @@ func TestPipelineIsExactWhenFullySampled(t *testing.T) {
 			for j, want := range rec.References[i] {
 				if d := math.Abs(float64(s.Magnitude[j] - want)); d > tolerance {
 					t.Fatalf("%d coils, slice %d, pixel %d: %g, want %g", coils, i, j, s.Magnitude[j], want)
+				}
+			}
+		}
+	}
+}
+
+// An image delivered from k-space of even sides has fastMRI's pixels, abs(center_crop(ifft2c(k))), on odd sides too.
+func TestDeliveredPixelsAreFastMRIs(t *testing.T) {
+	const ny, nx = 24, 18
+	for _, side := range [][2]int{{12, 12}, {13, 12}, {12, 13}, {13, 13}, {13, nx}, {ny, 13}} {
+		for _, protocol := range []recon.Protocol{recon.ScannerGrid, recon.ScoreMRI320} {
+			x := kspace.NewImage(ny, nx)
+			r := rand.New(rand.NewPCG(5, 5))
+			for i := range x.Pix {
+				x.Pix[i] = complex(r.Float32(), r.Float32())
+			}
+			k := kspace.NewData(1, ny, nx)
+			kspace.NewFFT2(ny, nx).Forward(k.Val, x.Pix)
+			scan := &memoryScan{
+				header: recon.Header{Slices: 1, Coils: 1, Ny: ny, Nx: nx, ReconNy: side[0], ReconNx: side[1]},
+				slices: []recon.Slice{{KSpace: k}},
+			}
+			rec := run(t, recon.Pipeline{Scan: scan, Methods: []recon.Method{zeroFilled()}, Protocol: protocol})
+			whole, top, left := x.Magnitude(nil), (ny-side[0])/2, (nx-side[1])/2
+			for i, got := range rec.Results[0].Slices[0].Magnitude {
+				if want := whole[(i/side[1]+top)*nx+i%side[1]+left]; math.Abs(float64(got-want)) > 1e-5 {
+					t.Fatalf("%v, %s, pixel %d: %g, want %g", side, protocol, i, got, want)
 				}
 			}
 		}

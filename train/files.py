@@ -36,8 +36,9 @@ def rss(k: np.ndarray) -> np.ndarray:
     image = np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(k, axes=(-2, -1)), norm="ortho"), axes=(-2, -1))
     magnitude = np.sqrt((np.abs(image.reshape(-1, *image.shape[-2:])) ** 2).sum(0))
     ny, nx = magnitude.shape
-    top = max(0, (ny - nx) // 2) if ny >= 1.5 * nx else 0
-    return magnitude[top:ny - top]
+    rows = nx if ny >= 1.5 * nx else ny
+    top = (ny - rows) // 2
+    return magnitude[top:top + rows]
 
 
 def dicom(folder: Path) -> list[np.ndarray]:

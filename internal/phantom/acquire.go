@@ -133,7 +133,7 @@ func Reference(k kspace.Data, matrix int) []float32 {
 	full := kspace.NewImage(k.Ny, k.Nx)
 	for c := range k.Nc {
 		fft.Inverse(full.Pix, k.Coil(c).Pix)
-		kspace.CenterCrop(coils.Coil(c), full)
+		kspace.CropImage(coils.Coil(c), full)
 	}
 	return kspace.RSS(nil, coils)
 }

@@ -55,6 +55,22 @@ func TestAcquireIsTheCropOfAPlainTransform(t *testing.T) {
 	}
 }
 
+// The reference is fastMRI's crop, which for an odd matrix is not around pixel n/2.
+func TestReferenceOfAnOddMatrix(t *testing.T) {
+	const ny, nx, matrix = 12, 10, 7
+	x := kspace.NewImage(ny, nx)
+	for i := range x.Pix {
+		x.Pix[i] = complex(float32(i), 0)
+	}
+	k := kspace.NewData(1, ny, nx)
+	kspace.NewFFT2(ny, nx).Forward(k.Val, x.Pix)
+	for i, v := range Reference(k, matrix) {
+		if want := float64((i/matrix+(ny-matrix)/2)*nx + i%matrix + (nx-matrix)/2); math.Abs(float64(v)-want) > 1e-3 {
+			t.Fatalf("pixel %d is %g, want %g", i, v, want)
+		}
+	}
+}
+
 func TestGridIsAScanners(t *testing.T) {
 	if ny, nx := (Acquisition{Matrix: 320}).Grid(); ny != 640 || nx != 368 {
 		t.Errorf("grid (%d, %d), want (640, 368)", ny, nx)
