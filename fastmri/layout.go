@@ -9,9 +9,11 @@ import (
 
 // The bounds of a file. Real volumes have at most some 50 slices, 64 coils, 1024 rows and 512 columns.
 const (
-	maxExtent  = 16384   // of any dimension
-	maxSlice   = 1 << 26 // complex samples of one slice, coils included: 512 MiB
-	maxSamples = 1 << 37 // complex samples of the volume: 1 TiB
+	maxExtent = 16384   // of any dimension but coils
+	maxCoils  = 512     // scanners have at most 128
+	maxSlice  = 1 << 26 // complex samples of one slice, coils included: 512 MiB
+	maxMaps   = 1 << 29 // bytes that estimating a slice's sensitivity maps takes
+	maxVolume = 1 << 28 // pixels of all slices, one coil: 1 GiB for each method
 )
 
 // layout is what the child tells of a file before any slice, as JSON. The parent trusts none of it: check is run on both sides.
@@ -38,24 +40,31 @@ type Attributes struct {
 // check refuses shapes that no scan has, before anything of their size is allocated.
 func (l *layout) check() error {
 	for _, n := range []struct {
-		what  string
-		value int
-	}{{"slices", l.Slices}, {"coils", l.Coils}, {"rows", l.Ny}, {"columns", l.Nx}} {
-		if n.value < 1 || n.value > maxExtent {
-			return refusef("%s has %d %s; expected 1 to %d", l.source(), n.value, n.what, maxExtent)
+		what       string
+		value, max int
+	}{{"slices", l.Slices, maxExtent}, {"coils", l.Coils, maxCoils}, {"rows", l.Ny, maxExtent}, {"columns", l.Nx, maxExtent}} {
+		if n.value < 1 || n.value > n.max {
+			return refusef("%s has %d %s; expected 1 to %d", l.source(), n.value, n.what, n.max)
 		}
 	}
 	// Each factor is at most 2¹⁴, so the product of four fits 63 bits.
-	perSlice := int64(l.Coils) * int64(l.Ny) * int64(l.Nx)
-	if perSlice > maxSlice {
-		return refusef("%s has %d samples a slice (%d coils of %d × %d); expected at most %d", l.source(), perSlice, l.Coils, l.Ny, l.Nx, maxSlice)
+	perCoil := int64(l.Ny) * int64(l.Nx)
+	if n := int64(l.Coils) * perCoil; n > maxSlice {
+		return refusef("%s has %d samples a slice (%d coils of %d × %d); expected at most %d", l.source(), n, l.Coils, l.Ny, l.Nx, maxSlice)
 	}
-	if int64(l.Slices)*perSlice > maxSamples {
-		return refusef("%s has %d samples; expected at most %d", l.source(), int64(l.Slices)*perSlice, int64(maxSamples))
+	if n := kspace.MapsMemory(l.Coils, l.Nx); l.Coils > 1 && n > maxMaps {
+		return refusef("%s has %d coils and %d columns, whose sensitivity maps take %d MiB of memory to estimate; expected at most %d MiB",
+			l.source(), l.Coils, l.Nx, n>>20, maxMaps>>20)
+	}
+	if n := int64(l.Slices) * perCoil; n > maxVolume {
+		return refusef("%s has %d samples a coil (%d slices of %d × %d); expected at most %d", l.source(), n, l.Slices, l.Ny, l.Nx, maxVolume)
 	}
 	if l.Reference != "" {
 		if l.RefNy < 1 || l.RefNy > maxExtent || l.RefNx < 1 || l.RefNx > maxExtent || int64(l.RefNy)*int64(l.RefNx) > maxSlice {
 			return refusef("dataset %s has images of %d × %d; expected at most %d pixels", l.Reference, l.RefNy, l.RefNx, maxSlice)
+		}
+		if n := int64(l.Slices) * int64(l.RefNy) * int64(l.RefNx); n > maxVolume {
+			return refusef("dataset %s has %d pixels (%d slices of %d × %d); expected at most %d", l.Reference, n, l.Slices, l.RefNy, l.RefNx, maxVolume)
 		}
 	}
 	if l.Mask != nil && len(l.Mask) != l.Nx {

@@ -51,6 +51,10 @@ func EstimateMapsFrom(y Data, lo, hi int) Data {
 	return maps
 }
 
+// MapsMemory returns the bytes that EstimateMaps takes for the covariances of nc coils at nx columns, beside images of the size of
+// its data.
+func MapsMemory(nc, nx int) int64 { return 16 * int64(nx) * int64(nc) * int64(nc) }
+
 // lowResolution returns the coil images of the central columns lo…hi and as many rows, Hann-windowed against ringing.
 func lowResolution(y Data, lo, hi int) Data {
 	low := NewData(y.Nc, y.Ny, y.Nx)

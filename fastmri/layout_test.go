@@ -1,0 +1,35 @@
+package fastmri
+
+import (
+	"strings"
+	"testing"
+)
+
+// What no machine has the memory for is refused by its numbers, before anything of its size exists; what scanners measure is not.
+func TestLayoutBounds(t *testing.T) {
+	for _, c := range []struct {
+		layout
+		want string
+	}{
+		{layout{Slices: 50, Coils: 64, Ny: 1024, Nx: 512}, ""},
+		{layout{Slices: 20, Coils: 128, Ny: 512, Nx: 512, Reference: "reconstruction_rss", RefNy: 320, RefNx: 320}, ""},
+		{layout{Slices: 1, Coils: 1, Ny: 8192, Nx: 8192}, ""}, // no maps
+		{layout{Slices: 512, Coils: 8, Ny: 1024, Nx: 512}, ""},
+		{layout{Slices: 1, Coils: 512, Ny: 16, Nx: 16}, ""},
+		{layout{Slices: 1, Coils: 513, Ny: 16, Nx: 16}, "dataset kspace has 513 coils; expected 1 to 512"},
+		{layout{Slices: 1, Coils: 16384, Ny: 8, Nx: 8}, "dataset kspace has 16384 coils; expected 1 to 512"},
+		{layout{Slices: 1, Coils: 512, Ny: 16, Nx: 640, Raw: true},
+			"dataset data has 512 coils and 640 columns, whose sensitivity maps take 2560 MiB of memory to estimate; expected at most 512 MiB"},
+		{layout{Slices: 3000, Coils: 1, Ny: 512, Nx: 512}, "dataset kspace has 786432000 samples a coil (3000 slices of 512 × 512); expected at most 268435456"},
+		{layout{Slices: 3000, Coils: 1, Ny: 16, Nx: 16, Reference: "reconstruction_esc", RefNy: 512, RefNx: 512},
+			"dataset reconstruction_esc has 786432000 pixels (3000 slices of 512 × 512); expected at most 268435456"},
+	} {
+		got := ""
+		if err := c.check(); err != nil {
+			got = err.Error()
+		}
+		if !strings.HasPrefix(got, c.want) || (got == "") != (c.want == "") {
+			t.Errorf("%d slices, %d coils of %d × %d: %q, want %q", c.Slices, c.Coils, c.Ny, c.Nx, got, c.want)
+		}
+	}
+}
