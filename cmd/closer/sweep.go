@@ -36,27 +36,6 @@ func newSweep(o validateOptions, recipes []recon.Recipe, volumes int) *sweep {
 	return &sweep{validateOptions: o, recipes: recipes, begin: time.Now(), all: volumes * len(recipes)}
 }
 
-// storedUnit is the file of a finished unit.
-type storedUnit struct {
-	recon.Unit
-	Worst *recon.Picture `json:"worst"`
-}
-
-func readUnit(path string) (*storedUnit, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var u storedUnit
-	if err := json.Unmarshal(data, &u); err != nil {
-		return nil, fmt.Errorf("unit %s: %w", filepath.Base(path), err)
-	}
-	if u.Report == nil {
-		return nil, fmt.Errorf("unit %s has no report", filepath.Base(path))
-	}
-	return &u, nil
-}
-
 // sweepWorker reconstructs one volume after the other with networks of its own.
 type sweepWorker struct {
 	*sweep
@@ -134,7 +113,9 @@ func (w *sweepWorker) unit(ctx context.Context, path string, r recon.Recipe, sca
 		if !w.wants(u.Report.Input.Acquisition) {
 			return "", nil, false, errNotWanted
 		}
-		return name, &u.Unit, false, nil
+		if u.hasImages(w.run.out) {
+			return name, &u.Unit, false, nil
+		}
 	}
 	if *scan == nil {
 		if *scan, err = open(ctx, path); err != nil {
@@ -179,12 +160,18 @@ func (w *sweepWorker) reconstruct(ctx context.Context, path string, r recon.Reci
 		accel = 0
 	}
 	pipeline := recon.Pipeline{Scan: scan, Methods: w.methods, Undersampling: under, HoldOut: r.HoldOut(), Protocol: r.Protocol, Slices: indices}
+	images := map[string]string{}
 	pipeline.Done = func(rec *recon.Reconstruction, result *recon.Result) error {
-		dir := filepath.Join(w.run.out, string(r.Protocol), accelDir(accel), result.Method.Name, "reconstructions")
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		name := filepath.Join(string(r.Protocol), accelDir(accel), result.Method.Name, "reconstructions", submissionName(path))
+		file := filepath.Join(w.run.out, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return fmt.Errorf("make output directory: %w", err)
 		}
-		return fastmri.WriteReconstruction(filepath.Join(dir, submissionName(path)), result.Magnitudes(), rec.Ny, rec.Nx)
+		err := fastmri.WriteReconstruction(file, result.Magnitudes(), rec.Ny, rec.Nx)
+		if err == nil {
+			images[name], err = fileDigest(file)
+		}
+		return err
 	}
 	rec, err := pipeline.Run(ctx)
 	if err != nil {
@@ -196,7 +183,7 @@ func (w *sweepWorker) reconstruct(ctx context.Context, path string, r recon.Reci
 	if err != nil {
 		return nil, err
 	}
-	return &storedUnit{recon.Unit{File: filepath.Base(path), Accel: recon.Number(accel), Report: report}, worst}, nil
+	return &storedUnit{recon.Unit{File: filepath.Base(path), Accel: recon.Number(accel), Report: report}, worst, images}, nil
 }
 
 func accelDir(accel float64) string {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -85,6 +86,11 @@ func (o *validateOptions) recipes() ([]recon.Recipe, error) {
 	accels := o.accels
 	if base.Mask == recon.NoMask {
 		accels = accels[:1]
+	}
+	for i, accel := range accels {
+		if slices.Contains(accels[:i], accel) {
+			return nil, recon.Errorf(recon.Invalid, "acceleration %g is asked for twice: results are told apart by it", accel)
+		}
 	}
 	var out []recon.Recipe
 	for _, p := range o.protocols {

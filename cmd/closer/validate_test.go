@@ -200,6 +200,7 @@ func TestValidateRefuses(t *testing.T) {
 		"too few":         {scans, "--jobs", "0"},
 		"protocol":        {scans, "--protocol", "other"},
 		"acceleration 0 ": {scans, "--accel", "0"},
+		"acceleration 4 ": {scans, "--accel", "2,4,4"},
 	} {
 		_, stderr, err := try(append([]string{"validate", "-o", t.TempDir()}, args...)...)
 		if err == nil || !strings.Contains(stderr, want) {
@@ -332,6 +333,33 @@ func TestValidateOfAnUndersampledFile(t *testing.T) {
 	found, err := filepath.Glob(filepath.Join(out, "*", "*", "zero-filled", "reconstructions", "*"))
 	if err != nil || len(found) != 1 || !strings.Contains(found[0], filepath.Join("acquired", "zero-filled")) {
 		t.Errorf("images: %v %v", found, err)
+	}
+}
+
+// A sweep that goes back to an earlier recipe leaves the images of that recipe, and images that were lost are made again.
+func TestValidateKeepsImagesAndReportTogether(t *testing.T) {
+	scans, out := volumes(t, 1), t.TempDir()
+	images := filepath.Join(out, "scanner-grid", "accel-4", "zero-filled", "reconstructions", "file0000.h5")
+	sweep := func(mask string) string {
+		closer(t, "validate", scans, "-o", out, "--mask", mask, "--method", "zero-filled")
+		return string(read(t, images))
+	}
+	first := sweep(kspace.Gaussian1D)
+	if sweep(kspace.Equispaced) == first {
+		t.Fatal("two masks give the same images")
+	}
+	if sweep(kspace.Gaussian1D) != first {
+		t.Error("the images are those of another mask than the report")
+	}
+	if err := os.Remove(images); err != nil {
+		t.Fatal(err)
+	}
+	if sweep(kspace.Gaussian1D) != first {
+		t.Error("the images that were lost are not those of the first run")
+	}
+	done := stat(t, images).ModTime()
+	if sweep(kspace.Gaussian1D); !stat(t, images).ModTime().Equal(done) {
+		t.Error("images that were there were made again")
 	}
 }
 

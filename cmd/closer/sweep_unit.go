@@ -1,0 +1,59 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// storedUnit is the file of a finished unit.
+type storedUnit struct {
+	recon.Unit
+	Worst  *recon.Picture    `json:"worst"`
+	Images map[string]string `json:"images"` // SHA-256 of each file of images by its path in the output directory
+}
+
+func readUnit(path string) (*storedUnit, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var u storedUnit
+	if err := json.Unmarshal(data, &u); err != nil {
+		return nil, fmt.Errorf("unit %s: %w", filepath.Base(path), err)
+	}
+	if u.Report == nil {
+		return nil, fmt.Errorf("unit %s has no report", filepath.Base(path))
+	}
+	return &u, nil
+}
+
+// hasImages says whether dir holds the images that the unit made. Those of another recipe have the same names.
+func (u *storedUnit) hasImages(dir string) bool {
+	for name, want := range u.Images {
+		if got, err := fileDigest(filepath.Join(dir, name)); err != nil || got != want {
+			return false
+		}
+	}
+	return len(u.Images) == len(u.Report.Methods)
+}
+
+// fileDigest returns the SHA-256 of a file in lower-case hex.
+func fileDigest(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
+}
