@@ -1,7 +1,6 @@
 package recon
 
 import (
-	"math"
 	"slices"
 
 	"github.com/closer-mri/closer/kspace"
@@ -134,34 +133,4 @@ func (p *measurer) deliver(x kspace.Image, scale float32) []float32 {
 		out[i] *= scale
 	}
 	return out
-}
-
-// percentile returns the p-th percentile of magnitudes (nearest rank), 0 for none. Numbers that are not negative are in the order of
-// their bits, so that counting finds it: the upper half of its bits first, then the lower half.
-func percentile(magnitudes []float32, p float64) float64 {
-	if len(magnitudes) == 0 {
-		return 0
-	}
-	rank := max(0, int(math.Ceil(p/100*float64(len(magnitudes))))-1)
-	counts := make([]int, 1<<16)
-	pick := func() uint32 {
-		for half, n := range counts {
-			if rank < n {
-				return uint32(half)
-			}
-			rank -= n
-		}
-		panic("recon: the percentile is not among the values")
-	}
-	for _, v := range magnitudes {
-		counts[math.Float32bits(v)>>16]++
-	}
-	upper := pick()
-	clear(counts)
-	for _, v := range magnitudes {
-		if b := math.Float32bits(v); b>>16 == upper {
-			counts[b&0xffff]++
-		}
-	}
-	return float64(math.Float32frombits(upper<<16 | pick()))
 }

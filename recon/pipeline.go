@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
 	"sync"
 	"time"
 
@@ -334,7 +333,9 @@ type source struct {
 // survey prepares every slice once, on all processors: its reference, and the 99.5th percentile of the zero-filled volume.
 func (s *source) survey(ctx context.Context, rec *Reconstruction) error {
 	n, parts := len(s.indices), kspace.Processors()
-	references, zeroFilled := make([][]float32, n), make([][]float32, n)
+	references := make([][]float32, n)
+	zeroFilled := newUpperTail(n*rec.Ny*rec.Nx, 99.5)
+	var adding sync.Mutex
 	readers, ctx := errgroup.WithContext(ctx)
 	for part := range parts {
 		readers.Go(func() error {
@@ -344,7 +345,11 @@ func (s *source) survey(ctx context.Context, rec *Reconstruction) error {
 				if err != nil {
 					return err
 				}
-				references[i], zeroFilled[i] = p.reference, s.deliver(x, 1)
+				references[i] = p.reference
+				image := s.deliver(x, 1)
+				adding.Lock()
+				zeroFilled.add(image)
+				adding.Unlock()
 			}
 			return nil
 		})
@@ -355,7 +360,7 @@ func (s *source) survey(ctx context.Context, rec *Reconstruction) error {
 	if references[0] != nil {
 		rec.References = references
 	}
-	rec.Intensity = percentile(slices.Concat(zeroFilled...), 99.5)
+	rec.Intensity = zeroFilled.percentile()
 	return nil
 }
 

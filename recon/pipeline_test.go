@@ -130,6 +130,21 @@ func TestDeliveredPixelsAreFastMRIs(t *testing.T) {
 	}
 }
 
+// The intensity of a scan is the 99.5th percentile of all its zero-filled images, whatever their order of brightness.
+func TestIntensityIsOfTheVolume(t *testing.T) {
+	scan := newScan(5, 1)
+	for i, gain := range []float32{1, 9, 5, 3, 2} {
+		kspace.Scale(scan.slices[i].KSpace.Val, gain)
+	}
+	rec := run(t, recon.Pipeline{Scan: scan, Methods: []recon.Method{zeroFilled()}})
+	all := slices.Concat(rec.Results[0].Magnitudes()...)
+	slices.Sort(all)
+	want := float64(all[int(math.Ceil(0.995*float64(len(all))))-1])
+	if math.Abs(rec.Intensity-want) > 1e-5*want {
+		t.Errorf("intensity %g, want %g", rec.Intensity, want)
+	}
+}
+
 // What was not acquired must not matter, and the reference must not either.
 func TestNothingUnacquiredReachesTheResult(t *testing.T) {
 	u := &kspace.Undersampling{Kind: kspace.Gaussian1D, Accel: 2, ACS: 0.2, Seed: 1}
