@@ -1,6 +1,7 @@
 package recon
 
 import (
+	"math"
 	"slices"
 
 	"github.com/closer-mri/closer/kspace"
@@ -34,7 +35,7 @@ func newMeasurer(h Header, mask, heldOut kspace.Mask, protocol Protocol) *measur
 func rows(h Header) int { return min(h.Ny, h.ReconNy) }
 
 // prepare builds the inverse problem of slice i, and its zero-filled image in the units of the input.
-func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image) {
+func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
 	y := cropReadout(s.KSpace, rows(p.header))
 	if p.protocol == ScoreMRI320 {
 		y = p.imageGrid(y)
@@ -46,9 +47,9 @@ func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image) {
 	a, b := p.operators(y, held)
 	x := kspace.NewImage(y.Ny, y.Nx)
 	a.Adjoint(x, y)
-	scale := float32(percentile(x.Magnitude(nil), 99.5))
-	if !(scale > 0) {
-		scale = 1
+	scale, err := normalisation(x.Magnitude(nil))
+	if err != nil {
+		return prepared{}, kspace.Image{}, Errorf(Invalid, "slice %d: %w", i, err)
 	}
 	kspace.Scale(y.Val, 1/scale)
 	out := prepared{measurement: kspace.Measurement{Slice: i, Y: y, A: a}, scale: scale, reference: slices.Clone(s.Reference)}
@@ -56,7 +57,24 @@ func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image) {
 		kspace.Scale(held.Val, 1/scale)
 		out.heldOut = kspace.Measurement{Slice: i, Y: held, A: b}
 	}
-	return out, x
+	return out, x, nil
+}
+
+// normalisation returns what a slice is divided by, given its zero-filled magnitudes: their 99.5th percentile, 1 where that is 0.
+func normalisation(magnitudes []float32) (float32, error) {
+	if largest := percentile(magnitudes, 100); !(largest <= math.MaxFloat32) {
+		return 0, Errorf(Invalid, "its samples are too large: the zero-filled image exceeds single precision (%.3g); divide the scan's samples by a constant",
+			math.MaxFloat32)
+	}
+	scale := float32(percentile(magnitudes, 99.5))
+	if scale == 0 {
+		return 1, nil
+	}
+	if 1/scale > math.MaxFloat32 {
+		return 0, Errorf(Invalid, "its samples are too small: the 99.5th percentile of the zero-filled image is %.3g, whose inverse exceeds single precision; "+
+			"multiply the scan's samples by a constant", scale)
+	}
+	return scale, nil
 }
 
 // operators removes from y and held what each is not to have, and returns the operators that measure the rest. Without anything

@@ -381,7 +381,10 @@ func (s *source) read(ctx context.Context, i int, buffer *Slice) (prepared, kspa
 	if err != nil {
 		return prepared{}, kspace.Image{}, fmt.Errorf("read slice %d: %w", s.indices[i], err)
 	}
-	p, x := s.prepare(s.indices[i], buffer)
+	p, x, err := s.prepare(s.indices[i], buffer)
+	if err != nil {
+		return prepared{}, kspace.Image{}, err
+	}
 	if size := 8 * (3*len(p.measurement.Y.Val) + 2*len(p.heldOut.Y.Val)); size*(i+1) <= cacheBytes { // k-space, maps, work space
 		s.kept[i] = &p
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -143,6 +144,52 @@ func TestIntensityIsOfTheVolume(t *testing.T) {
 	if math.Abs(rec.Intensity-want) > 1e-5*want {
 		t.Errorf("intensity %g, want %g", rec.Intensity, want)
 	}
+}
+
+// Samples that single precision cannot hold the image or the scale of are refused before there is any result, those near them and
+// blank slices are not.
+func TestExtremeSamples(t *testing.T) {
+	for _, coils := range []int{1, 3} {
+		for _, c := range []struct {
+			gain float32
+			want string
+		}{{1, ""}, {1e30, ""}, {1e-30, ""}, {0, ""}, {1e37, "slice 1: its samples are too large"}, {1e-40, "slice 1: its samples are too small"}} {
+			scan := newScan(2, coils)
+			largest := float32(0)
+			for _, v := range scan.slices[1].KSpace.Val {
+				largest = max(largest, real(v))
+			}
+			kspace.Scale(scan.slices[1].KSpace.Val, 30/largest)
+			kspace.Scale(scan.slices[1].KSpace.Val, c.gain)
+			started := false
+			method := recon.Method{Name: "seen", Reconstructor: seen{&started}}
+			rec, err := (&recon.Pipeline{Scan: scan, Methods: []recon.Method{method}}).Run(t.Context())
+			if c.want != "" {
+				var shown *recon.Error
+				if !errors.As(err, &shown) || shown.Code != recon.Invalid || !strings.HasPrefix(shown.Message, c.want) || started {
+					t.Errorf("%d coils, gain %g: %v, want %q; a method ran: %v", coils, c.gain, err, c.want, started)
+				}
+				continue
+			}
+			if err != nil {
+				t.Errorf("%d coils, gain %g: %v", coils, c.gain, err)
+				continue
+			}
+			for i, v := range rec.Results[0].Slices[1].Magnitude {
+				if !(v <= math.MaxFloat32) {
+					t.Fatalf("%d coils, gain %g: pixel %d is %v", coils, c.gain, i, v)
+				}
+			}
+		}
+	}
+}
+
+// seen is zero filling that notes that it ran.
+type seen struct{ ran *bool }
+
+func (s seen) Reconstruct(ctx context.Context, m kspace.Measurement, progress func(int, int)) (kspace.Image, int, error) {
+	*s.ran = true
+	return recon.ZeroFilled{}.Reconstruct(ctx, m, progress)
 }
 
 // What was not acquired must not matter, and the reference must not either.
