@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,7 +9,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"text/tabwriter"
 
@@ -39,7 +37,7 @@ func validateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "validate PATH… -o DIR",
 		Short: "Measure methods over many volumes, as the fastMRI evaluation does",
-		Long: `Reconstruct every volume (files, and all .h5 below directories) at every --accel under every --protocol with every --method, and write to DIR:
+		Long: `Reconstruct every volume (files, and all .h5 below directories, through links too) at every --accel under every --protocol with every --method, and write to DIR:
   report.json, report.html, report.csv   mean ± 2·std as fastMRI's evaluate.py prints, every volume and slice, box plots, worst cases
   PROTOCOL/accel-R/METHOD/reconstructions/FILE.h5   the images in fastMRI's submission layout
 A sweep that was interrupted goes on where it was when the same command runs again.`,
@@ -198,55 +196,6 @@ func (s *sweep) workers(n int) ([]*sweepWorker, error) {
 		}
 	}
 	return out, nil
-}
-
-// findVolumes returns the files among paths and all .h5 below the directories, each once, in order of name. Names are what tells
-// volumes apart in fastMRI, so that two files may not share one.
-func findVolumes(paths []string) ([]string, error) {
-	seen := map[string]string{}
-	var out []string
-	found := 0 // below the present root
-	add := func(path string) error {
-		name := submissionName(path)
-		found++
-		if other, ok := seen[name]; ok {
-			if filepath.Clean(other) == filepath.Clean(path) {
-				return nil
-			}
-			return recon.Errorf(recon.Invalid, "two files are named %s: take them apart, since results are told by that name, as in fastMRI's evaluation", name)
-		}
-		seen[name] = path
-		out = append(out, path)
-		return nil
-	}
-	for _, root := range paths {
-		found = 0
-		err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
-			if err != nil || d.IsDir() || path != root && (filepath.Ext(path) != ".h5" || strings.HasPrefix(d.Name(), ".")) {
-				return err
-			}
-			return add(path)
-		})
-		if errors.Is(err, os.ErrNotExist) {
-			return nil, recon.Errorf(recon.NotFound, "%s does not exist", root)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("look for volumes: %w", err)
-		}
-		if found == 0 {
-			return nil, recon.Errorf(recon.NotFound, "there is no .h5 file below %s", root)
-		}
-	}
-	return out, nil
-}
-
-// submissionName is the file's name in a submission.
-func submissionName(path string) string {
-	name := filepath.Base(path)
-	if filepath.Ext(name) != ".h5" {
-		name += ".h5"
-	}
-	return name
 }
 
 // printValidation prints the means.

@@ -363,6 +363,36 @@ func TestValidateKeepsImagesAndReportTogether(t *testing.T) {
 	}
 }
 
+// Volumes are found through links to folders and files, each once, also where links lead in circles; a link to nothing is told.
+func TestValidateFollowsLinks(t *testing.T) {
+	scans, elsewhere, links := volumes(t, 2), t.TempDir(), t.TempDir()
+	other, root, file := filepath.Join(elsewhere, "other.h5"), filepath.Join(links, "root"), filepath.Join(links, "other.h5")
+	closer(t, "phantom", "-o", other, "--matrix", "64", "--slices", "1")
+	link := func(path, target string) {
+		t.Helper()
+		if err := os.Symlink(target, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link(root, scans)
+	link(file, other)
+	inside := filepath.Join(scans, "nested")
+	link(filepath.Join(inside, "more"), elsewhere)
+	link(filepath.Join(inside, "circle"), scans)
+	link(filepath.Join(inside, "itself"), ".")
+	for _, paths := range [][]string{{root}, {root, scans, file, elsewhere}} {
+		out := t.TempDir()
+		closer(t, append([]string{"validate", "-o", out, "--method", "zero-filled"}, paths...)...)
+		if v := readValidation(t, out); len(v.Units) != 3 || len(v.Failures) != 0 {
+			t.Errorf("%d volumes of 3 below %v", len(v.Units), paths)
+		}
+	}
+	link(filepath.Join(links, "lost"), filepath.Join(elsewhere, "gone"))
+	if _, stderr, err := try("validate", links, "-o", t.TempDir(), "--method", "zero-filled"); err == nil || !strings.Contains(stderr, "lost leads nowhere") {
+		t.Errorf("a link to nothing: %v: %s", err, stderr)
+	}
+}
+
 // Without a mask there is one result, of no acceleration, whatever accelerations are asked for.
 func TestValidateWithoutAMask(t *testing.T) {
 	out := t.TempDir()
