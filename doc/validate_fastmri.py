@@ -138,6 +138,16 @@ def numbers(text):
     return [float(x) for x in text.split(",")]
 
 
+def volumes(path, entered):
+    """The file itself, or every .h5 below the folder, through links too, but no folder twice: links may lead in circles."""
+    if not path.is_dir():
+        return [path]
+    if path.resolve() in entered:
+        return []
+    entered.add(path.resolve())
+    return [f for p in sorted(path.iterdir()) if p.is_dir() or p.suffix == ".h5" for f in volumes(p, entered)]
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("folder", nargs="+", type=pathlib.Path)
@@ -151,7 +161,7 @@ def main():
     a = p.parse_args()
     if len(a.acs) not in (1, len(a.accel)):
         p.error(f"{len(a.acs)} ACS fractions for {len(a.accel)} accelerations")
-    files = sorted({f for folder in a.folder for f in ([folder] if folder.is_file() else folder.rglob("*.h5"))})
+    files = sorted({f for folder in a.folder if folder.exists() for f in volumes(folder, set())})
     if not files:
         p.error(f"there is no .h5 file below {', '.join(map(str, a.folder))}")
     files = [f for f in files if wanted(f, a.acquisition)]
