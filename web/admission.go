@@ -121,7 +121,7 @@ func (c *crowd) leave(client string) {
 func (a *api) taking(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		client := trace(r.Context()).key.name
-		if client == "" {
+		if a.keys == nil {
 			client, _, _ = net.SplitHostPort(r.RemoteAddr)
 		}
 		if a.UploadsPerClient > 0 {

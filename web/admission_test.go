@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strconv"
@@ -122,12 +123,42 @@ func TestUploadsOfOneClient(t *testing.T) {
 	s := start(t, func(c *Config) {
 		c.UploadsPerClient, c.Keys, c.DataDir = 2, keysFile(t, "ct push secret-ct", "mr push secret-mr"), dir
 	})
-	push := func(key string, body io.Reader) (*http.Response, []byte) {
-		return s.do("POST", "/api/v1/scans", body, "Authorization", "Bearer "+key)
-	}
-	expect := func(what, key string, seed string) {
+	shareNothing(t, dir, func(client string, body io.Reader) (*http.Response, []byte) {
+		return s.do("POST", "/api/v1/scans", body, "Authorization", "Bearer secret-"+client)
+	}, "ct", "mr")
+}
+
+// Without keys a client is an address.
+func TestUploadsOfOneAddress(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, func(c *Config) { c.UploadsPerClient, c.DataDir = 2, dir })
+	shareNothing(t, dir, func(client string, body io.Reader) (*http.Response, []byte) {
+		dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(client)}}
+		from := &http.Transport{DialContext: dialer.DialContext}
+		defer from.CloseIdleConnections()
+		r, err := http.NewRequest("POST", s.URL+"/api/v1/scans", body)
+		if err != nil {
+			panic(err)
+		}
+		response, err := from.RoundTrip(r)
+		if err != nil {
+			panic(err)
+		}
+		defer response.Body.Close()
+		data, err := io.ReadAll(response.Body)
+		if err != nil {
+			panic(err)
+		}
+		return response, data
+	}, "127.0.0.2", "127.0.0.3")
+}
+
+// shareNothing has one client fill its two uploads at a time, with bodies that do not end, while another one pushes.
+func shareNothing(t *testing.T, dir string, push func(client string, body io.Reader) (*http.Response, []byte), one, other string) {
+	t.Helper()
+	expect := func(what, client, seed string) {
 		t.Helper()
-		if response, data := push(key, bytes.NewReader(scanBytes(seed))); response.StatusCode != http.StatusCreated {
+		if response, data := push(client, bytes.NewReader(scanBytes(seed))); response.StatusCode != http.StatusCreated {
 			t.Errorf("%s: %s %s", what, response.Status, data)
 		}
 	}
@@ -136,7 +167,7 @@ func TestUploadsOfOneClient(t *testing.T) {
 		var body *io.PipeReader
 		body, slow[i] = io.Pipe()
 		go func() {
-			response, _ := push("secret-ct", body)
+			response, _ := push(one, body)
 			ended <- response.StatusCode
 		}()
 		slow[i].Write(scanBytes(fmt.Sprint(i))[:5000])
@@ -146,9 +177,9 @@ func TestUploadsOfOneClient(t *testing.T) {
 			break
 		}
 	}
-	response, data := push("secret-ct", bytes.NewReader(scanBytes("third")))
+	response, data := push(one, bytes.NewReader(scanBytes("third")))
 	refused(t, "a third upload", response, data, http.StatusTooManyRequests, "2 uploads of yours")
-	expect("another client", "secret-mr", "other")
+	expect("another client", other, "other")
 	for i, w := range slow {
 		w.Write(scanBytes(fmt.Sprint(i))[5000:])
 		w.Close()
@@ -156,5 +187,5 @@ func TestUploadsOfOneClient(t *testing.T) {
 			t.Errorf("a slow upload: %d", status)
 		}
 	}
-	expect("the same client later", "secret-ct", "later")
+	expect("the same client later", one, "later")
 }
