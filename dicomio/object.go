@@ -1,6 +1,7 @@
 package dicomio
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
@@ -17,14 +18,20 @@ func (o Object) Complete() bool {
 	return o.Class != "" && o.Study != "" && o.Series != "" && o.Instance != ""
 }
 
+// maxUID is how long a UID may be.
+const maxUID = 64
+
+// uidForm is what is taken for a UID. Components with leading zeros are none by PS3.5, section 9, but devices write them.
+var uidForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
+
 // Identify reads the UIDs of a Part 10 file, all of whose elements must be well formed. It keeps nothing else of the file in memory, unless
-// the file is deflated. What is no such file, or larger than MaxFile, is Invalid.
+// the file is deflated. What is no such file, larger than MaxFile, or has something else than a UID in the place of one is Invalid.
 func Identify(path string) (Object, error) {
 	o := Object{Path: path}
 	var set DataSet
 	err := withMapped(path, func(file []byte) (err error) {
 		set, err = readDataSet(file, setReader{
-			maxValue: 64, only: []tag.Tag{tag.SOPClassUID, tag.SOPInstanceUID, tag.StudyInstanceUID, tag.SeriesInstanceUID},
+			maxValue: maxUID, only: []tag.Tag{tag.SOPClassUID, tag.SOPInstanceUID, tag.StudyInstanceUID, tag.SeriesInstanceUID},
 		})
 		return err
 	})
@@ -32,15 +39,19 @@ func Identify(path string) (Object, error) {
 		return o, err
 	}
 	for _, field := range []struct {
-		dst *string
-		tag tag.Tag
+		dst  *string
+		tag  tag.Tag
+		name string
 	}{
-		{&o.Class, tag.SOPClassUID}, {&o.Instance, tag.SOPInstanceUID}, {&o.Study, tag.StudyInstanceUID}, {&o.Series, tag.SeriesInstanceUID},
+		{&o.Class, tag.SOPClassUID, "SOP Class UID"}, {&o.Instance, tag.SOPInstanceUID, "SOP Instance UID"},
+		{&o.Study, tag.StudyInstanceUID, "Study Instance UID"}, {&o.Series, tag.SeriesInstanceUID, "Series Instance UID"},
 	} {
-		e, _ := set.Find(field.tag.Uint32())
-		if value := strings.TrimRight(string(e.Value), " \x00"); strings.Trim(value, "0123456789.") == "" {
-			*field.dst = value
+		e, found := set.Find(field.tag.Uint32())
+		value := strings.TrimRight(string(e.Value), " \x00")
+		if found && (e.Length > maxUID || value != "" && !uidForm.MatchString(value)) {
+			return o, refuse("the %s of the DICOM file is not a UID, which is up to %d digits with dots between (PS3.5 section 9)", field.name, maxUID)
 		}
+		*field.dst = value
 	}
 	return o, nil
 }

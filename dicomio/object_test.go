@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/closer-mri/closer/recon"
@@ -102,4 +103,28 @@ func TestMappedFileIsCutShort(t *testing.T) {
 		}
 	}()
 	_ = withMapped(path, func([]byte) error { panic("mine") })
+}
+
+// What stands in the place of a UID becomes part of addresses: it must be one, except for the zeros that devices begin components with.
+func TestIdentifyRefusesWhatIsNoUID(t *testing.T) {
+	study := func(value string) []byte {
+		if len(value)%2 == 1 {
+			value += "\x00"
+		}
+		return sound("\x08\x00\x16\x00UI\x04\x001.1\x00\x08\x00\x18\x00UI\x04\x001.2\x00\x20\x00\x0d\x00UI" +
+			string([]byte{byte(len(value)), 0}) + value + "\x20\x00\x0e\x00UI\x04\x001.4\x00")
+	}
+	long := strings.Repeat("1.", 31) + "12"
+	for value, want := range map[string]recon.Code{
+		"1.2.840": "", "1.02.003": "", "1.2 ": "", "": "", long: "",
+		long + "3": recon.Invalid, "/etc": recon.Invalid, "..": recon.Invalid, "1..2": recon.Invalid, "1.2/3": recon.Invalid, "1.2\\1.3": recon.Invalid,
+	} {
+		o, _, err := identified(t, study(value), 0)
+		if recon.CodeOf(err) != want || want == recon.Invalid && !strings.Contains(err.Error(), "Study Instance UID") {
+			t.Errorf("%q: %v", value, err)
+		}
+		if want == "" && o.Study != strings.TrimRight(value, " ") {
+			t.Errorf("%q became %q", value, o.Study)
+		}
+	}
 }

@@ -217,7 +217,7 @@ func (o *Origin) reference(i int) []dataset {
 	return []dataset{d}
 }
 
-func usableUID(uid string) bool { return len(uid) <= 64 && validUID.MatchString(uid) }
+func usableUID(uid string) bool { return len(uid) <= maxUID && validUID.MatchString(uid) }
 
 // named reports whether the image and its series can be referred to.
 func (s sourceImage) named() bool { return usableUID(s.instance) && usableUID(s.series) }
