@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,8 +68,12 @@ func newUploads(a *api, dir string) (*uploads, error) {
 	return u, nil
 }
 
-// SweepUploads forgets the uploads in a Config.DataDir that no byte came of for a time, and receipts of that age.
-func SweepUploads(dataDir string, idle time.Duration) error {
+// SweepUploads forgets the uploads in a Config.DataDir that no byte came of for a time, each with a line in the log, and receipts of
+// that age; a time of 0 is for ever.
+func SweepUploads(dataDir string, idle time.Duration, log *slog.Logger) error {
+	if idle == 0 {
+		return nil
+	}
 	dir := filepath.Join(dataDir, uploadsDir)
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -86,6 +92,9 @@ func SweepUploads(dataDir string, idle time.Duration) error {
 	}
 	for id, names := range files {
 		if time.Since(last[id]) > idle {
+			if slices.Contains(names, id) {
+				log.Info("audit", "action", "forget", "key", "server", "upload", id, "since", last[id].UTC())
+			}
 			for _, name := range names {
 				os.Remove(filepath.Join(dir, name)) // what cannot be removed is swept another time
 			}

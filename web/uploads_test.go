@@ -6,8 +6,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -132,7 +134,7 @@ func TestUploadsAreForgotten(t *testing.T) {
 	s.patch(slow, 0, scan[:5000])
 	sweep := func(idle time.Duration, want map[string]int) {
 		t.Helper()
-		if err := SweepUploads(dir, idle); err != nil {
+		if err := SweepUploads(dir, idle, slog.New(slog.NewJSONHandler(s.log, nil))); err != nil {
 			t.Fatal(err)
 		}
 		for path, status := range want {
@@ -141,8 +143,12 @@ func TestUploadsAreForgotten(t *testing.T) {
 			}
 		}
 	}
+	sweep(0, map[string]int{silent: 200, slow: 200, done: 200}) // never
 	sweep(72*time.Hour, map[string]int{silent: 200, slow: 200, done: 200})
 	sweep(24*time.Hour, map[string]int{silent: 404, slow: 200, done: 404})
+	if log := s.log.String(); strings.Count(log, `"action":"forget"`) != 1 || !strings.Contains(log, `"upload":"`+path.Base(silent)) {
+		t.Error("the log does not say which upload was forgotten")
+	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "uploads", "*")); len(left) != 2 {
 		t.Errorf("left are %v, want the two files of one upload", left)
 	}

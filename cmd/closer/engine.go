@@ -60,8 +60,11 @@ func (e engine) check() error {
 	if e.precision != single && e.precision != half {
 		return recon.Errorf(recon.Invalid, "precision %q is neither %s nor %s", e.precision, single, half)
 	}
-	if e.jobs < 0 {
-		return recon.Errorf(recon.Invalid, "--jobs is negative")
+	if e.jobs < 0 || e.Threads < 0 {
+		return recon.Errorf(recon.Invalid, "--jobs or --threads is negative")
+	}
+	if e.stepsPerRun < defaultEngine.stepsPerRun {
+		return recon.Errorf(recon.Invalid, "--steps-per-run %d is neither a number of steps, nor 0, nor -1 for what suits the device", e.stepsPerRun)
 	}
 	if n, err := strconv.Atoi(e.batch); e.batch != ort.Auto && (err != nil || n < 1) {
 		return recon.Errorf(recon.Invalid, "batch %q is neither auto nor a number from 1", e.batch)

@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/fastmri"
 	"github.com/closer-mri/closer/internal/intake"
 	"github.com/closer-mri/closer/internal/store"
@@ -70,7 +71,7 @@ What was acknowledged survives a crash of any of it.`,
 	f.StringVar(&o.data, "data", "closer-data", "directory of the queue and the files")
 	f.StringVar(&o.nats, "nats", os.Getenv(natsVariable), "address of a NATS cluster, instead of the queue in --data")
 	f.IntVar(&o.replicas, "replicas", 0, "servers of the NATS cluster that keep each job: 3 survives the loss of one (default what the queue has, 1 when it is new)")
-	f.StringVar(&o.blobs, "blobs", "", "where inputs and results are, a directory or s3://bucket, instead of --data")
+	f.StringVar(&o.blobs, "blobs", "", "where inputs and results are, a directory or s3://BUCKET?region=REGION, instead of --data")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate, PEM")
 	f.StringVar(&o.tlsKey, "tls-key", "", "its private key, PEM")
 	f.StringVar(&o.keys, "keys", "", "file of the clients' keys")
@@ -82,7 +83,7 @@ What was acknowledged survives a crash of any of it.`,
 	f.IntVar(&o.uploadsPerClient, "uploads-per-client", 16, "uploads of one client at a time; 0 is no limit")
 	f.Int64Var(&o.maxUpload, "max-upload", web.DefaultMaxUpload>>20, "largest input, MiB")
 	f.Var(&o.keep, "keep", "how long a job stays after its end, with its scan and results, for example 30d (default for ever)")
-	f.Var(&o.keepUploads, "keep-uploads", "how long an upload, or a DICOM series that is not committed, may be silent before it is forgotten")
+	f.Var(&o.keepUploads, "keep-uploads", "how long an upload, or a DICOM series that is not committed, may be silent before it is forgotten; 0 is for ever")
 	f.StringSliceVar(&o.dicomOrigins, "dicomweb-origin", nil, "origin of a viewer whose pages may use /dicom-web (repeatable)")
 	f.StringVar(&o.dicomURL, "dicomweb-url", "", "URL of /dicom-web as viewers see it, when it is not that of their requests")
 	f.StringVar(&o.pacs, "pacs", "", "URL of an archive's DICOMweb service, https://host/dicom-web, that is sent every series of jobs that are done")
@@ -94,35 +95,6 @@ What was acknowledged survives a crash of any of it.`,
 	return c
 }
 
-// check refuses to be open to a network without being told so.
-func (o serveOptions) check() error {
-	host, _, err := net.SplitHostPort(o.listen)
-	engine := o.engine.check()
-	switch {
-	case engine != nil:
-		return engine
-	case err != nil:
-		return recon.Errorf(recon.Invalid, "--listen %q is not of the form host:port", o.listen)
-	case (o.tlsCert == "") != (o.tlsKey == ""):
-		return recon.Errorf(recon.Invalid, "--tls-cert and --tls-key belong together")
-	case o.workers < 0 || o.uploadsPerClient < 0:
-		return recon.Errorf(recon.Invalid, "--workers or --uploads-per-client is negative")
-	case o.pacs == "" && o.pacsCredentials != "":
-		return recon.Errorf(recon.Invalid, "--pacs-credentials needs --pacs")
-	case o.pacsCredentials != "" && !o.insecure && !private(o.pacs):
-		return recon.Errorf(recon.Invalid, "the credentials of --pacs would travel in clear: use https, or say --insecure")
-	case !web.Loopback(host) && !o.insecure && (o.tlsCert == "" || o.keys == ""):
-		return recon.Errorf(recon.Invalid, "%s can be reached from elsewhere: give --tls-cert, --tls-key and --keys, or --insecure", o.listen)
-	}
-	return nil
-}
-
-// private reports whether nobody else hears what is sent to a URL.
-func private(address string) bool {
-	u, err := url.Parse(address)
-	return err == nil && (u.Scheme == "https" || web.Loopback(u.Hostname()))
-}
-
 // reconcileTime is how often jobs are looked for that were stored by a server which then crashed before it announced them.
 const reconcileTime = 30 * time.Second
 
@@ -131,6 +103,10 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	encryption, err := o.encryption(log)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", o.listen) // first: a second server by mistake should not touch the data
 	if err != nil {
 		return recon.Errorf(recon.Unavailable, "listen: %w", err)
@@ -184,7 +160,7 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	}
 	here, _, _ := net.SplitHostPort(listener.Addr().String())
 	asked, _, _ := net.SplitHostPort(o.listen)
-	inspecting := inspect
+	inspecting := inspectPushed
 	if deidentify != nil {
 		inspecting = inspectAnonymous
 	}
@@ -217,7 +193,7 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 		retain(ctx, recon.Retention{Queue: queue, Blobs: blobs, Keep: time.Duration(o.keep)},
 			func() error {
 				idle := time.Duration(o.keepUploads)
-				return errors.Join(web.SweepUploads(scratch, idle), taken.Sweep(idle))
+				return errors.Join(web.SweepUploads(scratch, idle, log), taken.Sweep(idle))
 			}, log)
 	})
 	for range o.workers {
@@ -226,23 +202,36 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	if sender != nil {
 		background.Go(func() { sender.Run(ctx) })
 	}
-	return listen(ctx, listener, handler, o, log)
+	return listen(ctx, listener, handler, encryption, log)
 }
 
 // stopTime is how long requests and workers may take to end.
 const stopTime = 15 * time.Second
 
-// listen answers requests until ctx ends.
-func listen(ctx context.Context, listener net.Listener, handler http.Handler, o serveOptions, log *slog.Logger) error {
+// encryption is what connections are encrypted with; nil when they are not.
+func (o serveOptions) encryption(log *slog.Logger) (*tls.Config, error) {
+	if o.tlsCert == "" {
+		return nil, nil
+	}
+	certificate, err := web.Certificate(o.tlsCert, o.tlsKey, log)
+	if err != nil {
+		return nil, recon.Errorf(recon.Invalid, "--tls-cert and --tls-key: %w", err)
+	}
+	return &tls.Config{GetCertificate: certificate}, nil
+}
+
+// listen answers requests until ctx ends, encrypted unless encryption is nil.
+func listen(ctx context.Context, listener net.Listener, handler http.Handler, encryption *tls.Config, log *slog.Logger) error {
 	requests, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(nil)
 	server := web.Server(handler)
 	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
 	server.BaseContext = func(net.Listener) context.Context { return requests }
+	server.TLSConfig = encryption
 	failed := make(chan error, 1)
 	go func() {
-		if o.tlsCert != "" {
-			failed <- server.ServeTLS(listener, o.tlsCert, o.tlsKey)
+		if encryption != nil {
+			failed <- server.ServeTLS(listener, "", "")
 		} else {
 			failed <- server.Serve(listener)
 		}
@@ -285,6 +274,18 @@ func inspect(ctx context.Context, path string) error {
 		return err
 	}
 	return scan.Close()
+}
+
+// inspectPushed is inspect for a file that is pushed alone: DICOM is served under its UIDs, as intake.Intake holds it, which must be some.
+func inspectPushed(ctx context.Context, path string) error {
+	scan, err := open(ctx, path)
+	if err != nil {
+		return err
+	}
+	if scan.Header().Format == "dicom" {
+		_, err = dicomio.Identify(path)
+	}
+	return errors.Join(err, scan.Close())
 }
 
 // inspectAnonymous is inspect for a server that keeps no patient: raw data that names one is Invalid.

@@ -140,10 +140,22 @@ func TestServeRefusals(t *testing.T) {
 		"would travel in clear":    {"--listen", "127.0.0.1:0", "--pacs", "http://pacs.example.org/dicom-web", "--pacs-credentials", "x"},
 		"needs --pacs":             {"--listen", "127.0.0.1:0", "--pacs-credentials", "x"},
 		"belong into their file":   {"--listen", "127.0.0.1:0", "--pacs", "https://a:b@pacs.example.org/dicom-web", "--data", t.TempDir()},
+		"--max-upload -1":          {"--max-upload", "-1"},
+		"--max-upload 9999":        {"--max-upload", "99999999999999"},
+		"3 needs --nats":           {"--replicas", "3"},
+		`origin "http://viewer.e`:  {"--dicomweb-origin", "http://viewer.example/"},
+		`origin "foo" is not`:      {"--dicomweb-origin", "https://viewer.example,foo"},
+		`--dicomweb-url "foo"`:     {"--dicomweb-url", "foo"},
+		"absent.pem":               {"--tls-cert", "absent.pem", "--tls-key", "absent.pem"},
+		"--threads is negative":    {"--threads", "-1"},
+		"--steps-per-run -2":       {"--steps-per-run", "-2"},
+		"--lease 1ns":              {"--lease", "1ns"},
+		"--keep-uploads 1m0s":      {"--keep-uploads", "1m"},
+		"names no bucket":          {"--blobs", "s3://"},
 		"files cannot be kept at ": {"--listen", "127.0.0.1:0", "--blobs", "ftp://x", "--data", t.TempDir()},
 	} {
 		_, stderr, err := try(append([]string{"serve", "--data", data}, args...)...)
-		if err == nil || !strings.Contains(stderr, want) {
+		if err == nil || !strings.Contains(stderr, want) || strings.Contains(stderr, "server ready") {
 			t.Errorf("%v: %v, said %q, want something about %q", args, err, stderr, want)
 		}
 	}
@@ -275,5 +287,31 @@ func getJSON(t *testing.T, url string, into any) {
 	defer response.Body.Close()
 	if err := json.NewDecoder(response.Body).Decode(into); err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("%s: %s %v", url, response.Status, err)
+	}
+}
+
+// A file whose UIDs are none is refused: they are part of the addresses that it would be served under.
+func TestPushedFileHasUIDs(t *testing.T) {
+	scan, out := filepath.Join(t.TempDir(), "scan.h5"), t.TempDir()
+	closer(t, "phantom", "-o", scan, "--slices", "1", "--matrix", "64")
+	closer(t, "recon", scan, "-o", out, "--method", "zero-filled")
+	_, address := serving(t, t.TempDir(), "--workers", "0")
+	file := read(t, out, "dicom", "zero-filled", "0001.dcm")
+	post := func() (int, string) {
+		response, err := http.Post("http://"+address+"/api/v1/scans", "application/dicom", bytes.NewReader(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		text, _ := io.ReadAll(response.Body)
+		return response.StatusCode, string(text)
+	}
+	if status, text := post(); status != http.StatusCreated {
+		t.Fatalf("%d %s", status, text)
+	}
+	study := bytes.Index(file, []byte("\x20\x00\x0d\x00UI"))
+	copy(file[study+8:], "/etc/")
+	if status, text := post(); status != http.StatusUnprocessableEntity || !strings.Contains(text, "the Study Instance UID of the DICOM file is not a UID") {
+		t.Errorf("%d %s", status, text)
 	}
 }

@@ -211,8 +211,12 @@ func (in *Intake) Discard(ctx context.Context, scan string) error {
 	return os.RemoveAll(in.path(scan))
 }
 
-// Sweep forgets the series that nothing came of for a time, and the records of those that were committed before.
+// Sweep forgets the series that nothing came of for a time, each with a line in the log, and the records of those that were committed
+// before; a time of 0 is for ever.
 func (in *Intake) Sweep(idle time.Duration) error {
+	if idle == 0 {
+		return nil
+	}
 	entries, err := os.ReadDir(in.Dir)
 	for _, e := range entries {
 		in.forget(e.Name(), idle)
@@ -226,6 +230,9 @@ func (in *Intake) forget(scan string, idle time.Duration) {
 	mu.Lock()
 	defer mu.Unlock()
 	if info, err := os.Stat(in.path(scan)); err == nil && time.Since(info.ModTime()) > idle {
+		if _, err := os.Stat(in.path(scan, recordName)); errors.Is(err, fs.ErrNotExist) {
+			in.Log.Info("audit", "action", "forget", "key", "server", "scan", scan, "since", info.ModTime().UTC())
+		}
 		os.RemoveAll(in.path(scan)) // what cannot be removed is swept another time
 	}
 }
