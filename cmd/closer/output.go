@@ -36,7 +36,7 @@ type output struct {
 // newOutput makes the directory. dated is the date of the study in DICOM, which fastMRI files do not hold: the time the input was
 // written stands for it, so that a second run gives the same files.
 func newOutput(dir string, dated time.Time) (*output, error) {
-	if err := os.MkdirAll(filepath.Join(dir, "reconstruction"), 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make output directory: %w", err)
 	}
 	return &output{dir: dir, begin: time.Now(), dicom: dicomio.Options{Software: "closer " + version, Now: dated}}, nil
@@ -59,6 +59,9 @@ func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p 
 	if p.Slices, err = recipe.Indices(scan.Header().Slices); err != nil {
 		return nil, err
 	}
+	if err := renew(o.dir, scan.Header().SHA256); err != nil {
+		return nil, err
+	}
 	if source, ok := scan.(*simulatedScan); ok {
 		o.dicom.Scale = source.scale
 		o.notes = append(slices.Clip(o.notes), source.origin.Notes()...)
@@ -70,6 +73,9 @@ func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p 
 		if o.dicom.Origin = source.origin; o.hidden && source.origin != nil {
 			o.dicom.Origin = source.origin.Deidentified()
 		}
+	}
+	if err := os.MkdirAll(o.path("reconstruction"), 0o755); err != nil {
+		return nil, fmt.Errorf("make output directory: %w", err)
 	}
 	p.Scan, p.Undersampling, p.HoldOut, p.Protocol = scan, recipe.Undersampling(), recipe.HoldOut(), recipe.Protocol
 	p.Done = func(rec *recon.Reconstruction, result *recon.Result) error {

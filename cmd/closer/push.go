@@ -3,16 +3,20 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,8 +84,8 @@ func push(ctx context.Context, inputs []string, recipe recon.Recipe, o pushOptio
 	}
 	if len(found) == 1 {
 		scan := found[0]
+		scan.out = o.out
 		if scan.send(ctx, server, recipe, false); scan.err == nil {
-			scan.out = o.out
 			fmt.Printf("job %s\nreceipt: %d bytes, SHA-256 %s, received %s\n",
 				scan.receipt.Job, scan.receipt.Size, scan.receipt.SHA256, scan.receipt.Received.Format(time.RFC3339))
 			if !o.noWait {
@@ -122,13 +126,16 @@ func pushAll(ctx context.Context, server *remote, scans []*pushed, recipe recon.
 	uploads.SetLimit(o.parallel)
 	for _, scan := range scans {
 		uploads.Go(func() error {
+			if o.out != "" && scan.series == nil {
+				scan.out = filepath.Join(o.out, scan.folder())
+			}
 			if scan.send(ctx, server, recipe, true); scan.err == nil {
 				fmt.Printf("%s: job %s, %d bytes, SHA-256 %s\n", scan.path, scan.receipt.Job, scan.receipt.Size, scan.receipt.SHA256)
 			} else {
 				fmt.Fprintln(os.Stderr, scan.err)
 			}
-			if o.out != "" {
-				scan.out = filepath.Join(o.out, scan.folder())
+			if o.out != "" && scan.series != nil {
+				scan.out = filepath.Join(o.out, scan.folder()) // which the server named
 			}
 			return nil
 		})
@@ -185,6 +192,11 @@ func (p *pushed) send(ctx context.Context, server *remote, recipe recon.Recipe, 
 			return
 		}
 		defer up.Close()
+		if p.out != "" {
+			if p.err = ownDir(p.out, hex.EncodeToString(up.sum)); p.err != nil { // of DICOM only the report says what the input was
+				return
+			}
+		}
 		up.quiet, p.forget = quiet, up.forget
 		p.receipt, err = up.run(ctx)
 	}
@@ -226,6 +238,9 @@ func results(ctx context.Context, server *remote, job recon.Job, dir string) err
 		return fmt.Errorf("read the report: %w", err)
 	}
 	if dir != "" {
+		if err := renew(dir, report.Input.SHA256); err != nil {
+			return err
+		}
 		for _, f := range job.Results {
 			if !filepath.IsLocal(f.Name) {
 				return fmt.Errorf("the server named a result %q, which is outside of %s", f.Name, dir)
@@ -253,6 +268,7 @@ type remote struct {
 	key      string
 	patience time.Duration
 	client   *http.Client
+	waiting  atomic.Bool // and the user was told so
 }
 
 func newRemote(address, keyFile string, patience time.Duration) (*remote, error) {
@@ -260,8 +276,10 @@ func newRemote(address, keyFile string, patience time.Duration) (*remote, error)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
 		return nil, fmt.Errorf("--to %q is not an address such as http://127.0.0.1:8080", address)
 	}
+	connect := max(min(patience, 10*time.Second), time.Nanosecond) // 0 would be no limit
+	dialer := net.Dialer{Timeout: connect}
 	r := &remote{base: base, patience: patience, client: &http.Client{Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 5 * time.Minute,
+		Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, TLSHandshakeTimeout: connect, ResponseHeaderTimeout: 5 * time.Minute,
 	}}}
 	if keyFile != "" {
 		key, err := os.ReadFile(keyFile)
@@ -333,30 +351,43 @@ func (s *remote) fetch(ctx context.Context, path string, w io.Writer) error {
 	return err
 }
 
-// persist calls try until it succeeds, is refused for good, or has made no progress for the remote's patience. try reports progress by
-// calling the function it is given.
+// persist calls try until it succeeds, fails for good, or has made no progress for the remote's patience. try reports progress by
+// calling the function it is given. Once in each time of waiting it says what for.
 func (s *remote) persist(ctx context.Context, try func(progress func()) error) error {
 	const first, longest = 250 * time.Millisecond, 10 * time.Second
 	wait, until := first, time.Now().Add(s.patience)
 	for {
 		err := try(func() { wait, until = first, time.Now().Add(s.patience) })
-		var r *refusal
+		left := time.Until(until)
 		switch {
 		case err == nil || ctx.Err() != nil:
+			s.waiting.Store(false)
 			return errors.Join(err, ctx.Err())
-		case errors.As(err, &r) && !r.temporary():
+		case final(err):
 			return err
-		case time.Now().After(until):
+		case left <= 0:
 			return fmt.Errorf("given up after %v without progress: %w", s.patience, err)
 		}
+		if s.waiting.CompareAndSwap(false, true) {
+			fmt.Fprintln(os.Stderr, "waiting for the server:", err)
+		}
 		pause := wait
-		if r != nil && r.after > 0 {
+		if r := (*refusal)(nil); errors.As(err, &r) && r.after > 0 {
 			pause = r.after
 		}
 		select {
-		case <-time.After(min(pause, longest)):
+		case <-time.After(min(pause, longest, left)): // the last time is at the end of the patience
 		case <-ctx.Done():
 		}
 		wait = min(2*wait, longest)
 	}
+}
+
+// final reports whether waiting cannot change an error: the server refused for good, or its certificate is not trusted here.
+func final(err error) bool {
+	if r := (*refusal)(nil); errors.As(err, &r) {
+		return !r.temporary()
+	}
+	var untrusted *tls.CertificateVerificationError
+	return errors.As(err, &untrusted)
 }

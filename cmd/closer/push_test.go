@@ -1,9 +1,12 @@
 package main_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -278,5 +281,108 @@ func TestPushDirectory(t *testing.T) {
 		if report := readReport(t, filepath.Join(out, fmt.Sprint("head", i))); len(report.Methods) != 2 {
 			t.Errorf("scan %d has %d methods", i, len(report.Methods))
 		}
+	}
+}
+
+// A server whose certificate is not trusted is not waited for; one that is away is, for as long as the patience lasts, and that is said once.
+func TestPushWaitsForWhatMayCome(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	scan := phantom(t)
+	secret := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secret.Close()
+	secret.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if _, stderr, err := try("push", scan, "--to", secret.URL, "--patience", "1h"); err == nil || !strings.Contains(stderr, "certificate") || strings.Contains(stderr, "waiting") {
+		t.Errorf("an unknown certificate: %v\n%s", err, stderr)
+	}
+	if _, stderr, err := try("push", scan, "--to", "http://127.0.0.1:1", "--patience", "2s"); err == nil || strings.Count(stderr, "waiting for the server: ") != 1 {
+		t.Errorf("a server that is away: %v\n%s", err, stderr)
+	}
+}
+
+// Results of a push stay in a directory of their own: another input is refused before its bytes are sent, and another recipe replaces
+// what was there but not what others put beside it.
+func TestPushedResultsAreOfOneRun(t *testing.T) {
+	s := newPushServer(t)
+	server := httptest.NewServer(s.handler)
+	defer server.Close()
+	scan, out := phantom(t), t.TempDir()
+	other := phantom(t, "--seed", "7")
+	push := func(scan string, args ...string) (string, error) {
+		worked := make(chan error, 1)
+		go func() { worked <- s.work(t) }()
+		_, stderr, err := try(append([]string{"push", scan, "--to", server.URL, "-o", out}, args...)...)
+		if err == nil {
+			err = <-worked
+		}
+		return stderr, err
+	}
+	if stderr, err := push(scan); err != nil {
+		t.Fatal(err, stderr)
+	}
+	if _, stderr, err := try("push", other, "--to", server.URL, "-o", out); err == nil || !strings.Contains(stderr, "has the results of another input") {
+		t.Errorf("another scan: %v\n%s", err, stderr)
+	}
+	if jobs, _ := s.queue.Jobs(t.Context()); len(jobs) != 1 {
+		t.Errorf("%d jobs, want one", len(jobs))
+	}
+	old := addOldResults(t, out)
+	if stderr, err := push(scan, "--accel", "2"); err != nil {
+		t.Fatal(err, stderr)
+	}
+	old.expectReplaced(t)
+}
+
+// oldResults are files in a directory of results: one that an earlier run made and a later does not, and one of somebody else.
+type oldResults struct{ made, foreign string }
+
+// addOldResults renames the results of tv to those of unet, as if that had been the method, and puts a file beside them.
+func addOldResults(t *testing.T, out string) oldResults {
+	t.Helper()
+	series := filepath.Join(out, "dicom", "unet")
+	if err := os.Rename(filepath.Join(out, "dicom", "tv"), series); err != nil {
+		t.Fatal(err)
+	}
+	report := strings.Replace(string(read(t, out, "report.json")), `"name": "tv"`, `"name": "unet"`, 1)
+	old := oldResults{filepath.Join(series, "0001.dcm"), filepath.Join(series, "notes.txt")}
+	for path, content := range map[string]string{filepath.Join(out, "report.json"): report, old.foreign: "mine"} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return old
+}
+
+func (o oldResults) expectReplaced(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(o.made); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s of an earlier run is beside the new report: %v", o.made, err)
+	}
+	if content, err := os.ReadFile(o.foreign); err != nil || string(content) != "mine" {
+		t.Errorf("a file that is not ours: %q, %v", content, err)
+	}
+}
+
+// So does what recon writes.
+func TestReconResultsAreOfOneRun(t *testing.T) {
+	scan, out := phantom(t), t.TempDir()
+	closer(t, "recon", scan, "-o", out, "--method", "zero-filled", "--method", "tv")
+	before := read(t, out, "report.json")
+	if _, stderr, err := try("recon", phantom(t, "--seed", "7"), "-o", out, "--method", "zero-filled"); err == nil || !strings.Contains(stderr, "has the results of another input") {
+		t.Errorf("another scan: %v\n%s", err, stderr)
+	}
+	if !bytes.Equal(before, read(t, out, "report.json")) {
+		t.Error("the report was touched")
+	}
+	old := addOldResults(t, out)
+	closer(t, "recon", scan, "-o", out, "--method", "zero-filled")
+	old.expectReplaced(t)
+	if _, err := os.Stat(filepath.Join(out, "dicom", "zero-filled", "0001.dcm")); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(out, "report.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, err := try("recon", scan, "-o", out, "--method", "zero-filled"); err == nil || !strings.Contains(stderr, "is not the report of a reconstruction") {
+		t.Errorf("another program's report: %v\n%s", err, stderr)
 	}
 }
