@@ -210,6 +210,7 @@ func TestNamesAndIdentifiersTravelWhole(t *testing.T) {
 		o := smallMR()
 		o.str(tag.SpecificCharacterSet, strings.Split(c.sets, `\`)...)
 		o.replace(c.tag, []string{c.from})
+		o.replace(tag.RescaleIntercept, []string{"5000"}) // a magnitude image
 		path := filepath.Join(t.TempDir(), "a.dcm")
 		if err := os.WriteFile(path, o.bytes(t, "1.2.840.10008.1.2.1"), 0o600); err != nil {
 			t.Fatal(err)
