@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"unsafe"
 
@@ -207,6 +208,9 @@ func (r *reader) readMask(file *hdf5.File) error {
 		default:
 			return refusef("dataset mask has the value %g in column %d; expected 0 or 1", v, i%r.Nx)
 		}
+	}
+	if twoAxes && !slices.ContainsFunc(slices.Collect(slices.Chunk(mask, r.Nx)), func(row []byte) bool { return !slices.Equal(row, mask[:r.Nx]) }) {
+		mask, twoAxes = mask[:r.Nx], false // columns, repeated for each row
 	}
 	switch {
 	case acquired == 0:

@@ -87,7 +87,8 @@ def cases(d):
         f.attrs["max"], f.attrs["norm"] = "1.5", "2.5"
         f.attrs["acquisition"] = np.bytes_(b"CORPD_FBK")
     mask = np.arange(W) % 2 == 0
-    for name, m in (("bool", mask), ("f4", mask.astype("f4")), ("u1", mask.astype("u1")), ("i8", mask.astype("i8")), ("2d", mask[None, :, None])):
+    repeated = np.broadcast_to(mask, (H, W))
+    for name, m in (("repeated", repeated), ("bool", mask), ("f4", mask.astype("f4")), ("u1", mask.astype("u1")), ("i8", mask.astype("i8")), ("2d", mask[None, :, None])):
         with h5py.File(write(p("ok_mask_" + name), (k * mask).astype(np.complex64), refs=()), "a") as f:
             f["mask"] = m
             f.attrs["acceleration"], f.attrs["num_low_frequency"] = 4, 2
