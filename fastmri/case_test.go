@@ -108,6 +108,7 @@ var wants = map[string]string{
 	"bad_overflow":                         "dataset kspace has an extent of 2147483648 in dimension 0",
 	"bad_wide":                             "dataset kspace has 268435456 samples a slice",
 	"bad_unwritten":                        "dataset kspace has a shape but holds no data",
+	"bad_unfinished":                       "dataset kspace lacks some of its samples: the file is unfinished",
 	"bad_bomb":                             "dataset kspace has 268435456 samples a slice",
 	"bad_large_slice":                      "the file could not be read safely: the reader used more than 256 MiB",
 	"bad_inflate":                          "the file could not be read safely: the reader used more than 256 MiB",

@@ -49,6 +49,8 @@ func explain(result C.int, what, expected string) error {
 		return refusef("%s is a virtual dataset, which is refused; expected %s stored in the file itself", what, expected)
 	case C.FM_EMPTY:
 		return refusef("%s has a shape but holds no data; expected %s", what, expected)
+	case C.FM_UNFINISHED:
+		return refusef("%s lacks some of its %s: the file is unfinished", what, expected)
 	case C.FM_TYPE:
 		return refusef("%s has the wrong datatype; expected %s", what, expected)
 	case C.FM_SHAPE:

@@ -19,6 +19,7 @@ enum {
 	FM_VIRTUAL,   // a virtual dataset
 	FM_FILTER,    // a filter other than deflate, shuffle and fletcher32
 	FM_EMPTY,     // a shape but no stored data
+	FM_UNFINISHED, // chunks that were never written
 	FM_TYPE,      // another datatype
 	FM_SHAPE,     // another number of values
 	FM_LARGE,     // more bytes than allowed

@@ -74,10 +74,29 @@ int fm_storage(hid_t dset, int *filter)
 	return result;
 }
 
-// fm_stored tells a dataset with data from a mere shape, which libhdf5 would read as zeros.
+// unfinished says whether chunks of dset were never written.
+static int unfinished(hid_t dset)
+{
+	hsize_t dims[H5S_MAX_RANK], chunk[H5S_MAX_RANK], expected = 1, found = 0;
+	hid_t plist = H5Dget_create_plist(dset), space = H5Dget_space(dset);
+	int i, n = 0, chunked = 0;
+	if (plist >= 0 && space >= 0 && H5Pget_layout(plist) == H5D_CHUNKED) {
+		n = H5Sget_simple_extent_dims(space, dims, NULL);
+		chunked = n > 0 && H5Pget_chunk(plist, n, chunk) == n && H5Dget_num_chunks(dset, space, &found) >= 0;
+	}
+	for (i = 0; chunked && i < n; i++)
+		expected *= (dims[i] + chunk[i] - 1) / chunk[i];
+	if (plist >= 0)
+		H5Pclose(plist);
+	if (space >= 0)
+		H5Sclose(space);
+	return chunked && found < expected;
+}
+
+// fm_stored tells a dataset with all its data from a shape that lacks some, which libhdf5 would read as zeros.
 int fm_stored(hid_t dset)
 {
-	return H5Dget_storage_size(dset) == 0 ? FM_EMPTY : FM_OK;
+	return H5Dget_storage_size(dset) == 0 ? FM_EMPTY : unfinished(dset) ? FM_UNFINISHED : FM_OK;
 }
 
 static int is_float(hid_t type)

@@ -122,6 +122,9 @@ def cases(d):
     with h5py.File(write(p("bad_unwritten")), "a") as f:
         del f["kspace"]
         f.create_dataset("kspace", (S, C, H, W), np.complex64)
+    with h5py.File(write(p("bad_unfinished")), "a") as f:
+        del f["kspace"]
+        f.create_dataset("kspace", (S, C, H, W), np.complex64, chunks=(1, C, H, W))[0] = k[0]
     with h5py.File(write(p("bad_bomb")), "a") as f:  # one chunk of 2 GiB: opens, and must not be inflated
         del f["kspace"]
         n = 1 << 14
@@ -131,7 +134,9 @@ def cases(d):
     with h5py.File(write(p("bad_large_slice")), "a") as f:  # allowed, but more than the memory the test grants
         del f["kspace"], f["reconstruction_rss"]
         ds = f.create_dataset("kspace", (1, 8192, 8192), np.complex64, chunks=(1, 64, 64), compression="gzip")
-        ds[0, :64, :64] = 1
+        zeros = zlib.compress(bytes(8 * 64 * 64))
+        for at in np.ndindex(128, 128):
+            ds.id.write_direct_chunk((0, 64 * at[0], 64 * at[1]), zeros)
     with h5py.File(write(p("bad_inflate")), "a") as f:  # 600 kB that inflate to 600 MB, in a chunk of 1.3 kB
         del f["kspace"]
         ds = f.create_dataset("kspace", (S, C, H, W), np.complex64, chunks=(1, 1, H, W), compression="gzip")
