@@ -4,7 +4,7 @@
 //
 //	kspace               complex64 (S, H, W) or (S, C, H, W): H readout rows with oversampling, W phase-encode columns
 //	mask                 (W), test sets only: which columns were acquired; bool, integer or float, every value 0 or 1. Ours too: (H, W),
-//	                     which samples were acquired where both axes are phase encode
+//	                     which samples were acquired where both axes are phase encode; equal rows mark columns
 //	reconstruction_esc   float32 (S, h, w), single coil: the reference
 //	reconstruction_rss   float32 (S, h, w), the reference of multi coil
 //	ismrmrd_header       string: ISMRMRD XML with the matrices, fields of view and sequence
@@ -13,6 +13,7 @@
 // patient_id is never read.
 //
 // It also reads ISMRMRD raw data of 2-D Cartesian acquisitions (group dataset with data and xml) as a scan without a reference.
+// Calibration lines that were acquired with the image are part of it; others are counted in a note of the report.
 //
 // Reading happens in a child process (internal/sandbox): libhdf5 crashes on crafted files and can be told by them to read
 // other files. The child refuses whatever points outside the file (soft and external links, external and virtual storage),

@@ -1,6 +1,7 @@
 package fastmri
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/closer-mri/closer/kspace"
@@ -27,6 +28,7 @@ type layout struct {
 	Attributes            Attributes
 	Simulated             bool
 	Raw                   bool // ISMRMRD acquisitions
+	Unused                int  // of them, calibration lines that were acquired otherwise than the image
 }
 
 // Attributes are the root attributes of a fastMRI file, zero where missing.
@@ -97,6 +99,9 @@ func (l *layout) header(sha string) recon.Header {
 		Field: p.Field, Vendor: plain(p.Vendor), Model: plain(p.Model),
 		Sequence:  recon.Sequence{TR: p.TR, TE: p.TE, TI: p.TI, FlipAngle: p.Flip, EchoTrainLength: p.EchoTrain},
 		Simulated: l.Simulated || strings.Contains(strings.ToLower(p.Vendor), "simulat"),
+	}
+	if l.Unused > 0 {
+		h.Notes = append(h.Notes, fmt.Sprintf("%d calibration lines were not used: they were acquired apart from the image.", l.Unused))
 	}
 	h.ReconNy, h.ReconNx = l.delivered()
 	h.PixelSpacing, h.Thickness = l.spacing()

@@ -18,10 +18,12 @@ const maxLines = 1 << 22
 
 // Bits of an acquisition's flags, which the standard counts from 1.
 const (
-	rawReverse = 1 << (22 - 1)
-	// rawSkipped are readouts that belong to no image: noise, separate calibration, navigators, phase correction, feedback, dummies,
-	// surface coil correction, phase stabilisation.
-	rawSkipped = 1<<(19-1) | 1<<(20-1) | 1<<(23-1) | 1<<(24-1) | 1<<(26-1) | 1<<(27-1) | 1<<(28-1) | 1<<(29-1) | 1<<(30-1) | 1<<(31-1)
+	rawCalibration = 1 << (20 - 1) // of parallel imaging
+	rawShared      = 1 << (21 - 1) // calibration that belongs to the image whatever else is said
+	rawReverse     = 1 << (22 - 1)
+	// rawSkipped are readouts that belong to no image: noise, navigators, phase correction, feedback, dummies, surface coil
+	// correction, phase stabilisation.
+	rawSkipped = 1<<(19-1) | 1<<(23-1) | 1<<(24-1) | 1<<(26-1) | 1<<(27-1) | 1<<(28-1) | 1<<(29-1) | 1<<(30-1) | 1<<(31-1)
 )
 
 // rawData are the acquisitions of an ISMRMRD file, sorted into slices.
@@ -52,7 +54,8 @@ func rawGroup(file *hdf5.File) (*hdf5.Group, error) {
 
 // openRaw describes ISMRMRD raw data: 2-D Cartesian, where each readout is one phase-encode column of one slice. Averages are
 // averaged, repetitions follow one another as slices. Columns that were not acquired, by undersampling, partial Fourier or a phase
-// resolution below 1, are the mask. The vendor's own readouts that belong to no image are left out.
+// resolution below 1, are the mask. Calibration lines that were acquired as the image was belong to it. The vendor's own readouts that
+// belong to no image are left out.
 func (r *reader) openRaw(group *hdf5.Group) error {
 	const expected = "ISMRMRD acquisitions (head and data)"
 	d, err := openDataset(group, "data", expected)
@@ -92,10 +95,32 @@ func (r *reader) openRaw(group *hdf5.Group) error {
 		return err
 	}
 	r.Raw, r.raw = true, &rawData{dataset: d}
+	if lines, at = r.withCalibration(lines, at, separateCalibration(s)); len(lines) == 0 {
+		return errNoImage
+	}
 	return r.sort(lines, at, centralStep(s, r.Protocol.Encoded.Y/2))
 }
 
-// imagingLines returns the headers of the acquisitions that make images, and where they are.
+const errNoImage = refusal("dataset data has no acquisition of an image: all are noise, calibration or navigators")
+
+// withCalibration leaves out the calibration lines that were acquired otherwise than the image, and counts them.
+func (r *reader) withCalibration(lines []C.fm_line, at []int, separate bool) (kept []C.fm_line, keptAt []int) {
+	alone := func(l C.fm_line) bool { return l.flags&(rawCalibration|rawShared) == rawCalibration }
+	first := slices.IndexFunc(lines, func(l C.fm_line) bool { return !alone(l) })
+	if first < 0 {
+		return nil, nil
+	}
+	for i, l := range lines {
+		if alone(l) && (separate || uniform(l, lines[first]) != nil) {
+			r.Unused++
+			continue
+		}
+		kept, keptAt = append(kept, l), append(keptAt, at[i])
+	}
+	return kept, keptAt
+}
+
+// imagingLines returns the headers of the acquisitions that make images or calibrate them, and where they are.
 func imagingLines(d *hdf5.Dataset, n int) (lines []C.fm_line, at []int, err error) {
 	block := make([]C.fm_line, min(n, 1024))
 	for start := 0; start < n; start += len(block) {
@@ -110,7 +135,7 @@ func imagingLines(d *hdf5.Dataset, n int) (lines []C.fm_line, at []int, err erro
 		}
 	}
 	if len(lines) == 0 {
-		return nil, nil, refusal("dataset data has no acquisition of an image: all are noise, calibration or navigators")
+		return nil, nil, errNoImage
 	}
 	return lines, at, nil
 }
@@ -240,4 +265,18 @@ func centralStep(text string, otherwise int) int {
 		return otherwise
 	}
 	return int(step)
+}
+
+// separateCalibration says whether the header has the calibration lines in a scan of their own.
+func separateCalibration(text string) bool {
+	var h struct {
+		Encoding []struct {
+			Mode string `xml:"parallelImaging>calibrationMode"`
+		} `xml:"encoding"`
+	}
+	if decodeXML(text, &h) != nil || len(h.Encoding) == 0 {
+		return false
+	}
+	mode := strings.TrimSpace(h.Encoding[0].Mode)
+	return mode == "separate" || mode == "external"
 }

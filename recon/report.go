@@ -73,6 +73,7 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 	if note != "" {
 		r.Notes = append(r.Notes, note)
 	}
+	r.Notes = append(r.Notes, rec.Header.Notes...)
 	if rec.References != nil {
 		r.Reference = cmp.Or(rec.Header.Reference, "unnamed")
 	}

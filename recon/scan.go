@@ -27,6 +27,7 @@ type Header struct {
 	Sequence     Sequence      // contrast parameters; zero values when unknown
 	Vendor       string        // manufacturer of the scanner; "" when unknown
 	Model        string        // model name of the scanner; "" when unknown
+	Notes        []string      // plain sentences for the report, on what of the file was not used
 }
 
 // Sequence holds the contrast parameters of an acquisition, in milliseconds and degrees; 0 is unknown.

@@ -83,6 +83,12 @@ def cases(folder):
     mask[::3], mask[4:7] = True, True
     ok("accelerated", [a for c in np.flatnonzero(mask) for a in
                        lines(k, [c], flags=[ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING] if 4 <= c < 7 else [])], k, mask)
+    # Calibration lines between the undersampled ones, flagged as the standard says or doubly; and those of a scan of their own.
+    alone, shared = ismrmrd.ACQ_IS_PARALLEL_CALIBRATION, ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING
+    for name, both in (("integrated", [shared]), ("integrated_twice", [alone, shared])):
+        ok(name, [a for c in np.flatnonzero(mask) for a in lines(k, [c], flags=[] if c not in (4, 5, 6) else both if c % 3 == 0 else [alone])], k, mask)
+    ok("separate", lines(9 * k, range(3, 7), flags=[alone]) + lines(k), k, header=HEADER.replace(
+        "</encoding>", "<parallelImaging><calibrationMode>separate</calibrationMode></parallelImaging></encoding>"))
     ok("partial_fourier", lines(k, range(3, COLUMNS)), k, np.arange(COLUMNS) >= 3)
     # The centre of k-space is step 2: steps count from the first one acquired.
     ok("shifted", lines(k, range(3, COLUMNS), shift=-3), k, np.arange(COLUMNS) >= 3, HEADER.replace("<center>5", "<center>2"))
