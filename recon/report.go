@@ -74,6 +74,9 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 		r.Notes = append(r.Notes, note)
 	}
 	r.Notes = append(r.Notes, rec.Header.Notes...)
+	if note := unreliableMaps(rec); note != "" {
+		r.Notes = append(r.Notes, note)
+	}
 	if rec.References != nil {
 		r.Reference = cmp.Or(rec.Header.Reference, "unnamed")
 	}

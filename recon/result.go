@@ -1,6 +1,7 @@
 package recon
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/closer-mri/closer/kspace"
@@ -28,6 +29,22 @@ type Sampling struct {
 	// Points are the single samples that methods were given where both axes are phase encode, HeldOutPoints those held out; nil
 	// otherwise. Columns and HeldOut then mark the columns that have any.
 	Points, HeldOutPoints kspace.Points
+}
+
+// fewForMaps is the number of central columns below which coil maps become coarse enough to spoil the image.
+const fewForMaps = 8
+
+// unreliableMaps says that the maps of several coils were estimated from few columns, "" when they were not.
+func unreliableMaps(rec *Reconstruction) string {
+	if rec.Header.Coils < 2 || rec.Sampling == nil || rec.Sampling.Points != nil {
+		return ""
+	}
+	lo, hi := rec.Sampling.Columns.ACS()
+	if hi-lo >= min(fewForMaps, len(rec.Sampling.Columns)) {
+		return ""
+	}
+	return fmt.Sprintf("The coil maps are unreliable, and so are the images: the contiguous centre of k-space that they are estimated from "+
+		"has %d columns; at least %d are needed.", hi-lo, fewForMaps)
 }
 
 // Fraction is the share of k-space that methods were given.
