@@ -28,9 +28,13 @@ type ServerOptions struct {
 // Server is a NATS server inside this process, which listens on loopback only.
 type Server struct {
 	nats *server.Server
+	end  chan struct{} // closed by Close
 	lock *os.File
 	url  string
 }
+
+// maxStore leaves it to the disk how much the queue may hold. NATS would take what was free when it started.
+const maxStore = 1 << 50
 
 // StartServer starts a server that keeps everything in dir, and returns when it takes calls. What it acknowledged survives a
 // crash of the process and of the machine: it syncs each write. One process may use dir at a time; a second is refused.
@@ -39,7 +43,7 @@ func StartServer(dir string, opts ServerOptions) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hold the queue: %w", err)
 	}
-	s := &Server{lock: lock}
+	s := &Server{lock: lock, end: make(chan struct{})}
 	if opts.Token == "" {
 		opts.Token = rand.Text()
 	}
@@ -48,13 +52,14 @@ func StartServer(dir string, opts ServerOptions) (*Server, error) {
 	}
 	s.nats, err = server.NewServer(&server.Options{
 		ServerName: "closer", Host: "127.0.0.1", Port: opts.Port, Authorization: opts.Token, MaxPayload: maxPayload,
-		JetStream: true, StoreDir: dir, SyncAlways: true,
+		JetStream: true, StoreDir: dir, SyncAlways: true, JetStreamMaxStore: maxStore,
 		NoSigs: true, NoLog: true, DisableJetStreamBanner: true,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the queue: %w", err), lock.Close())
 	}
 	go s.nats.Start()
+	go s.revive(dir)
 	if !s.nats.ReadyForConnections(startTimeout) || !s.nats.JetStreamEnabled() {
 		s.Close()
 		return nil, fmt.Errorf("the queue in %s did not start", dir)
@@ -68,8 +73,32 @@ func StartServer(dir string, opts ServerOptions) (*Server, error) {
 // user of the machine can read.
 func (s *Server) URL() string { return s.url }
 
+// revive starts the queue again that NATS has shut down because a write found no room, until there is room and it stays.
+func (s *Server) revive(dir string) {
+	for ticker := time.NewTicker(time.Second); ; {
+		select {
+		case <-ticker.C:
+		case <-s.end:
+			ticker.Stop()
+			return
+		}
+		if !s.nats.JetStreamEnabled() && s.nats.Running() && roomIn(dir) {
+			s.nats.EnableJetStream(&server.JetStreamConfig{StoreDir: dir, MaxStore: maxStore}) // or else in a second
+		}
+	}
+}
+
+// minRoom is what a revived queue must find: enough for a compaction and all that a worker says of a job.
+const minRoom = 16 << 20
+
+func roomIn(dir string) bool {
+	var s syscall.Statfs_t
+	return syscall.Statfs(dir, &s) == nil && s.Bavail*uint64(s.Bsize) >= minRoom
+}
+
 // Close stops the server and waits until its files are closed.
 func (s *Server) Close() error {
+	close(s.end)
 	s.nats.Shutdown()
 	s.nats.WaitForShutdown()
 	return s.lock.Close()
