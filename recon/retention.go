@@ -2,6 +2,7 @@ package recon
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -32,14 +33,13 @@ func (r Retention) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 	if err := r.own(ctx); err != nil {
 		return Swept{}, err
 	}
+	var expired error // to delete a record is to write: where the disk is full, only the content goes
 	if r.Keep > 0 {
-		if err := r.expire(ctx, now.Add(-r.Keep)); err != nil {
-			return Swept{}, err
-		}
+		expired = r.expire(ctx, now.Add(-r.Keep))
 	}
 	jobs, err := r.Queue.Jobs(ctx)
 	if err != nil {
-		return Swept{}, err
+		return Swept{}, errors.Join(expired, err)
 	}
 	named, alive := map[string]bool{}, map[string]bool{}
 	for _, job := range jobs {
@@ -49,21 +49,25 @@ func (r Retention) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 			named[result.SHA256] = true
 		}
 	}
-	return r.Blobs.Sweep(ctx, now.Add(-OrphanAge),
+	swept, err := r.Blobs.Sweep(ctx, now.Add(-OrphanAge),
 		func(sha256 string) bool { return named[sha256] },
 		func(name string) bool {
 			slice, isSlice := strings.CutPrefix(name, slicePieces)
 			job, _, _ := strings.Cut(slice, "/")
 			return !isSlice || alive[job]
 		})
+	return swept, errors.Join(expired, err)
 }
 
 // own claims the blob store for the queue; the first one to do so has it.
 func (r Retention) own(ctx context.Context) error {
-	if err := r.Blobs.PutPiece(ctx, ownerPiece, []byte(r.Queue.Identity())); err != nil {
-		return err
-	}
 	owner, err := r.Blobs.Piece(ctx, ownerPiece)
+	if CodeOf(err) == NotFound {
+		if err := r.Blobs.PutPiece(ctx, ownerPiece, []byte(r.Queue.Identity())); err != nil {
+			return err
+		}
+		owner, err = r.Blobs.Piece(ctx, ownerPiece)
+	}
 	if err == nil && string(owner) != r.Queue.Identity() {
 		err = Errorf(Conflict, "the files belong to the queue %q and this is %q: nothing is swept; if that queue is gone for good, delete the piece %q",
 			owner, r.Queue.Identity(), ownerPiece)

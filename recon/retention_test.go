@@ -309,3 +309,32 @@ func TestRetentionOfAnotherQueue(t *testing.T) {
 		t.Errorf("jobs %v", ids)
 	}
 }
+
+// Stores on a disk that has no room for a piece, nor for the deletion of a record.
+type (
+	fullQueue struct{ recon.Queue }
+	fullBlobs struct{ recon.Blobs }
+)
+
+var errFull = recon.Errorf(recon.Busy, "the disk is full")
+
+func (fullQueue) Delete(context.Context, string) error           { return errFull }
+func (fullBlobs) PutPiece(context.Context, string, []byte) error { return errFull }
+
+// A sweep makes room on a full disk, where nothing can be written.
+func TestRetentionOnAFullDisk(t *testing.T) {
+	a := newArchive(t)
+	a.submit("job", "scan")
+	finished := a.run("report").Finished
+	orphan := a.put("content that nobody names")
+	if _, err := (recon.Retention{Queue: a.queue, Blobs: a.blobs}).Sweep(t.Context(), finished); err != nil { // which claims the store
+		t.Fatal(err)
+	}
+	swept, err := recon.Retention{Queue: fullQueue{a.queue}, Blobs: fullBlobs{a.blobs}, Keep: keep}.Sweep(t.Context(), finished.Add(2*keep))
+	if !errors.Is(err, errFull) || swept.Contents != 1 || a.holds(orphan) {
+		t.Errorf("swept %+v, %v", swept, err)
+	}
+	if ids := a.whole(); len(ids) != 1 {
+		t.Errorf("jobs %v", ids)
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -18,15 +19,14 @@ func retain(ctx context.Context, r recon.Retention, sweepUploads func() error, l
 	}
 	for ticker := time.NewTicker(sweepEvery(r.Keep)); ; {
 		swept, err := r.Sweep(ctx, time.Now())
-		if err == nil {
-			err = sweepUploads()
-		}
-		switch {
-		case ctx.Err() != nil:
+		err = errors.Join(err, sweepUploads())
+		if ctx.Err() != nil {
 			return
-		case err != nil:
+		}
+		if err != nil {
 			log.Warn("what is not kept any more could not be deleted", "error", err)
-		case swept != recon.Swept{}:
+		}
+		if swept != (recon.Swept{}) {
 			log.Info("swept", "files", swept.Contents, "slices", swept.Pieces, "bytes", swept.Bytes)
 		}
 		select {
