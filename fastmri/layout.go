@@ -2,6 +2,7 @@ package fastmri
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/closer-mri/closer/kspace"
@@ -120,11 +121,17 @@ func (l *layout) header(sha string) recon.Header {
 	return h
 }
 
-// delivered returns the shape of the image: that of the reference; else the header's recon matrix, cut to what was measured,
-// and square of the smaller width when k-space is narrower than it, as the fastMRI evaluation crops such files; else, without
+// delivered returns the shape of the image: of raw data the measured pixels that the recon field of view holds, all where nothing tells it;
+// else that of the reference; else the header's recon matrix, cut to what was measured, and square of the smaller width when k-space is narrower than it, as the fastMRI evaluation crops such files; else, without
 // a header, the square of the smaller extent of k-space, readout being oversampled.
 func (l *layout) delivered() (ny, nx int) {
-	switch r := l.Protocol.Recon; {
+	switch r, e := l.Protocol.Recon, l.Protocol.Encoded; {
+	case l.Raw && e.FOVx > 0 && e.FOVy > 0 && r.FOVx > 0 && r.FOVy > 0:
+		return held(r.FOVx, e.FOVx, l.Ny), held(r.FOVy, e.FOVy, l.Nx)
+	case l.Raw && r.X > 0 && r.Y > 0:
+		return min(r.X, l.Ny), min(r.Y, l.Nx)
+	case l.Raw:
+		return l.Ny, l.Nx
 	case l.Points != nil: // no axis is oversampled readout
 		return l.Ny, l.Nx
 	case l.Reference != "":
@@ -139,11 +146,18 @@ func (l *layout) delivered() (ny, nx int) {
 	}
 }
 
-// spacing returns the pixel spacing (between rows, between columns) and the slice thickness in mm, 0 where unknown: from the
-// recon space, else from the encoded one, whose pixels are the same size.
+// held returns how many of n pixels, which fill the encoded field of view, the delivered one holds.
+func held(delivered, encoded float64, n int) int {
+	return max(1, int(math.Round(float64(n)*min(1, delivered/encoded))))
+}
+
+// spacing returns the pixel spacing (between rows, between columns) and the slice thickness in mm, 0 where unknown. Pixels of raw
+// data are those of the encoded space, whatever the scanner would interpolate them to; else they are from the recon space, or the
+// encoded one, whose pixels are the same size.
 func (l *layout) spacing() (pixel [2]float64, thickness float64) {
 	for _, s := range []Space{l.Protocol.Recon, l.Protocol.Encoded} {
-		if pixel == [2]float64{} && s.X > 0 && s.Y > 0 && s.FOVx > 0 && s.FOVy > 0 {
+		measured := !l.Raw || s == l.Protocol.Encoded
+		if measured && pixel == [2]float64{} && s.X > 0 && s.Y > 0 && s.FOVx > 0 && s.FOVy > 0 {
 			pixel = [2]float64{s.FOVx / float64(s.X), s.FOVy / float64(s.Y)}
 		}
 		if thickness == 0 && s.FOVz > 0 {

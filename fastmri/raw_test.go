@@ -125,3 +125,24 @@ func checkRaw(t *testing.T, base string, h recon.Header, read []recon.Slice) {
 		}
 	}
 }
+
+// Images of raw data hold the recon field of view in measured pixels, of a size that is not the recon matrix's.
+func TestRawPixels(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		encoded, recon Space
+		image          [2]int
+		spacing        [2]float64
+	}{
+		{"phase resolution", Space{640, 200, 1, 460, 230, 5}, Space{320, 320, 1, 230, 230, 5}, [2]int{320, 200}, [2]float64{0.71875, 1.15}},
+		{"interpolated", Space{320, 160, 1, 460, 230, 5}, Space{320, 320, 1, 230, 230, 5}, [2]int{160, 160}, [2]float64{1.4375, 1.4375}},
+		{"oversampled", Space{640, 368, 1, 460, 264.5, 5}, Space{320, 320, 1, 230, 230, 5}, [2]int{320, 320}, [2]float64{0.71875, 0.71875}},
+		{"without recon space", Space{64, 32, 1, 64, 64, 5}, Space{}, [2]int{64, 32}, [2]float64{1, 2}},
+		{"without field of view", Space{X: 64, Y: 32}, Space{X: 32, Y: 48, FOVx: 32, FOVy: 48}, [2]int{32, 32}, [2]float64{}},
+	} {
+		l := layout{Raw: true, Slices: 1, Coils: 1, Ny: c.encoded.X, Nx: c.encoded.Y, Protocol: protocol{Encoded: c.encoded, Recon: c.recon}}
+		h := l.header("")
+		equal(t, c.name+": image", [2]int{h.ReconNy, h.ReconNx}, c.image)
+		equal(t, c.name+": spacing", h.PixelSpacing, c.spacing)
+	}
+}
