@@ -147,13 +147,15 @@ func (r *reader) sort(lines []C.fm_line, at []int, center int) error {
 		return refusal("the ISMRMRD header does not tell the encoded matrix")
 	}
 	r.Ny, r.Nx, r.Coils = r.Protocol.Encoded.X, r.Protocol.Encoded.Y, int(first.active_channels)
-	slicesOf, repetitions := 0, 0
+	slicesOf, repetitions, lowest := 0, 0, first.idx // a part of a scan keeps the numbers of the whole
 	for _, l := range lines {
 		if err := uniform(l, first); err != nil {
 			return err
 		}
+		lowest.slice, lowest.repetition = min(lowest.slice, l.idx.slice), min(lowest.repetition, l.idx.repetition)
 		slicesOf, repetitions = max(slicesOf, int(l.idx.slice)+1), max(repetitions, int(l.idx.repetition)+1)
 	}
+	slicesOf, repetitions = slicesOf-int(lowest.slice), repetitions-int(lowest.repetition)
 	if r.Protocol.Encoded.Z > 1 {
 		return refusef("the header says that %d partitions were encoded; only 2-D acquisitions can be reconstructed", r.Protocol.Encoded.Z)
 	}
@@ -172,6 +174,10 @@ func (r *reader) sort(lines []C.fm_line, at []int, center int) error {
 		return refusef("readouts have %d samples, of which the header's matrix needs %d around sample %d: partial echoes cannot be reconstructed",
 			raw.samples, r.Ny, first.center_sample)
 	}
+	// Cropping k-space would stretch the image in a field of view that is not the header's.
+	if used := raw.samples - int(first.discard_pre) - int(first.discard_post); used > r.Ny {
+		return refusef("readouts have %d samples that are not discarded; the header's matrix has %d", used, r.Ny)
+	}
 	if raw.samples*r.Coils > maxSlice {
 		return refusef("readouts have %d samples of %d coils; expected at most %d together", raw.samples, r.Coils, maxSlice)
 	}
@@ -182,7 +188,7 @@ func (r *reader) sort(lines []C.fm_line, at []int, center int) error {
 			return refusef("acquisition %d has phase-encode step %d; the header's matrix of %d steps around %d has no such step",
 				at[i], l.idx.kspace_encode_step_1, r.Nx, center)
 		}
-		index := int(l.idx.repetition)*slicesOf + int(l.idx.slice)
+		index := int(l.idx.repetition-lowest.repetition)*slicesOf + int(l.idx.slice-lowest.slice)
 		raw.slices[index] = append(raw.slices[index], rawLine{at[i], column})
 	}
 	return r.sampled()
@@ -197,7 +203,7 @@ func uniform(l, first C.fm_line) error {
 		return refusal("readouts run in both directions, as in EPI, which cannot be reconstructed")
 	case l.idx.kspace_encode_step_2 != 0:
 		return refusal("the acquisitions encode partitions (3-D); only 2-D acquisitions can be reconstructed")
-	case l.idx.contrast != 0 || l.idx.phase != 0 || l.idx.set != 0:
+	case l.idx.contrast != first.idx.contrast || l.idx.phase != first.idx.phase || l.idx.set != first.idx.set:
 		return refusal("the acquisitions have several contrasts, phases or sets; only one can be reconstructed")
 	case l.number_of_samples != first.number_of_samples || l.active_channels != first.active_channels ||
 		l.discard_pre != first.discard_pre || l.discard_post != first.discard_post || l.center_sample != first.center_sample:

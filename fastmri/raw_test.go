@@ -21,6 +21,7 @@ var rawWants = map[string]string{
 	"bad_epi":           "readouts run in both directions, as in EPI",
 	"bad_space":         "the acquisitions use several encoding spaces",
 	"bad_echo":          "readouts have 12 samples, of which the header's matrix needs 16 around sample 4",
+	"bad_long":          "readouts have 32 samples that are not discarded; the header's matrix has 16",
 	"bad_radial":        "the header says that the trajectory is \"radial\"",
 	"bad_step":          "acquisition 18 has phase-encode step 10; the header's matrix of 10 steps around 5 has no such step",
 	"bad_uneven":        "slice 1 was sampled in other columns than slice 0",

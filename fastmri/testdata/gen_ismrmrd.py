@@ -96,6 +96,9 @@ def cases(folder):
     noisy = kspace(*k.shape)
     ok("averages", lines(k + noisy, average=0) + lines(k - noisy, average=1), k)
     ok("repetitions", lines(k, repetition=0) + lines(noisy, repetition=1), np.concatenate([k, noisy]))
+    # A part of a scan, numbered as in the whole.
+    ok("numbered", lines(k, contrast=1, set=2, phase=3, repetition=4), k)
+    ok("later_slices", [a for a in lines(np.concatenate([k, k])) if a.idx.slice >= SLICES], k)
     # Samples around the matrix that are to be discarded.
     padded = np.pad(k, ((0, 0), (0, 0), (4, 2), (0, 0)), constant_values=9e9)
     ok("discarded", lines(padded, center=12, pre=4, post=2), k)
@@ -106,6 +109,7 @@ def cases(folder):
     write(p("bad_epi"), lines(k, flags=[ismrmrd.ACQ_IS_REVERSE]))
     write(p("bad_space"), lines(k, space=1))
     write(p("bad_echo"), lines(k[:, :, 4:], center=4))
+    write(p("bad_long"), lines(np.pad(k, ((0, 0), (0, 0), (8, 8), (0, 0)))))
     write(p("bad_radial"), lines(k), HEADER.replace("cartesian", "radial"))
     write(p("bad_step"), lines(k, shift=1))
     write(p("bad_uneven"), lines(k[:1], range(4)) + lines(k, range(4, COLUMNS)))
