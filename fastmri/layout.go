@@ -121,9 +121,10 @@ func (l *layout) header(sha string) recon.Header {
 	return h
 }
 
-// delivered returns the shape of the image: of raw data the measured pixels that the recon field of view holds, all where nothing tells it;
-// else that of the reference; else the header's recon matrix, cut to what was measured, and square of the smaller width when k-space is narrower than it, as the fastMRI evaluation crops such files; else, without
-// a header, the square of the smaller extent of k-space, readout being oversampled.
+// delivered returns the shape of the image: of raw data the measured pixels that the recon field of view holds, all where nothing
+// tells it; else that of the reference; else the header's recon matrix, cut to what was measured, and square of the smaller width
+// when k-space is narrower than it, as the fastMRI evaluation crops such files; else, without a header, the square of the smaller
+// extent of k-space, readout being oversampled.
 func (l *layout) delivered() (ny, nx int) {
 	switch r, e := l.Protocol.Recon, l.Protocol.Encoded; {
 	case l.Raw && e.FOVx > 0 && e.FOVy > 0 && r.FOVx > 0 && r.FOVy > 0:
