@@ -59,16 +59,22 @@ func (r Retention) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 	return swept, errors.Join(expired, err)
 }
 
+// OwnerOf is the Identity of the queue whose jobs the content belongs to; NotFound before its server's first sweep.
+func OwnerOf(ctx context.Context, blobs Blobs) (string, error) {
+	owner, err := blobs.Piece(ctx, ownerPiece)
+	return string(owner), err
+}
+
 // own claims the blob store for the queue; the first one to do so has it.
 func (r Retention) own(ctx context.Context) error {
-	owner, err := r.Blobs.Piece(ctx, ownerPiece)
+	owner, err := OwnerOf(ctx, r.Blobs)
 	if CodeOf(err) == NotFound {
 		if err := r.Blobs.PutPiece(ctx, ownerPiece, []byte(r.Queue.Identity())); err != nil {
 			return err
 		}
-		owner, err = r.Blobs.Piece(ctx, ownerPiece)
+		owner, err = OwnerOf(ctx, r.Blobs)
 	}
-	if err == nil && string(owner) != r.Queue.Identity() {
+	if err == nil && owner != r.Queue.Identity() {
 		err = Errorf(Conflict, "the files belong to the queue %q and this is %q: nothing is swept; if that queue is gone for good, delete the piece %q",
 			owner, r.Queue.Identity(), ownerPiece)
 	}

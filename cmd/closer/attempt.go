@@ -105,10 +105,18 @@ func (a *attempt) state() (progress recon.JobProgress, results []recon.Artifact,
 	return progress, results, changed
 }
 
-func (a *attempt) artifacts() []recon.Artifact {
+// finish ends the job. One that is done has come to the end of its slices, which no update may have said.
+func (a *attempt) finish(ctx context.Context, cause error) error {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.list()
+	results := a.list()
+	a.mu.Unlock()
+	if cause == nil {
+		progress, _, _ := a.state()
+		if err := a.lease.Update(ctx, progress, results); err != nil {
+			return err
+		}
+	}
+	return a.lease.Finish(ctx, results, cause)
 }
 
 // resumed counts the slices that an earlier attempt had finished.
@@ -131,7 +139,7 @@ func (a *attempt) list() []recon.Artifact {
 
 // execute reconstructs the job's input and stores what it makes.
 func (a *attempt) execute(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "closer-work-")
+	dir, err := os.MkdirTemp(a.dir, "")
 	if err != nil {
 		return fmt.Errorf("make a directory for the job: %w", err)
 	}

@@ -82,18 +82,51 @@ func work(ctx context.Context, natsURL, blobsURL string, attempts int, e engine)
 	if err != nil {
 		return fmt.Errorf("name of this host: %w", err)
 	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if err := awaitOwner(ctx, queue, blobs, log); err != nil {
+		return err
+	}
+	dir, remove, err := newWorkDir()
+	if err != nil {
+		return err
+	}
+	defer remove()
 	w := worker{
-		queue: queue, blobs: blobs, silence: queue.LeaseTime(), engine: e, name: fmt.Sprintf("%s/%d", host, os.Getpid()),
-		networks: &networks{}, log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		queue: queue, blobs: blobs, dir: dir, silence: queue.LeaseTime(), engine: e, name: fmt.Sprintf("%s/%d", host, os.Getpid()),
+		networks: &networks{}, log: log,
 	}
 	defer w.networks.close()
 	return w.run(ctx)
+}
+
+// awaitOwner waits until a server has used the files, which it says at its start: in a wrong directory, or one that is not mounted yet,
+// every job of the queue would fail at once for want of its input. Files of another queue, as where that one was lost, are only
+// warned of.
+func awaitOwner(ctx context.Context, queue recon.Queue, blobs recon.Blobs, log *slog.Logger) error {
+	for told := false; ; told = true {
+		owner, err := recon.OwnerOf(ctx, blobs)
+		if err == nil && owner != queue.Identity() {
+			log.Warn("the files belong to another queue", "files", owner, "queue", queue.Identity())
+		}
+		if recon.CodeOf(err) != recon.NotFound {
+			return err
+		}
+		if !told {
+			log.Warn("waiting: no server of a queue has used these files yet; is --blobs right, and mounted?")
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // worker runs the jobs of a queue.
 type worker struct {
 	queue    recon.Queue
 	blobs    recon.Blobs
+	dir      string        // of the files of its jobs
 	silence  time.Duration // how long the queue lets it be silent
 	name     string
 	engine   engine
@@ -203,7 +236,7 @@ func (w *worker) attempt(stopped context.Context, lease recon.Lease) {
 		return
 	default:
 		log.Info("job ended", "seconds", time.Since(a.begin).Seconds(), "resumed_slices", a.resumed(), "code", recon.CodeOf(err), "error", err)
-		if err := outlast(ctx, log, func() error { return lease.Finish(ctx, a.artifacts(), err) }); err != nil {
+		if err := outlast(ctx, log, func() error { return a.finish(ctx, err) }); err != nil {
 			log.Error("the end of the job could not be stored", "error", err)
 			return
 		}

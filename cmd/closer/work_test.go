@@ -42,7 +42,16 @@ func newBench(t *testing.T) *bench {
 	if b.blobs, err = store.OpenBlobs(t.Context(), b.dir); err != nil {
 		t.Fatal(err)
 	}
+	b.own(t)
 	return b
+}
+
+// own makes the files those of the queue, as a server does.
+func (b *bench) own(t *testing.T) {
+	t.Helper()
+	if _, err := (recon.Retention{Queue: b.queue, Blobs: b.blobs}).Sweep(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // submit queues a file. It is dated as the file is, so that the results are those of closer recon.
@@ -268,7 +277,9 @@ func TestStoppedWorkerGivesItsJobBack(t *testing.T) {
 		}
 	}
 	b.worker(t)
-	b.await(t, "job", is(recon.Done))
+	if p := b.await(t, "job", is(recon.Done)).Progress; p.Slices == 0 || p.SlicesDone != p.Slices {
+		t.Errorf("done with %d of %d slices", p.SlicesDone, p.Slices)
+	}
 }
 
 // Inputs that are none fail with the reason, and the next job runs.
@@ -327,5 +338,25 @@ func TestWorkerWithoutNetworks(t *testing.T) {
 	}
 	if job := b.await(t, "none", is(recon.Failed)); job.Code != recon.Unavailable || !strings.Contains(job.Error, "network unet") {
 		t.Errorf("%s: %s", job.Code, job.Error)
+	}
+}
+
+// A worker whose files no server has used, as where a directory is not mounted, fails no job: it waits, and runs them when it is.
+func TestWorkerWaitsForItsFiles(t *testing.T) {
+	t.Parallel()
+	b, scan := newBench(t), phantom(t)
+	b.submit(t, "job", scan, func(r *recon.Recipe) { r.Methods = []string{"zero-filled"} })
+	mounted := b.dir
+	b.dir = t.TempDir()
+	p := b.worker(t)
+	p.awaitSaying(t, "no server of a queue has used these files")
+	if job, err := b.queue.Job(t.Context(), "job"); err != nil || job.State != recon.Queued {
+		t.Errorf("the job is %s, %v", job.State, err)
+	}
+	if err := os.CopyFS(b.dir, os.DirFS(mounted)); err != nil {
+		t.Fatal(err)
+	}
+	if p := b.await(t, "job", is(recon.Done)).Progress; p.Slices == 0 || p.SlicesDone != p.Slices {
+		t.Errorf("done with %d of %d slices", p.SlicesDone, p.Slices)
 	}
 }
