@@ -34,7 +34,7 @@ RUN useradd --uid 10001 --create-home closer && install -d -o closer -g closer /
 USER 10001
 VOLUME ["/data", "/blobs"]
 EXPOSE 8080
-HEALTHCHECK --interval=15s --timeout=5s --start-period=20s CMD curl -fsk https://127.0.0.1:8080/healthz || curl -fsS http://127.0.0.1:8080/healthz
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s CMD ["sh", "-c", "curl -fsk https://127.0.0.1:8080/healthz || curl -fsS http://127.0.0.1:8080/healthz"]
 ENTRYPOINT ["/usr/local/bin/closer"]
 # Refuses to start until it is given a certificate and keys, or --insecure: doc/operating.md.
 CMD ["serve", "--listen", "0.0.0.0:8080", "--data", "/data"]
