@@ -65,8 +65,12 @@ func explain(result C.int, what, expected string) error {
 // container is a group or the file: where names are looked up.
 type container interface {
 	ID() int64
-	OpenDataset(name string) (*hdf5.Dataset, error)
+	OpenDatasetWith(name string, access *hdf5.PropList) (*hdf5.Dataset, error)
 }
+
+// chunkCache is how much of a dataset stays decompressed while it is read row by row, in bytes: several chunks of any converter. A chunk
+// that does not fit is decompressed again for every row.
+const chunkCache = 64 << 20
 
 // openDataset opens a dataset after checking that its name is no link elsewhere and its data are in this file. It returns nil
 // without an error when there is none.
@@ -81,7 +85,13 @@ func openDataset(at container, name, expected string) (*hdf5.Dataset, error) {
 	default:
 		return nil, explain(result, what, expected)
 	}
-	d, err := at.OpenDataset(name)
+	access, err := hdf5.NewPropList(hdf5.P_DATASET_ACCESS)
+	if err != nil {
+		return nil, explain(C.FM_FAILED, what, expected)
+	}
+	defer access.Close()
+	C.H5Pset_chunk_cache(C.hid_t(access.ID()), C.H5D_CHUNK_CACHE_NSLOTS_DEFAULT, chunkCache, 1) // 1: what was read whole goes first
+	d, err := at.OpenDatasetWith(name, access)
 	if err != nil {
 		return nil, explain(C.FM_FAILED, what, expected)
 	}
