@@ -128,6 +128,7 @@ var wants = map[string]string{
 	"bad_points_reference":                 "dataset reconstruction_rss has images of 8 × 8; expected 16 × 10 as kspace",
 	"bad_mask_value":                       "dataset mask has the value 7 in column 0; expected 0 or 1",
 	"bad_mask_empty":                       "dataset mask marks no column as acquired",
+	"bad_mask_absent":                      "dataset kspace is zero in all of column 1 of slice 0 and not around it: the scan is undersampled; expected a dataset mask",
 	"bad_mask_disagrees":                   "dataset kspace has samples in column 1 of slice 0, which dataset mask says was not acquired",
 	"bad_ref_slices":                       "dataset reconstruction_rss has 3 slices; expected 2 as in kspace",
 	"bad_ref_type":                         "dataset reconstruction_rss has the wrong datatype; expected real floats",
@@ -194,6 +195,9 @@ func checkVariant(t *testing.T, name string, h recon.Header, slices, plain []rec
 		equal(t, "length", len(h.Mask), 10)
 		equal(t, "first columns", []bool{h.Mask[0], h.Mask[1]}, []bool{true, false})
 		equal(t, "reference", h.Reference, "")
+	case name == "ok_padded":
+		equal(t, "no mask", h.Mask == nil, true)
+		equal(t, "padding", slices[0].KSpace.Val[1] == 0, true)
 	case name == "ok_points":
 		if h.Mask != nil || len(h.Points) != h.Ny*h.Nx {
 			t.Fatalf("mask of %d columns, %d points", len(h.Mask), len(h.Points))

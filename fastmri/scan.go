@@ -11,11 +11,13 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/closer-mri/closer/internal/sandbox"
+	"github.com/closer-mri/closer/kspace"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -256,7 +258,32 @@ func (s *Scan) verify(i int, dst *recon.Slice) error {
 				at%k.Nx, i)
 		}
 	}
+	if column := gap(k); mask == nil && !s.layout.Raw && column >= 0 {
+		return recon.Errorf(recon.Invalid, "dataset kspace is zero in all of column %d of slice %d and not around it: the scan is undersampled; expected a dataset mask, which says so",
+			column, i)
+	}
 	return nil
+}
+
+// gap returns a column that is zero in every coil and row while one before it and one behind it are not, -1 when there is none. Zeros at
+// the edges are no gap: scanners pad with them.
+func gap(k kspace.Data) int {
+	sampled := make([]bool, k.Nx)
+	for at, v := range k.Val {
+		if v != 0 {
+			sampled[at%k.Nx] = true
+		}
+	}
+	first, last := slices.Index(sampled, true), k.Nx-1
+	for last > first && !sampled[last] {
+		last--
+	}
+	for column := first + 1; first >= 0 && column < last; column++ {
+		if !sampled[column] {
+			return column
+		}
+	}
+	return -1
 }
 
 // notFinite returns the index of the first value that is NaN or infinite, -1 when there is none.

@@ -191,6 +191,8 @@ def cases(d):
         f["mask"] = np.full(W, 7, "u1")
     with h5py.File(write(p("bad_mask_empty")), "a") as f:
         f["mask"] = np.zeros(W, bool)
+    write(p("bad_mask_absent"), (k * mask).astype(np.complex64))
+    write(p("ok_padded"), (k * (np.arange(W) > 1)).astype(np.complex64))  # as scanners pad, which is no undersampling
     with h5py.File(write(p("bad_mask_disagrees")), "a") as f:
         f["mask"] = mask
     with h5py.File(write(p("bad_ref_slices")), "a") as f:
