@@ -118,8 +118,9 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 		return fmt.Errorf("hold the uploads: %w", err)
 	}
 	defer lock.Close()
+	var embedded *store.Server
 	if o.nats == "" {
-		embedded, err := store.StartServer(filepath.Join(o.data, "queue"), store.ServerOptions{})
+		embedded, err = store.StartServer(filepath.Join(o.data, "queue"), store.ServerOptions{})
 		if err != nil {
 			return err
 		}
@@ -138,6 +139,7 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	defer blobs.Close()
 	queue, err := store.Connect(ctx, o.nats, store.Options{
 		Lease: o.lease, MaxAttempts: o.attempts, MaxQueued: o.queueLimit, Replicas: o.replicas, Reconcile: reconcileTime,
+		Server: embedded,
 	})
 	if err != nil {
 		return err

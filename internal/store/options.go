@@ -39,6 +39,8 @@ type Options struct {
 	Reconcile time.Duration
 	// Patience is how long a call keeps trying while the servers do not answer; 0 is DefaultPatience. A context may end sooner.
 	Patience time.Duration
+	// Server is the one that the queue is on when it is in this process: Ready asks it too. A cluster is asked by its own monitoring.
+	Server *Server
 	// Extra is passed to the NATS client: credentials, certificates.
 	Extra []nats.Option
 }

@@ -165,6 +165,11 @@ func (q *Queue) Ready(ctx context.Context) error {
 	if !q.conn.IsConnected() {
 		return unanswered(nats.ErrDisconnected)
 	}
+	if q.opts.Server != nil {
+		if err := q.opts.Server.Ready(); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
 	_, err := q.records.Status(ctx)

@@ -1,16 +1,21 @@
 package store
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/closer-mri/closer/recon"
 )
 
 // maxPayload bounds a job record; one names about 7000 result files per MB.
@@ -18,6 +23,9 @@ const maxPayload = 8 << 20
 
 // startTimeout bounds opening the data directory; recovery reads every block of it.
 const startTimeout = time.Minute
+
+// maxStore leaves it to the disk how much the queue may hold. NATS would take what was free when it started.
+const maxStore = 1 << 50
 
 // ServerOptions of the embedded server.
 type ServerOptions struct {
@@ -27,80 +35,129 @@ type ServerOptions struct {
 
 // Server is a NATS server inside this process, which listens on loopback only.
 type Server struct {
-	nats *server.Server
-	end  chan struct{} // closed by Close
-	lock *os.File
-	url  string
-}
+	lock    *os.File
+	url     string
+	options server.Options
+	end     context.CancelFunc
+	ended   chan struct{} // closed when nothing starts the server anew any more
 
-// maxStore leaves it to the disk how much the queue may hold. NATS would take what was free when it started.
-const maxStore = 1 << 50
+	mu   sync.Mutex
+	nats *server.Server
+}
 
 // StartServer starts a server that keeps everything in dir, and returns when it takes calls. What it acknowledged survives a
 // crash of the process and of the machine: it syncs each write. One process may use dir at a time; a second is refused.
+//
+// A stream of NATS takes nothing any more after a write that failed, as on a full disk. The server is then started anew, at the
+// same address, as soon as there is room: clients connect again as after any restart.
 func StartServer(dir string, opts ServerOptions) (*Server, error) {
 	lock, err := LockDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("hold the queue: %w", err)
 	}
-	s := &Server{lock: lock, end: make(chan struct{})}
 	if opts.Token == "" {
 		opts.Token = rand.Text()
 	}
 	if opts.Port == 0 {
 		opts.Port = server.RANDOM_PORT
 	}
-	s.nats, err = server.NewServer(&server.Options{
+	s := &Server{lock: lock, ended: make(chan struct{}), options: server.Options{
 		ServerName: "closer", Host: "127.0.0.1", Port: opts.Port, Authorization: opts.Token, MaxPayload: maxPayload,
 		JetStream: true, StoreDir: dir, SyncAlways: true, JetStreamMaxStore: maxStore,
 		NoSigs: true, NoLog: true, DisableJetStreamBanner: true,
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start the queue: %w", err), lock.Close())
+	}}
+	if err := s.start(); err != nil {
+		return nil, errors.Join(err, lock.Close())
 	}
-	go s.nats.Start()
-	go s.revive(dir)
-	if !s.nats.ReadyForConnections(startTimeout) || !s.nats.JetStreamEnabled() {
-		s.Close()
-		return nil, fmt.Errorf("the queue in %s did not start", dir)
-	}
-	address := url.URL{Scheme: "nats", User: url.User(opts.Token), Host: s.nats.Addr().String()}
-	s.url = address.String()
+	address := s.nats.Addr().(*net.TCPAddr)
+	s.options.Port = address.Port
+	s.url = (&url.URL{Scheme: "nats", User: url.User(opts.Token), Host: address.String()}).String()
+	var life context.Context
+	life, s.end = context.WithCancel(context.Background())
+	go s.heal(life)
 	return s, nil
+}
+
+// start starts the server, and leaves none when it fails.
+func (s *Server) start() error {
+	options := s.options // the server changes its own
+	nats, err := server.NewServer(&options)
+	if err != nil {
+		return fmt.Errorf("start the queue: %w", err)
+	}
+	go nats.Start()
+	if !nats.ReadyForConnections(startTimeout) || !nats.JetStreamEnabled() {
+		stop(nats)
+		return fmt.Errorf("the queue in %s did not start", options.StoreDir)
+	}
+	s.nats = nats
+	return nil
+}
+
+func stop(nats *server.Server) {
+	nats.Shutdown()
+	nats.WaitForShutdown()
+}
+
+const (
+	healthTime = time.Second // between looks at the server
+	sickLooks  = 3           // in a row until it is started anew: a stream that is just being made looks lost
+	healRoom   = 64 << 20    // bytes that must be free for that
+)
+
+// heal starts the server anew when it cannot write any more and there is room.
+func (s *Server) heal(life context.Context) {
+	defer close(s.ended)
+	ticker := time.NewTicker(healthTime)
+	defer ticker.Stop()
+	for sick := 0; ; {
+		select {
+		case <-life.Done():
+			return
+		case <-ticker.C:
+		}
+		if s.Ready() == nil {
+			sick = 0
+			continue
+		}
+		if sick++; sick < sickLooks || (BlobOptions{MinFreeBytes: healRoom}).checkFree(s.options.StoreDir) != nil {
+			continue
+		}
+		s.mu.Lock()
+		if s.nats != nil {
+			stop(s.nats)
+			s.nats = nil
+		}
+		_ = s.start() // or else it is tried again, and Ready says so
+		s.mu.Unlock()
+		sick = 0
+	}
+}
+
+// Ready returns nil when the server can store what it is told, else Unavailable.
+func (s *Server) Ready() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.nats == nil {
+		return recon.Errorf(recon.Unavailable, "the job queue is being started anew")
+	}
+	if health := s.nats.Healthz(nil); health.Error != "" {
+		return &recon.Error{Code: recon.Unavailable, Message: "the job queue cannot write to its disk", Cause: errors.New(health.Error)}
+	}
+	return nil
 }
 
 // URL is where workers connect; it contains the token. Hand it to a child in its environment, not in its arguments, which every
 // user of the machine can read.
 func (s *Server) URL() string { return s.url }
 
-// revive starts the queue again that NATS has shut down because a write found no room, until there is room and it stays.
-func (s *Server) revive(dir string) {
-	for ticker := time.NewTicker(time.Second); ; {
-		select {
-		case <-ticker.C:
-		case <-s.end:
-			ticker.Stop()
-			return
-		}
-		if !s.nats.JetStreamEnabled() && s.nats.Running() && roomIn(dir) {
-			s.nats.EnableJetStream(&server.JetStreamConfig{StoreDir: dir, MaxStore: maxStore}) // or else in a second
-		}
-	}
-}
-
-// minRoom is what a revived queue must find: enough for a compaction and all that a worker says of a job.
-const minRoom = 16 << 20
-
-func roomIn(dir string) bool {
-	var s syscall.Statfs_t
-	return syscall.Statfs(dir, &s) == nil && s.Bavail*uint64(s.Bsize) >= minRoom
-}
-
 // Close stops the server and waits until its files are closed.
 func (s *Server) Close() error {
-	close(s.end)
-	s.nats.Shutdown()
-	s.nats.WaitForShutdown()
+	s.end()
+	<-s.ended
+	if s.nats != nil {
+		stop(s.nats)
+	}
 	return s.lock.Close()
 }
 
