@@ -288,9 +288,10 @@ func TestPushDirectory(t *testing.T) {
 func TestPushWaitsForWhatMayCome(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	scan := phantom(t)
-	secret := httptest.NewTLSServer(http.NotFoundHandler())
-	defer secret.Close()
+	secret := httptest.NewUnstartedServer(http.NotFoundHandler())
 	secret.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secret.StartTLS()
+	defer secret.Close()
 	if _, stderr, err := try("push", scan, "--to", secret.URL, "--patience", "1h"); err == nil || !strings.Contains(stderr, "certificate") || strings.Contains(stderr, "waiting") {
 		t.Errorf("an unknown certificate: %v\n%s", err, stderr)
 	}
