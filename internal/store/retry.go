@@ -46,6 +46,7 @@ func transient(err error) bool {
 	for _, target := range []error{
 		context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrConnectionReconnecting,
 		nats.ErrReconnectBufExceeded, nats.ErrNoServers, jetstream.ErrNoStreamResponse,
+		jetstream.ErrServerShutdown, // the server is restarted
 	} {
 		if errors.Is(err, target) {
 			return true
