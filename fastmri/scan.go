@@ -258,7 +258,10 @@ func (s *Scan) verify(i int, dst *recon.Slice) error {
 				at%k.Nx, i)
 		}
 	}
-	if column := gap(k); mask == nil && !s.layout.Raw && column >= 0 {
+	if mask != nil || s.layout.Raw {
+		return nil
+	}
+	if column := gap(k); column >= 0 {
 		return recon.Errorf(recon.Invalid, "dataset kspace is zero in all of column %d of slice %d and not around it: the scan is undersampled; expected a dataset mask, which says so",
 			column, i)
 	}
