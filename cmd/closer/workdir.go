@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/closer-mri/closer/internal/store"
 )
 
 const workDirs = "closer-work-"
@@ -18,7 +19,7 @@ func newWorkDir() (dir string, remove func(), err error) {
 		return "", nil, fmt.Errorf("look for directories of dead workers: %w", err)
 	}
 	for _, path := range old {
-		if held, err := hold(path); err == nil {
+		if held, err := store.LockDir(path); err == nil {
 			os.RemoveAll(path) // what cannot be removed is left to the next worker
 			held.Close()
 		}
@@ -26,22 +27,9 @@ func newWorkDir() (dir string, remove func(), err error) {
 	if dir, err = os.MkdirTemp("", workDirs); err != nil {
 		return "", nil, fmt.Errorf("make a directory for jobs: %w", err)
 	}
-	held, err := hold(dir)
+	held, err := store.LockDir(dir)
 	if err != nil {
 		return "", nil, errors.Join(fmt.Errorf("hold the directory for jobs: %w", err), os.RemoveAll(dir))
 	}
 	return dir, func() { os.RemoveAll(dir); held.Close() }, nil
-}
-
-// hold locks a directory until the returned file is closed or the process ends; an error where another holds it.
-func hold(dir string) (*os.File, error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
 }
