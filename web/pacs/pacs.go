@@ -178,7 +178,7 @@ func (s *Sender) attend(ctx context.Context, id string) (recon.Job, error) {
 		return job, nil
 	}
 	d.State, d.Attempts, d.Time, d.Next = recon.DeliverySending, d.Attempts+1, now(), time.Time{}
-	if job, err = s.Queue.Deliver(ctx, id, d); err != nil {
+	if job, err = s.record(ctx, id, d); err != nil {
 		return job, err
 	}
 	_, files := job.Series()
@@ -191,13 +191,18 @@ func (s *Sender) attend(ctx context.Context, id string) (recon.Job, error) {
 		log.InfoContext(ctx, "series "+string(d.State), "objects", len(files[d.Series]), "reason", d.Reason)
 	}
 	d.Time = now()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+	return s.record(ctx, id, d)
+}
+
+// recordTime bounds how long the start or the outcome of an attempt may take to be stored.
+const recordTime = 5 * time.Second
+
+// record stores a delivery, also when the sender is asked to stop meanwhile: a start that was stored needs its outcome.
+func (s *Sender) record(ctx context.Context, id string, d recon.Delivery) (recon.Job, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
 	return s.Queue.Deliver(ctx, id, d)
 }
-
-// endTime bounds how long the outcome of an attempt may take to be stored.
-const endTime = 5 * time.Second
 
 // judge puts the outcome of an attempt into d.
 func (s *Sender) judge(d *recon.Delivery, err error) {
