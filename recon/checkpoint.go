@@ -24,8 +24,9 @@ const slicePieces = "slices/"
 
 // JobCheckpoint keeps the slices of one job as pieces in a blob store, where a worker on any host finds them.
 type JobCheckpoint struct {
-	Blobs Blobs
-	Job   string // ID
+	Blobs    Blobs
+	Job      string // ID
+	Software Software
 }
 
 var _ Checkpoint = JobCheckpoint{}
@@ -107,12 +108,15 @@ func (c JobCheckpoint) Clear(ctx context.Context) error {
 	return c.Blobs.DeletePieces(ctx, slicePieces+c.Job+"/")
 }
 
-// piece names a slice. What it was made with is part of it: two workers may have other networks, devices or precisions, and the report
-// names one of each.
+// piece names a slice. What it was made with is part of it: two workers may be of other versions, or have other networks, devices or
+// precisions, and the report names one of each.
 func (c JobCheckpoint) piece(method Method, index int) string {
-	made, err := json.Marshal(method.Made())
+	made, err := json.Marshal(struct {
+		Made
+		Software
+	}{method.Made(), c.Software})
 	if err != nil {
-		panic(err) // a Model always has a JSON form
+		panic(err) // both always have a JSON form
 	}
 	return fmt.Sprintf("%s%s/%s/%s/%d", slicePieces, c.Job, method.Name, digest(made)[:16], index)
 }

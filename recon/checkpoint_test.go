@@ -106,10 +106,8 @@ func TestCheckpointTakesOnlyItsOwn(t *testing.T) {
 			other.Precision = "fp16"
 			return c.Load(t.Context(), other, 2)
 		},
-		"other noise levels": func() (recon.SliceResult, bool, error) {
-			other := method
-			other.SigmaEnd = 0.01
-			return c.Load(t.Context(), other, 2)
+		"another version": func() (recon.SliceResult, bool, error) {
+			return recon.JobCheckpoint{Blobs: blobs, Job: "a", Software: recon.Software{Version: "2"}}.Load(t.Context(), method, 2)
 		},
 		"another slice": func() (recon.SliceResult, bool, error) { return c.Load(t.Context(), method, 1) },
 		"another job": func() (recon.SliceResult, bool, error) {

@@ -49,17 +49,16 @@ type Method struct {
 	NetworkTime func() time.Duration
 }
 
-// Made is what decides the pixels of a method besides its recipe: equal slices that were made otherwise are not the same result.
+// Made is what decides the pixels of a method besides its recipe and the version of closer: equal slices that were made otherwise are
+// not the same result.
 type Made struct {
-	Models               []Model
-	Device, Precision    string
-	SigmaStart, SigmaEnd float64 // a recipe may leave them to the version
-	Steps                int
+	Models            []Model
+	Device, Precision string
 }
 
 // Made returns what the method computes with.
 func (m Method) Made() Made {
-	return Made{m.Models, m.Device, m.Precision, m.SigmaStart, m.SigmaEnd, m.Steps}
+	return Made{m.Models, m.Device, m.Precision}
 }
 
 // Model identifies a network by its bytes.

@@ -211,7 +211,7 @@ func (w *worker) attempt(stopped context.Context, lease recon.Lease) {
 	log.Info("job started")
 	ctx, cancel := context.WithCancelCause(stopped)
 	a := &attempt{worker: w, lease: lease, job: job, log: log, begin: time.Now(), files: map[string]stored{},
-		slices: patientSlices{recon.JobCheckpoint{Blobs: w.blobs, Job: job.ID}, log}}
+		slices: patientSlices{recon.JobCheckpoint{Blobs: w.blobs, Job: job.ID, Software: software()}, log}}
 	kept := make(chan struct{})
 	go func() {
 		defer close(kept)
