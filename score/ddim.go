@@ -1,9 +1,6 @@
 package score
 
-func init() {
-	register("ddim", Kind{Sampler: DDIM, Contracts: true})
-	register("noise-free", Kind{Sampler: NoiseFree, Clean: true, Contracts: true}) // its steps are DDIM's
-}
+func init() { register("ddim", Kind{Sampler: DDIM, Contracts: 1}) }
 
 // DDIM takes deterministic first-order steps of the probability-flow ODE dx/dσ = ε(x, σ) (Song et al., ICLR 2021, with
 // x = x_vp/√ᾱ), data consistency after each:
@@ -15,24 +12,6 @@ func DDIM(m Machine, x Array, sigmas []float64) (Array, error) {
 	steps := len(sigmas) - 1
 	for i := range steps {
 		x = m.Consistent(towards(m, x, m.Denoise(x, sigmas[i]), sigmas[i+1]/sigmas[i]))
-		if err := m.Step(i+1, steps, &x); err != nil {
-			return nil, err
-		}
-	}
-	return x, nil
-}
-
-// NoiseFree is DDIM with data consistency on the estimate, started from the initial image without noise: the initial image's
-// own error plays the part of the noise, at a level σ_start that matches it (the severity-adaptive mixing weight c = 0):
-//
-//	x̂ = DC(D(x, σ_i));  x ← x̂ + (σ_{i−1}/σ_i)(x − x̂)
-//
-// One NFE a step. It is a point estimate, not a posterior sample.
-func NoiseFree(m Machine, x Array, sigmas []float64) (Array, error) {
-	steps := len(sigmas) - 1
-	x = m.Consistent(x) // and it stays so, being a mixture of consistent images
-	for i := range steps {
-		x = towards(m, x, m.Consistent(m.Denoise(x, sigmas[i])), sigmas[i+1]/sigmas[i])
 		if err := m.Step(i+1, steps, &x); err != nil {
 			return nil, err
 		}

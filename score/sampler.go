@@ -27,8 +27,9 @@ type Kind struct {
 	Stochastic bool
 	// Clean samplers are started from the initial image itself: its own error plays the part of the noise.
 	Clean bool
-	// Contracts says that Contraction holds for the sampler's steps: theorem 1 of the CCDF paper covers them.
-	Contracts bool
+	// Contracts is the power of σ_{i−1}/σ_i to which a step shrinks the distance between two runs (theorem 1 of the CCDF paper): 2 for
+	// VE's steps, 1 for DDIM's; 0 where the theorem does not cover them.
+	Contracts float64
 }
 
 var samplers = map[string]Kind{}

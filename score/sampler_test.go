@@ -13,7 +13,7 @@ import (
 )
 
 // order is the rate at which a deterministic sampler's error must fall when its steps double.
-var order = map[string]float64{"ddim": 1.8, "noise-free": 1.8, "second-order": 3}
+var order = map[string]float64{"ddim": 1.8, "second-order": 3}
 
 func eachSampler(t *testing.T, test func(t *testing.T, name string, k score.Kind)) {
 	for _, name := range score.Names() {
@@ -34,10 +34,10 @@ func sigmas(t *testing.T, start, end float64, steps int) []float64 {
 	return s
 }
 
-// Deterministic samplers converge to the closed form of the probability-flow ODE.
+// Deterministic samplers of the prior converge to the closed form of the probability-flow ODE.
 func TestDeterministicSamplersConverge(t *testing.T) {
 	eachSampler(t, func(t *testing.T, name string, k score.Kind) {
-		if k.Stochastic {
+		if k.Stochastic || k.Clean {
 			return
 		}
 		want, known := order[name]
@@ -59,6 +59,27 @@ func TestDeterministicSamplersConverge(t *testing.T) {
 				t.Errorf("error %.2e → %.2e when the steps double", previous, e)
 			}
 			previous = e
+		}
+	})
+}
+
+// Samplers that start from the image as it is end, in any number of steps, at the mean of the posterior under a Gaussian prior: VE's
+// factors (s² + σ_{i−1}²)/(s² + σ_i²) telescope.
+func TestCleanSamplersEndAtThePosteriorMean(t *testing.T) {
+	const s, start, x0 = 0.5, 0.3, 1.7
+	eachSampler(t, func(t *testing.T, _ string, k score.Kind) {
+		if !k.Clean {
+			return
+		}
+		for _, n := range []int{1, 3, 10} {
+			x := kspace.NewImage(1, 1)
+			x.Pix[0] = x0
+			if err := k.Sample(t.Context(), testkit.Gaussian{S: s}, x, sigmas(t, start, 0.01, n), score.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			if want := x0 * s * s / (s*s + start*start); math.Abs(float64(real(x.Pix[0]))-want) > 1e-6 {
+				t.Errorf("%d steps end at %v, want %.6f", n, x.Pix[0], want)
+			}
 		}
 	})
 }
@@ -104,7 +125,7 @@ func unmeasured(x kspace.Image) float64 {
 }
 
 // With data consistency every sampler ends on the measurement. The columns that are not measured start as noise of σ_N = 5 and end with
-// the prior's energy.
+// the prior's energy, or with that of the posterior mean.
 func TestSamplersEndConsistent(t *testing.T) {
 	const ny = 256
 	a := kspace.NewCartesian(ny, columns)
@@ -123,9 +144,13 @@ func TestSamplersEndConsistent(t *testing.T) {
 		if rms, _ := m.Relative(x); rms > 1e-6 {
 			t.Errorf("residual %g", rms)
 		}
+		want := 1.0
+		if k.Clean { // the posterior mean
+			want = 5.0 / (1 + 5*5)
+		}
 		// 1,536 values: standard error 2 % of the deviation; 40 levels: bias up to 8 %.
-		if rms := unmeasured(x); math.Abs(rms-1) > 0.15 {
-			t.Errorf("unmeasured columns with a deviation of %.3f, the prior's is 1", rms)
+		if rms := unmeasured(x); math.Abs(rms/want-1) > 0.15 {
+			t.Errorf("unmeasured columns with a deviation of %.3f, want %.3f", rms, want)
 		}
 	})
 }
@@ -174,20 +199,20 @@ func apart(t *testing.T, k score.Kind, s float64, levels []float64) []float64 {
 }
 
 // Reverse steps contract where nothing is measured. The theorem's rate (score.Contraction) is that of a denoiser whose estimate does not
-// depend on x, as for a prior that is one image, S = 0: no sampler is slower, and VE and DDIM have that rate.
+// depend on x, as for a prior that is one image, S = 0: no sampler is slower, and VE, with noise or without, and DDIM have that rate.
 func TestSamplersContract(t *testing.T) {
 	levels := sigmas(t, 1, 0.01, 10)
 	eachSampler(t, func(t *testing.T, name string, k score.Kind) {
 		distances := apart(t, k, 0, levels)
-		got, bound := distances[len(distances)-2], math.Pow(score.Contraction(levels, k.Stochastic), 9) // at σ_1, where the last step starts
-		if got > bound*(1+1e-4) || (name == "ve" || name == "ddim") && got < bound*(1-1e-4) {
+		got, bound := distances[len(distances)-2], math.Pow(score.Contraction(levels, k.Contracts), 9) // at σ_1, where the last step starts
+		if got > bound*(1+1e-4) || (name == "ve" || name == "ddim" || name == "noise-free") && got < bound*(1-1e-4) {
 			t.Errorf("distance %.6g of 1 after nine steps; the theorem's is %.6g", got, bound)
 		}
 	})
 }
 
 // Where the estimate does depend on x, as for the prior N(0, 1), a step keeps 1 − w + w/(1+σ_i²) of a distance, w being the weight that
-// it gives the estimate: for VE 1 − (σ_{i−1}/σ_i)², ½ over all levels from 1 to 0; for DDIM 1 − σ_{i−1}/σ_i, and √½ when steps are many.
+// it gives the estimate: for VE and noise-free 1 − (σ_{i−1}/σ_i)², ½ over all levels from 1 to 0; for DDIM 1 − σ_{i−1}/σ_i, and √½ when steps are many.
 func TestSamplersContractAsFarAsThePriorLetsThem(t *testing.T) {
 	levels := sigmas(t, 1, 0.01, 10)
 	ddim := 1.0
@@ -198,7 +223,7 @@ func TestSamplersContractAsFarAsThePriorLetsThem(t *testing.T) {
 	want := map[string]struct{ from, to float64 }{
 		"ve":                  {0.4999, 0.5001},
 		"ddim":                {ddim - 1e-4, ddim + 1e-4},
-		"noise-free":          {ddim - 1e-4, ddim + 1e-4},
+		"noise-free":          {0.4999, 0.5001},
 		"second-order":        {0.95 * math.Sqrt(0.5), math.Sqrt(0.5)}, // DDIM is at 0.94
 		"predictor-corrector": {0.05, 0.25},                            // correctors contract too: half of VE's ½ and less
 	}

@@ -42,15 +42,12 @@ func Geometric(start, end float64, steps int) ([]float64, error) {
 }
 
 // Contraction is the rate λ < 1 by which one reverse step shrinks the distance between two runs (Chung et al., CVPR 2022,
-// theorem 1 and table 1): for stochastic SMLD steps max σ_{i−1}²/σ_i², for deterministic DDIM steps max σ_{i−1}/σ_i, with
-// σ_0 = 0 and over the steps before the last, which returns the estimate itself. It is 0 for a single step.
-func Contraction(sigmas []float64, stochastic bool) float64 {
+// theorem 1 and table 1): max (σ_{i−1}/σ_i)^power, power being Kind.Contracts, with σ_0 = 0 and over the steps before the last,
+// which returns the estimate itself. It is 0 for a single step.
+func Contraction(sigmas []float64, power float64) float64 {
 	var rate float64
 	for i := 1; i < len(sigmas); i++ {
 		rate = max(rate, sigmas[i]/sigmas[i-1])
 	}
-	if stochastic {
-		return rate * rate
-	}
-	return rate
+	return math.Pow(rate, power)
 }

@@ -55,10 +55,10 @@ func TestGeometric(t *testing.T) {
 	if one, err := score.Geometric(0.16, 0.01, 1); err != nil || one[0] != 0.16 || len(one) != 2 {
 		t.Errorf("one step: %v, %v", one, err)
 	}
-	if c := score.Contraction(s, false); math.Abs(c-0.5) > 1e-12 {
+	if c := score.Contraction(s, 1); math.Abs(c-0.5) > 1e-12 {
 		t.Errorf("DDIM contraction %v", c)
 	}
-	if c := score.Contraction(s, true); math.Abs(c-0.25) > 1e-12 {
+	if c := score.Contraction(s, 2); math.Abs(c-0.25) > 1e-12 {
 		t.Errorf("SMLD contraction %v", c)
 	}
 }

@@ -2,7 +2,7 @@ package score
 
 import "math"
 
-func init() { register("ve", Kind{Sampler: VE, Stochastic: true, Contracts: true}) }
+func init() { register("ve", Kind{Sampler: VE, Stochastic: true, Contracts: 2}) }
 
 // VE is the reverse diffusion of SMLD with data consistency after each step, as CCDF uses it (Chung et al., CVPR 2022,
 // equations 10 and 20; Song et al., ICLR 2021, appendix F):

@@ -60,11 +60,11 @@ def padded(x: torch.Tensor, run) -> torch.Tensor:
     return run(up)[:, :ny, :nx]
 
 
-def ddim(denoise, x, sigmas, consistent_estimate, consistent_state):
-    """Deterministic steps x <- D + (next/sigma)(x - D)."""
+def noise_free(denoise, x, sigmas, consistent):
+    """VE's steps without their noise, data consistency on the estimate: x <- D + (next/sigma)^2 (x - D)."""
     for sigma, following in zip(sigmas, [*sigmas[1:], 0.0]):
-        estimate = consistent_estimate(denoise(x, sigma))
-        x = consistent_state(estimate + (following / sigma) * (x - estimate))
+        estimate = consistent(denoise(x, sigma))
+        x = estimate + (following / sigma) ** 2 * (x - estimate)
     return x
 
 
@@ -82,7 +82,7 @@ def reconstruct(method: dict, y, mask, unet, score):
         return consistent(initial())
     if method["name"] == "ccdf" and method["sampler"] == "noise-free":
         denoise = lambda x, s: padded(x, lambda p: as_complex(score(channels(p), torch.full((len(p),), s))))
-        return ddim(denoise, consistent(initial()), levels(method["sigma_start"], method["sigma_end"], method["steps"]), consistent, lambda x: x)
+        return noise_free(denoise, consistent(initial()), levels(method["sigma_start"], method["sigma_end"], method["steps"]), consistent)
     return None
 
 

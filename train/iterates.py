@@ -48,7 +48,7 @@ class Run:
             noise = np.sqrt(g2) * complex_noise(estimate) if following > 0 else 0
             self.x = self.consistent(keep**2 * self.x + (1 - keep**2) * estimate + noise)
         else:
-            self.x = keep * self.x + (1 - keep) * self.consistent(estimate)
+            self.x = keep**2 * self.x + (1 - keep**2) * self.consistent(estimate)
         del self.levels[0]
         return len(self.levels) > 1
 

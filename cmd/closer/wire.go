@@ -273,10 +273,10 @@ func pocsLevels(r recon.Recipe) ([]float64, error) {
 
 // theory is what theorem 1 of the CCDF paper says before the run, nil for a sampler that it does not cover.
 func theory(levels []float64, kind score.Kind) *recon.Theory {
-	if !kind.Contracts {
+	if kind.Contracts == 0 {
 		return nil
 	}
-	lambda := score.Contraction(levels, kind.Stochastic)
+	lambda := score.Contraction(levels, kind.Contracts)
 	return &recon.Theory{Lambda: recon.Number(lambda), InitialErrorFactor: recon.Number(math.Pow(lambda, 2*float64(len(levels)-1)))}
 }
 
