@@ -41,8 +41,10 @@ type Server struct {
 	end     context.CancelFunc
 	ended   chan struct{} // closed when nothing starts the server anew any more
 
-	mu   sync.Mutex
-	nats *server.Server
+	mu      sync.Mutex
+	nats    *server.Server
+	sick    int    // looks in a row that found trouble
+	trouble string // what the last look found
 }
 
 // StartServer starts a server that keeps everything in dir, and returns when it takes calls. What it acknowledged survives a
@@ -101,26 +103,23 @@ func stop(nats *server.Server) {
 
 const (
 	healthTime = time.Second // between looks at the server
-	sickLooks  = 3           // in a row until it is started anew: a stream that is just being made looks lost
+	sureLooks  = 2           // in a row that find trouble until Ready says so: a stream that is just being made looks lost
+	sickLooks  = 3           // in a row until the server is started anew
 	healRoom   = 64 << 20    // bytes that must be free for that
 )
 
-// heal starts the server anew when it cannot write any more and there is room.
+// heal looks at the server now and then, and starts it anew when it cannot write any more and there is room.
 func (s *Server) heal(life context.Context) {
 	defer close(s.ended)
 	ticker := time.NewTicker(healthTime)
 	defer ticker.Stop()
-	for sick := 0; ; {
+	for {
 		select {
 		case <-life.Done():
 			return
 		case <-ticker.C:
 		}
-		if s.Ready() == nil {
-			sick = 0
-			continue
-		}
-		if sick++; sick < sickLooks || (BlobOptions{MinFreeBytes: healRoom}).checkFree(s.options.StoreDir) != nil {
+		if s.look() < sickLooks || (BlobOptions{MinFreeBytes: healRoom}).checkFree(s.options.StoreDir) != nil {
 			continue
 		}
 		s.mu.Lock()
@@ -129,20 +128,34 @@ func (s *Server) heal(life context.Context) {
 			s.nats = nil
 		}
 		_ = s.start() // or else it is tried again, and Ready says so
+		s.sick = 0
 		s.mu.Unlock()
-		sick = 0
 	}
 }
 
-// Ready returns nil when the server can store what it is told, else Unavailable.
+// look finds out whether the server can store what it is told, and returns how many looks in a row found that it cannot.
+func (s *Server) look() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trouble = "it did not start"
+	if s.nats != nil {
+		s.trouble = s.nats.Healthz(nil).Error
+	}
+	if s.sick++; s.trouble == "" {
+		s.sick = 0
+	}
+	return s.sick
+}
+
+// Ready returns nil when the server can store what it is told, else Unavailable: within two looks of a write that failed.
 func (s *Server) Ready() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.nats == nil {
+	switch {
+	case s.nats == nil:
 		return recon.Errorf(recon.Unavailable, "the job queue is being started anew")
-	}
-	if health := s.nats.Healthz(nil); health.Error != "" {
-		return &recon.Error{Code: recon.Unavailable, Message: "the job queue cannot write to its disk", Cause: errors.New(health.Error)}
+	case s.sick >= sureLooks:
+		return &recon.Error{Code: recon.Unavailable, Message: "the job queue cannot write to its disk", Cause: errors.New(s.trouble)}
 	}
 	return nil
 }
