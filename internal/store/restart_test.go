@@ -28,11 +28,8 @@ func startServer(t *testing.T, dir string, opts store.ServerOptions) *store.Serv
 	return server
 }
 
-// TestQueueOutlastsItsServer stops the server under a running job, a watch and calls in progress, and starts it again.
-func TestQueueOutlastsItsServer(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	server := startServer(t, dir, store.ServerOptions{Token: "secret"})
+func portOf(t *testing.T, server *store.Server) int {
+	t.Helper()
 	u, err := url.Parse(server.URL())
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +38,14 @@ func TestQueueOutlastsItsServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return port
+}
+
+// TestQueueOutlastsItsServer stops the server under a running job, a watch and calls in progress, and starts it again.
+func TestQueueOutlastsItsServer(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	server := startServer(t, dir, store.ServerOptions{Token: "secret"})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	q := connect(t, server.URL(), store.Options{Lease: 20 * time.Second})
@@ -76,7 +81,7 @@ func TestQueueOutlastsItsServer(t *testing.T) {
 	updated := make(chan error, 1)
 	go func() { updated <- lease.Update(ctx, recon.JobProgress{Slices: 3}, nil) }()
 	time.Sleep(time.Second)
-	server = startServer(t, dir, store.ServerOptions{Port: port, Token: "secret"})
+	server = startServer(t, dir, store.ServerOptions{Port: portOf(t, server), Token: "secret"})
 
 	if err := <-updated; err != nil {
 		t.Errorf("a call in progress: %v", err)
@@ -124,6 +129,46 @@ func TestQueueOutlastsItsServer(t *testing.T) {
 	impatient := store.Options{Patience: 200 * time.Millisecond}
 	if _, err := store.Connect(ctx, server.URL(), impatient); recon.CodeOf(err) != recon.Unavailable || strings.Contains(err.Error(), "secret") {
 		t.Errorf("connect without a server: %v", err)
+	}
+}
+
+// TestClaimOutlastsItsServer restarts the server, which says so to a worker whose request for a job is with it, before there is one.
+func TestClaimOutlastsItsServer(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	server := startServer(t, dir, store.ServerOptions{Token: "secret"})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	q := connect(t, server.URL(), store.Options{})
+	workers, err := raw(t, server.URL()).Consumer(ctx, "closer-run", "workers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type claim struct {
+		recon.Lease
+		err error
+	}
+	claimed := make(chan claim, 1)
+	go func() {
+		lease, err := q.Claim(ctx, "a worker")
+		claimed <- claim{lease, err}
+	}()
+	for waiting := 0; waiting == 0; {
+		info, err := workers.Info(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting = info.NumWaiting
+	}
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	startServer(t, dir, store.ServerOptions{Port: portOf(t, server), Token: "secret"})
+	if _, _, err := connect(t, server.URL(), store.Options{}).Submit(ctx, testkit.TestJob("one")); err != nil {
+		t.Fatal(err)
+	}
+	if c := <-claimed; c.err != nil || c.Job().ID != "one" {
+		t.Errorf("the worker that waited through the restart got %v, %v", c.Lease, c.err)
 	}
 }
 
