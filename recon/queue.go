@@ -93,7 +93,8 @@ type Blobs interface {
 	// DeletePieces removes every piece whose name begins with prefix.
 	DeletePieces(ctx context.Context, prefix string) error
 	// Sweep deletes the content and the pieces that were last put or touched before a time, except what the functions say is kept, and
-	// counts them. It may be called while others put and read; content that is put again or touched meanwhile stays.
+	// counts them. It may be called while others put and read; content that is put again or touched meanwhile stays, unless its
+	// implementation says when not.
 	Sweep(ctx context.Context, before time.Time, keepContent, keepPiece func(name string) bool) (Swept, error)
 	// Ready returns nil when content can be stored, else why not.
 	Ready(ctx context.Context) error

@@ -205,6 +205,9 @@ func (b *bucket) DeletePieces(ctx context.Context, prefix string) error {
 	return b.failed(ctx, "delete pieces", err)
 }
 
+// Sweep implements recon.Blobs. Storage deletes on no condition of age: an object that is written again after it was looked at, and
+// before the delete that follows at once, is lost. Only content that is put again an hour or more after it came, which no job
+// names, can meet that.
 func (b *bucket) Sweep(ctx context.Context, before time.Time, keepContent, keepPiece func(name string) bool) (recon.Swept, error) {
 	unwanted := func(o *blob.ListObject, kept bool) bool {
 		if kept || !o.ModTime.Before(before) {

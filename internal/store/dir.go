@@ -250,7 +250,7 @@ func (d *dir) DeletePieces(ctx context.Context, prefix string) error {
 }
 
 func (d *dir) Sweep(ctx context.Context, before time.Time, keepContent, keepPiece func(name string) bool) (recon.Swept, error) {
-	old := func(info fs.FileInfo) bool { return info.ModTime().Before(before) } // remove asks just before it removes
+	old := func(info fs.FileInfo) bool { return info.ModTime().Before(before) }
 	contents, err := d.remove(ctx, dirContent, func(name string, info fs.FileInfo) bool {
 		return old(info) && !keepContent(path.Base(name))
 	})
@@ -273,6 +273,7 @@ type removed struct {
 }
 
 // remove removes the files below a directory that which selects, by their path in the store, and the directories that are empty then.
+// It asks again once a file is out of the way: what was put or touched in between is put back.
 func (d *dir) remove(ctx context.Context, below string, which func(name string, info fs.FileInfo) bool) (sum removed, err error) {
 	var dirs []string
 	err = filepath.WalkDir(d.path(below), func(p string, e fs.DirEntry, err error) error {
@@ -287,17 +288,19 @@ func (d *dir) remove(ctx context.Context, below string, which func(name string, 
 		if err == nil {
 			info, err = e.Info()
 		}
+		var gone bool
 		if err == nil {
-			name, _ := filepath.Rel(d.root, p) // p is below the root
-			if !which(filepath.ToSlash(name), info) {
+			rel, _ := filepath.Rel(d.root, p) // p is below the root
+			name := filepath.ToSlash(rel)
+			if !which(name, info) {
 				return nil
 			}
-			err = os.Remove(p)
+			gone, err = d.removeIf(name, func(info fs.FileInfo) bool { return which(name, info) })
 		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // removed meanwhile, or never there
 		}
-		if err == nil {
+		if gone {
 			sum.files++
 			sum.bytes += info.Size()
 		}
@@ -309,6 +312,19 @@ func (d *dir) remove(ctx context.Context, below string, which func(name string, 
 		}
 	}
 	return sum, err
+}
+
+// removeIf takes a file's name from it, and removes it or gives the name back.
+func (d *dir) removeIf(name string, unwanted func(fs.FileInfo) bool) (bool, error) {
+	aside := d.path(dirTemp, "sweep-"+rand.Text())
+	if err := os.Rename(d.path(name), aside); err != nil {
+		return false, err
+	}
+	info, err := os.Lstat(aside)
+	if err == nil && unwanted(info) {
+		return true, os.Remove(aside)
+	}
+	return false, errors.Join(err, d.place(name, func(target string) error { return os.Rename(aside, target) }))
 }
 
 // Ready finds out by writing.

@@ -218,3 +218,45 @@ func TestTouchedContentIsNew(t *testing.T) {
 		r.Close()
 	}
 }
+
+// What is put or touched after a sweep has seen how old it is stays.
+func TestSweepLooksAgain(t *testing.T) {
+	root := t.TempDir()
+	b := openBlobs(t, root, anyDisk)
+	data := []byte("content")
+	put := func() recon.Blob {
+		blob, err := b.Put(t.Context(), bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return blob
+	}
+	name := put().SHA256
+	file := filepath.Join(root, "sha256", name[:2], name)
+	for what, renew := range map[string]func(){
+		"put":     func() { put() },
+		"touched": func() { _ = b.Touch(t.Context(), name) },
+		"neither": func() {},
+	} {
+		long := time.Now().Add(-10 * recon.OrphanAge)
+		if err := os.Chtimes(file, long, long); err != nil {
+			t.Fatal(err)
+		}
+		asked := false
+		swept, err := b.Sweep(t.Context(), time.Now().Add(-recon.OrphanAge), func(string) bool {
+			if !asked {
+				renew()
+			}
+			asked = true
+			return false
+		}, nil)
+		_, gone := os.Stat(file)
+		if want := what == "neither"; err != nil || (swept.Contents == 1) != want || (gone != nil) != want {
+			t.Errorf("content that was %s meanwhile: %+v, %v, then %v", what, swept, err, gone)
+		}
+		put()
+	}
+	if entries, err := os.ReadDir(filepath.Join(root, "tmp")); err != nil || len(entries) != 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
