@@ -31,17 +31,21 @@ func newInstance(file dicomio.Stored, data []byte) (*instance, error) {
 	return in, nil
 }
 
-// window is the center and width of the window that the file gives a frame, counted from 1: its own before that shared by all frames,
-// that before the object's (PS3.3 C.7.6.16.2.10); 0 when it gives none.
-func (in *instance) window(frame int) (center, width float64) {
+// window is the window that the file gives a frame, counted from 1: its own before that shared by all frames, that before the object's
+// (PS3.3 C.7.6.16.2.10); none when it gives none. Without a function, or with one that the standard does not know, it is linear.
+func (in *instance) window(frame int) window {
 	for _, a := range []dicomio.Attributes{
 		item(item(in.attributes, "52009230", frame), "00289132", 1), item(item(in.attributes, "52009229", 1), "00289132", 1), in.attributes,
 	} {
-		if center, width = number(a, "00281050"), number(a, "00281051"); width >= 1 {
-			return center, width
+		w := window{number(a, "00281050"), number(a, "00281051"), firstText(a, "00281056")}
+		if w.function != linearExact && w.function != sigmoid {
+			w.function = linear
+		}
+		if w.valid() {
+			return w
 		}
 	}
-	return 0, 0
+	return window{}
 }
 
 // item is an item of a sequence, counted from 1, nil when there is none.

@@ -255,8 +255,8 @@ func TestWindowOfFrames(t *testing.T) {
 	in.attributes["52009230"] = dicomio.Attribute{VR: "SQ", Value: []any{group(window("3", "30")), dicomio.Attributes{}, group(window("5", "0"))}}
 	check := func(frame int, center, width float64) {
 		t.Helper()
-		if c, w := in.window(frame); c != center || w != width {
-			t.Errorf("frame %d: %v, %v; want %v, %v", frame, c, w, center, width)
+		if w := in.window(frame); w.center != center || w.width != width {
+			t.Errorf("frame %d: %v; want %v, %v", frame, w, center, width)
 		}
 	}
 	check(1, 3, 30)

@@ -23,9 +23,9 @@ const (
 
 // view is how an image is shown.
 type view struct {
-	center, width float64 // of the window; width 0 is the file's
-	w, h          int     // greatest size of the picture; 0 is the image's own
-	quality       int     // of JPEG
+	window  window // none is the file's
+	w, h    int    // greatest size of the picture; 0 is the image's own
+	quality int    // of JPEG
 }
 
 // rendered answers with a frame as a picture, its window applied (PS3.18 8.3.5).
@@ -83,19 +83,10 @@ func (s *server) picture(w http.ResponseWriter, r *http.Request, side int) {
 func parseView(r *http.Request, side int) (view, error) {
 	v := view{w: side, h: side, quality: 90}
 	values := r.URL.Query()
-	if window := values.Get("window"); window != "" {
-		parts := strings.Split(window, ",")
-		if len(parts) == 3 && !strings.EqualFold(parts[2], "linear") {
-			return view{}, recon.Errorf(recon.Invalid, "only the linear window function is supported")
-		}
-		var err1, err2 error
-		if len(parts) < 2 || len(parts) > 3 {
-			return view{}, errWindow
-		}
-		v.center, err1 = strconv.ParseFloat(parts[0], 64)
-		v.width, err2 = strconv.ParseFloat(parts[1], 64)
-		if err1 != nil || err2 != nil || !(v.width >= 1) {
-			return view{}, errWindow
+	if text := values.Get("window"); text != "" {
+		var err error
+		if v.window, err = parseWindow(text); err != nil {
+			return view{}, err
 		}
 	}
 	if viewport := values.Get("viewport"); viewport != "" {
@@ -120,10 +111,7 @@ func parseView(r *http.Request, side int) (view, error) {
 	return v, nil
 }
 
-var (
-	errWindow   = recon.Errorf(recon.Invalid, "window is its center and its width, which is at least 1: window=500,1000")
-	errViewport = recon.Errorf(recon.Invalid, "viewport is a width and a height from 1 to %d pixels: viewport=256,256", maxSide)
-)
+var errViewport = recon.Errorf(recon.Invalid, "viewport is a width and a height from 1 to %d pixels: viewport=256,256", maxSide)
 
 // draw shows a frame through its window, scaled to fit the view.
 func (s *server) draw(ctx context.Context, in *instance, number int, v view) (image.Image, error) {
@@ -138,43 +126,22 @@ func (s *server) draw(ctx context.Context, in *instance, number int, v view) (im
 	if number > len(object.Frames) {
 		return nil, recon.Errorf(recon.NotFound, "the instance has no frame %d", number)
 	}
-	if v.width == 0 {
-		v.center, v.width = in.window(number)
+	if v.window == (window{}) {
+		v.window = in.window(number)
 	}
 	pixels := object.Frames[number-1].Pixels
-	if v.width < 1 {
-		v.center, v.width = fullRange(pixels)
+	if v.window == (window{}) {
+		v.window = fullRange(pixels)
 	}
 	img := image.NewGray(image.Rect(0, 0, object.Cols, object.Rows))
 	inverse := in.text("00280004") == "MONOCHROME1"
 	for i, p := range pixels {
-		img.Pix[i] = window(float64(p), v.center, v.width)
+		img.Pix[i] = v.window.shade(float64(p))
 		if inverse {
 			img.Pix[i] = 255 - img.Pix[i]
 		}
 	}
 	return fit(img, v.w, v.h), nil
-}
-
-// window is the linear function of PS3.3 C.11.2.1.2.1.
-func window(x, center, width float64) uint8 {
-	switch y := (x-(center-0.5))/max(width-1, 1e-9) + 0.5; {
-	case y <= 0:
-		return 0
-	case y >= 1:
-		return 255
-	default:
-		return uint8(y*255 + 0.5)
-	}
-}
-
-// fullRange is the window from the darkest to the brightest pixel.
-func fullRange(pixels []float32) (center, width float64) {
-	low, high := pixels[0], pixels[0]
-	for _, p := range pixels {
-		low, high = min(low, p), max(high, p)
-	}
-	return float64(low+high)/2 + 0.5, float64(high-low) + 1
 }
 
 // fit scales an image to the largest size within w by h: each pixel is the mean of those it covers, or the
