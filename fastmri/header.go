@@ -26,6 +26,8 @@ type protocol struct {
 	Vendor, Model    string
 	TR, TE, TI, Flip float64
 	EchoTrain        int
+	Center           int  // phase-encode step at the centre of k-space
+	Separate         bool // calibration lines are a scan of their own
 	Subject          bool // the header names the subject, or says when they were born
 }
 
@@ -57,6 +59,8 @@ func parseHeader(text string) (protocol, error) {
 			Encoded    space  `xml:"encodedSpace"`
 			Recon      space  `xml:"reconSpace"`
 			EchoTrain  string `xml:"echoTrainLength"`
+			Center     string `xml:"encodingLimits>kspace_encoding_step_1>center"`
+			Mode       string `xml:"parallelImaging>calibrationMode"`
 		} `xml:"encoding"`
 		Sequence struct {
 			TR   []string `xml:"TR"`
@@ -65,7 +69,9 @@ func parseHeader(text string) (protocol, error) {
 			Flip []string `xml:"flipAngle_deg"`
 		} `xml:"sequenceParameters"`
 	}
-	if err := decodeXML(text, &h); err != nil {
+	d := xml.NewDecoder(strings.NewReader(text))
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // only ASCII is used of it
+	if err := d.Decode(&h); err != nil {
 		return protocol{}, refusal("the ISMRMRD header is not readable XML")
 	}
 	p := protocol{
@@ -81,14 +87,14 @@ func parseHeader(text string) (protocol, error) {
 		}
 		p.Encoded, p.Recon = convert(e.Encoded), convert(e.Recon)
 		p.Trajectory, p.EchoTrain = plain(e.Trajectory), count(e.EchoTrain)
+		p.Center = p.Encoded.Y / 2
+		if step, err := strconv.ParseUint(strings.TrimSpace(e.Center), 10, 16); err == nil {
+			p.Center = int(step)
+		}
+		mode := strings.TrimSpace(e.Mode)
+		p.Separate = mode == "separate" || mode == "external"
 	}
 	return p, nil
-}
-
-func decodeXML(text string, into any) error {
-	d := xml.NewDecoder(strings.NewReader(text))
-	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // only ASCII is used of it
-	return d.Decode(into)
 }
 
 // cartesian refuses every other trajectory.

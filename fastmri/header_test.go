@@ -14,13 +14,15 @@ func TestParseHeaderTolerates(t *testing.T) {
 		{"empty", `<ismrmrdHeader/>`, protocol{}},
 		{"not numbers", `<ismrmrdHeader><sequenceParameters><TR>fast</TR><TE>-3</TE><TI>NaN</TI><flipAngle_deg>1e9</flipAngle_deg></sequenceParameters></ismrmrdHeader>`, protocol{}},
 		{"no recon space", `<h xmlns="http://www.ismrm.org/ISMRMRD"><encoding><encodedSpace><matrixSize><x>640</x><y>372</y></matrixSize></encodedSpace></encoding></h>`,
-			protocol{Encoded: Space{X: 640, Y: 372}}},
+			protocol{Encoded: Space{X: 640, Y: 372}, Center: 186}},
 		{"text that is not plain", `<h><acquisitionSystemInformation><systemVendor> SIEMENS é	</systemVendor><systemModel>` + strings.Repeat("x", 99) + `</systemModel></acquisitionSystemInformation></h>`,
 			protocol{Vendor: "SIEMENS", Model: strings.Repeat("x", 64)}},
 		{"another declared character set", `<?xml version="1.0" encoding="ISO-8859-1"?><h><acquisitionSystemInformation><systemVendor>GE</systemVendor></acquisitionSystemInformation></h>`,
 			protocol{Vendor: "GE"}},
 		{"a subject's birth", `<h><subjectInformation><patientBirthdate>1980-01-02</patientBirthdate></subjectInformation></h>`, protocol{Subject: true}},
 		{"a subject of no name", `<h><subjectInformation><patientName> </patientName><patientWeight_kg>70</patientWeight_kg></subjectInformation></h>`, protocol{}},
+		{"a centre and calibration of its own", `<h><encoding><encodingLimits><kspace_encoding_step_1><center> 40 </center></kspace_encoding_step_1></encodingLimits>` +
+			`<parallelImaging><calibrationMode>external</calibrationMode></parallelImaging></encoding></h>`, protocol{Center: 40, Separate: true}},
 		{"second encoding", `<h><encoding><trajectory>cartesian</trajectory></encoding><encoding><trajectory>radial</trajectory></encoding></h>`,
 			protocol{Trajectory: "cartesian"}},
 	} {
@@ -64,7 +66,7 @@ func FuzzParseHeader(f *testing.F) {
 			}
 		}
 		p.Trajectory, p.Encoded.Z, p.Recon.Z = "cartesian", max(p.Encoded.Z, 1), max(p.Recon.Z, 1)
-		p.Subject = false // which is not written
+		p.Subject, p.Separate, p.Center = false, false, p.Encoded.Y/2 // which are not written
 		again, err := parseHeader(formatHeader(p, 1, 1))
 		if err != nil || again != p {
 			t.Errorf("round trip: got %+v, %v, want %+v", again, err, p)

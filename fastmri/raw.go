@@ -6,8 +6,6 @@ import "C"
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 	"unsafe"
 
 	"gonum.org/v1/hdf5"
@@ -95,10 +93,10 @@ func (r *reader) openRaw(group *hdf5.Group) error {
 		return err
 	}
 	r.Raw, r.raw = true, &rawData{dataset: d}
-	if lines, at = r.withCalibration(lines, at, separateCalibration(s)); len(lines) == 0 {
+	if lines, at = r.withCalibration(lines, at, r.Protocol.Separate); len(lines) == 0 {
 		return errNoImage
 	}
-	return r.sort(lines, at, centralStep(s, r.Protocol.Encoded.Y/2))
+	return r.sort(lines, at)
 }
 
 const errNoImage = refusal("dataset data has no acquisition of an image: all are noise, calibration or navigators")
@@ -140,8 +138,8 @@ func imagingLines(d *hdf5.Dataset, n int) (lines []C.fm_line, at []int, err erro
 	return lines, at, nil
 }
 
-// sort gives every acquisition its slice and column and completes the layout. center is the step that encodes the centre of k-space.
-func (r *reader) sort(lines []C.fm_line, at []int, center int) error {
+// sort gives every acquisition its slice and column and completes the layout.
+func (r *reader) sort(lines []C.fm_line, at []int) error {
 	first := lines[0]
 	if r.Protocol.Encoded.X == 0 || r.Protocol.Encoded.Y == 0 {
 		return refusal("the ISMRMRD header does not tell the encoded matrix")
@@ -183,10 +181,10 @@ func (r *reader) sort(lines []C.fm_line, at []int, center int) error {
 	}
 	raw.slices = make([][]rawLine, r.Slices)
 	for i, l := range lines {
-		column := int(l.idx.kspace_encode_step_1) + r.Nx/2 - center
+		column := int(l.idx.kspace_encode_step_1) + r.Nx/2 - r.Protocol.Center
 		if column < 0 || column >= r.Nx {
 			return refusef("acquisition %d has phase-encode step %d; the header's matrix of %d steps around %d has no such step",
-				at[i], l.idx.kspace_encode_step_1, r.Nx, center)
+				at[i], l.idx.kspace_encode_step_1, r.Nx, r.Protocol.Center)
 		}
 		index := int(l.idx.repetition-lowest.repetition)*slicesOf + int(l.idx.slice-lowest.slice)
 		raw.slices[index] = append(raw.slices[index], rawLine{at[i], column})
@@ -254,35 +252,4 @@ func (r *reader) readRaw(i uint) error {
 		}
 	}
 	return nil
-}
-
-// centralStep returns the phase-encode step at the centre of k-space, as the header tells or otherwise.
-func centralStep(text string, otherwise int) int {
-	var h struct {
-		Encoding []struct {
-			Center string `xml:"encodingLimits>kspace_encoding_step_1>center"`
-		} `xml:"encoding"`
-	}
-	if decodeXML(text, &h) != nil || len(h.Encoding) == 0 {
-		return otherwise
-	}
-	step, err := strconv.ParseUint(strings.TrimSpace(h.Encoding[0].Center), 10, 16)
-	if err != nil {
-		return otherwise
-	}
-	return int(step)
-}
-
-// separateCalibration says whether the header has the calibration lines in a scan of their own.
-func separateCalibration(text string) bool {
-	var h struct {
-		Encoding []struct {
-			Mode string `xml:"parallelImaging>calibrationMode"`
-		} `xml:"encoding"`
-	}
-	if decodeXML(text, &h) != nil || len(h.Encoding) == 0 {
-		return false
-	}
-	mode := strings.TrimSpace(h.Encoding[0].Mode)
-	return mode == "separate" || mode == "external"
 }
