@@ -3,6 +3,7 @@ package fastmri
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/closer-mri/closer/kspace"
@@ -28,8 +29,9 @@ type layout struct {
 	Protocol              protocol
 	Attributes            Attributes
 	Simulated             bool
-	Raw                   bool // ISMRMRD acquisitions
-	Unused                int  // of them, calibration lines that were acquired otherwise than the image
+	Raw                   bool  // ISMRMRD acquisitions
+	Unused                int   // of them, calibration lines that were acquired otherwise than the image
+	Numbers               []int // of the slices of a repetition, as the scanner counted them, growing; nil when they have no gap
 }
 
 // Attributes are the root attributes of a fastMRI file, zero where missing.
@@ -104,6 +106,9 @@ func (l *layout) header(sha string) recon.Header {
 	if l.Unused > 0 {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d calibration lines were not used: they were acquired apart from the image.", l.Unused))
 	}
+	if len(l.Numbers) > 0 {
+		h.Notes = append(h.Notes, fmt.Sprintf("The scanner numbers the slices %s (from 0): distances across a gap are larger than the images say.", ranges(l.Numbers)))
+	}
 	h.ReconNy, h.ReconNx = l.delivered()
 	h.PixelSpacing, h.Thickness = l.spacing()
 	if l.Mask != nil {
@@ -119,6 +124,28 @@ func (l *layout) header(sha string) recon.Header {
 		}
 	}
 	return h
+}
+
+// ranges writes growing numbers such as 0–3, 5, 7–9, of many only the first.
+func ranges(numbers []int) string {
+	var all []string
+	for len(numbers) > 0 {
+		if len(all) == 20 {
+			all = append(all, "…")
+			break
+		}
+		n := 1
+		for n < len(numbers) && numbers[n] == numbers[n-1]+1 {
+			n++
+		}
+		if text := strconv.Itoa(numbers[0]); n == 1 {
+			all = append(all, text)
+		} else {
+			all = append(all, text+"–"+strconv.Itoa(numbers[n-1]))
+		}
+		numbers = numbers[n:]
+	}
+	return strings.Join(all, ", ")
 }
 
 // delivered returns the shape of the image: of raw data the measured pixels that the recon field of view holds, all where nothing

@@ -51,9 +51,9 @@ func rawGroup(file *hdf5.File) (*hdf5.Group, error) {
 }
 
 // openRaw describes ISMRMRD raw data: 2-D Cartesian, where each readout is one phase-encode column of one slice. Averages are
-// averaged, repetitions follow one another as slices. Columns that were not acquired, by undersampling, partial Fourier or a phase
-// resolution below 1, are the mask. Calibration lines that were acquired as the image was belong to it. The vendor's own readouts that
-// belong to no image are left out.
+// averaged, repetitions follow one another as slices, and so do slices whose numbers have gaps. Columns that were not acquired, by
+// undersampling, partial Fourier or a phase resolution below 1, are the mask. Calibration lines that were acquired as the image was
+// belong to it. The vendor's own readouts that belong to no image are left out.
 func (r *reader) openRaw(group *hdf5.Group) error {
 	const expected = "ISMRMRD acquisitions (head and data)"
 	d, err := openDataset(group, "data", expected)
@@ -145,15 +145,21 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 		return refusal("the ISMRMRD header does not tell the encoded matrix")
 	}
 	r.Ny, r.Nx, r.Coils = r.Protocol.Encoded.X, r.Protocol.Encoded.Y, int(first.active_channels)
-	slicesOf, repetitions, lowest := 0, 0, first.idx // a part of a scan keeps the numbers of the whole
+	var numbers []int // of the slices: a part of a scan keeps those of the whole
+	earliest, latest := first.idx.repetition, first.idx.repetition
 	for _, l := range lines {
 		if err := uniform(l, first); err != nil {
 			return err
 		}
-		lowest.slice, lowest.repetition = min(lowest.slice, l.idx.slice), min(lowest.repetition, l.idx.repetition)
-		slicesOf, repetitions = max(slicesOf, int(l.idx.slice)+1), max(repetitions, int(l.idx.repetition)+1)
+		earliest, latest = min(earliest, l.idx.repetition), max(latest, l.idx.repetition)
+		if i, known := slices.BinarySearch(numbers, int(l.idx.slice)); !known {
+			numbers = slices.Insert(numbers, i, int(l.idx.slice))
+		}
 	}
-	slicesOf, repetitions = slicesOf-int(lowest.slice), repetitions-int(lowest.repetition)
+	slicesOf, repetitions := len(numbers), int(latest-earliest)+1
+	if numbers[slicesOf-1]-numbers[0] >= slicesOf {
+		r.Numbers = numbers
+	}
 	if r.Protocol.Encoded.Z > 1 {
 		return refusef("the header says that %d partitions were encoded; only 2-D acquisitions can be reconstructed", r.Protocol.Encoded.Z)
 	}
@@ -186,7 +192,8 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 			return refusef("acquisition %d has phase-encode step %d; the header's matrix of %d steps around %d has no such step",
 				at[i], l.idx.kspace_encode_step_1, r.Nx, r.Protocol.Center)
 		}
-		index := int(l.idx.repetition-lowest.repetition)*slicesOf + int(l.idx.slice-lowest.slice)
+		place, _ := slices.BinarySearch(numbers, int(l.idx.slice))
+		index := int(l.idx.repetition-earliest)*slicesOf + place
 		raw.slices[index] = append(raw.slices[index], rawLine{at[i], column})
 	}
 	return r.sampled()

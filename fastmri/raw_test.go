@@ -71,6 +71,9 @@ func TestISMRMRDCases(t *testing.T) {
 					t.Fatal(err)
 				}
 				checkRaw(t, strings.TrimSuffix(path, ".h5"), h, read)
+				if notes := strings.Join(h.Notes, ""); strings.Contains(notes, "numbers the slices 1, 3–4, 6 (from 0)") != (name == "ok_gaps") {
+					t.Errorf("notes: %q", notes)
+				}
 				return
 			}
 			refused++

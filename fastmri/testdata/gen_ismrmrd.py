@@ -99,6 +99,11 @@ def cases(folder):
     # A part of a scan, numbered as in the whole.
     ok("numbered", lines(k, contrast=1, set=2, phase=3, repetition=4), k)
     ok("later_slices", [a for a in lines(np.concatenate([k, k])) if a.idx.slice >= SLICES], k)
+    # Scanners leave slices out whose numbers stay free.
+    many = kspace(7, COILS, ROWS, COLUMNS)
+    there = [1, 3, 4, 6]
+    ok("gaps", [a for repetition in (1, 2) for a in lines(many * repetition, repetition=repetition) if a.idx.slice in there],
+       np.concatenate([many[there], many[there] * 2]))
     # Samples around the matrix that are to be discarded.
     padded = np.pad(k, ((0, 0), (0, 0), (4, 2), (0, 0)), constant_values=9e9)
     ok("discarded", lines(padded, center=12, pre=4, post=2), k)
@@ -113,7 +118,7 @@ def cases(folder):
     write(p("bad_radial"), lines(k), HEADER.replace("cartesian", "radial"))
     write(p("bad_step"), lines(k, shift=1))
     write(p("bad_uneven"), lines(k[:1], range(4)) + lines(k, range(4, COLUMNS)))
-    write(p("bad_missing_slice"), [a for a in lines(kspace(3, COILS, ROWS, COLUMNS)) if a.idx.slice != 1])
+    write(p("bad_missing_slice"), [a for a in lines(k) if a.idx.slice != 1] + lines(k, repetition=1))
     write(p("bad_coils"), lines(k) + lines(k[:, :2]))
     write(p("bad_noise_alone"), other)
     write(p("bad_matrix"), lines(k), HEADER.replace("<x>16</x><y>10</y>", ""))
