@@ -3,7 +3,6 @@ package dicomio
 import (
 	"archive/tar"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -11,42 +10,44 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/closer-mri/closer/internal/durable"
 )
 
 const maxArchived = 10_000 // files of one archive
 
-// WriteArchive writes a tar archive of files, for Read. Their order and headers depend on the content alone, so that the same files
-// make the same archive.
-func WriteArchive(path string, files []string) error {
-	type entry struct{ path, digest string }
+// WriteArchive writes a tar archive of files, for Read, and returns the SHA-256 of each. Their order and headers depend on the content
+// alone, so that the same files make the same archive.
+func WriteArchive(path string, files []string) (sums []string, err error) {
+	type entry struct{ path, sum string }
 	var entries []entry
 	for _, file := range files {
-		digest := sha256.New()
-		if err := copyFile(digest, file); err != nil {
-			return err
+		sum, err := durable.SHA256(file)
+		if err != nil {
+			return nil, err
 		}
-		entries = append(entries, entry{file, fmt.Sprintf("%x", digest.Sum(nil))})
+		sums, entries = append(sums, sum), append(entries, entry{file, sum})
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.digest, b.digest) })
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.sum, b.sum) })
 	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer out.Close()
 	w := tar.NewWriter(out)
 	for _, e := range entries {
 		info, err := os.Stat(e.path)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := w.WriteHeader(&tar.Header{Name: e.digest + ".dcm", Mode: 0o644, Size: info.Size(), Format: tar.FormatUSTAR}); err != nil {
-			return err
+		if err := w.WriteHeader(&tar.Header{Name: e.sum + ".dcm", Mode: 0o644, Size: info.Size(), Format: tar.FormatUSTAR}); err != nil {
+			return nil, err
 		}
 		if err := copyFile(w, e.path); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return errors.Join(w.Close(), out.Close())
+	return sums, errors.Join(w.Close(), out.Close())
 }
 
 // copyFile writes the content of a file, piece by piece.

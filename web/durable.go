@@ -2,12 +2,8 @@ package web
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 
 	"github.com/tus/tusd/v2/pkg/filestore"
@@ -102,16 +98,3 @@ func (s *signed) Read(p []byte) (int, error) {
 
 // notResumable is why an upload in pieces is refused.
 const notResumable = "this server takes the patient out of DICOM files before it writes them, so only HDF5 files come in pieces: send DICOM in one request"
-
-func hashFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("read the upload: %w", err)
-	}
-	defer f.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
-		return "", fmt.Errorf("read the upload: %w", err)
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
-}

@@ -287,7 +287,9 @@ func (u *uploads) ingest(ctx context.Context, id string) (Receipt, error) {
 	up, err := u.arrival(info)
 	if err == nil {
 		up.path, up.size = u.path(id, ""), info.Size
-		up.sha256, err = hashFile(up.path)
+		if up.sha256, err = durable.SHA256(up.path); err != nil {
+			err = fmt.Errorf("read the upload: %w", err)
+		}
 	}
 	var receipt Receipt
 	if err == nil {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/closer-mri/closer/fastmri"
+	"github.com/closer-mri/closer/internal/durable"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -169,7 +170,7 @@ func (w *sweepWorker) reconstruct(ctx context.Context, path string, r recon.Reci
 		}
 		err := fastmri.WriteReconstruction(file, result.Magnitudes(), rec.Ny, rec.Nx)
 		if err == nil {
-			images[name], err = fileDigest(file)
+			images[name], err = durable.SHA256(file)
 		}
 		return err
 	}

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/closer-mri/closer/internal/durable"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -37,23 +35,9 @@ func readUnit(path string) (*storedUnit, error) {
 // hasImages says whether dir holds the images that the unit made. Those of another recipe have the same names.
 func (u *storedUnit) hasImages(dir string) bool {
 	for name, want := range u.Images {
-		if got, err := fileDigest(filepath.Join(dir, name)); err != nil || got != want {
+		if got, err := durable.SHA256(filepath.Join(dir, name)); err != nil || got != want {
 			return false
 		}
 	}
 	return len(u.Images) == len(u.Report.Methods)
-}
-
-// fileDigest returns the SHA-256 of a file in lower-case hex.
-func fileDigest(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
 }

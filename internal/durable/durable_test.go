@@ -74,3 +74,17 @@ func TestErrors(t *testing.T) {
 		t.Errorf("%v remain", entries)
 	}
 }
+
+func TestSHA256(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("abc"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" // FIPS 180-2, B.1
+	if sum, err := durable.SHA256(path); err != nil || sum != want {
+		t.Errorf("%s, %v", sum, err)
+	}
+	if _, err := durable.SHA256(filepath.Dir(path)); err == nil {
+		t.Error("a directory has a digest")
+	}
+}

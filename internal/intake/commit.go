@@ -68,14 +68,13 @@ func (in *Intake) Commit(ctx context.Context, scan string, instances int, recipe
 
 // freeze makes the input of a series that has files, and its record.
 func (in *Intake) freeze(ctx context.Context, held *recon.Held, files []string) (err error) {
-	if held.Input, err = in.input(ctx, files, in.path(held.Scan, "series.tmp")); err != nil {
+	var sums []string
+	if held.Input, sums, err = in.input(ctx, files, in.path(held.Scan, "series.tmp")); err != nil {
 		return err
 	}
 	record := committed{*held, map[string]string{}}
-	for _, file := range files {
-		if record.Members[filepath.Base(file)], err = sumOf(file); err != nil {
-			return err
-		}
+	for i, file := range files {
+		record.Members[filepath.Base(file)] = sums[i]
 	}
 	data, err := json.Marshal(record)
 	if err != nil {

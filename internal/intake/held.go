@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -102,27 +101,15 @@ func (in *Intake) isMember(scan string, o dicomio.Object) bool {
 	if err != nil || json.Unmarshal(data, &of) != nil {
 		return false
 	}
-	sum, err := sumOf(o.Path)
+	sum, err := durable.SHA256(o.Path)
 	return err == nil && of.Members[fileName(o)] == sum
-}
-
-// sumOf is the SHA-256 of a file, which is never in memory as a whole.
-func sumOf(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	_, err = io.Copy(sum, f)
-	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
 // keep copies a file to a path, durably, and returns what is there now; nil when it was there already. Conflict when another is.
 func keep(path, from string) (fs.FileInfo, error) {
-	switch held, err := sumOf(path); {
+	switch held, err := durable.SHA256(path); {
 	case err == nil:
-		sum, err := sumOf(from)
+		sum, err := durable.SHA256(from)
 		if err == nil && sum != held {
 			err = recon.Errorf(recon.Conflict, "another instance of the same SOP Instance UID is held")
 		}

@@ -67,7 +67,7 @@ func (in *Intake) Store(ctx context.Context, objects []dicomio.Object) (scans []
 
 // submit stores the files of a series and queues a job.
 func (in *Intake) submit(ctx context.Context, paths []string) (recon.Job, error) {
-	input, err := in.input(ctx, paths, paths[0]+".tar")
+	input, _, err := in.input(ctx, paths, paths[0]+".tar")
 	if err != nil {
 		return recon.Job{}, err
 	}
@@ -76,19 +76,24 @@ func (in *Intake) submit(ctx context.Context, paths []string) (recon.Job, error)
 }
 
 // input opens a series in the sandbox and, when it is one to reconstruct, stores it. An archive, if need be, is written to scratch.
-func (in *Intake) input(ctx context.Context, paths []string, scratch string) (recon.Blob, error) {
+// It returns the SHA-256 of each file, too.
+func (in *Intake) input(ctx context.Context, paths []string, scratch string) (input recon.Blob, sums []string, err error) {
 	path := paths[0]
 	if len(paths) > 1 {
 		path = scratch
 		defer os.Remove(scratch)
-		if err := dicomio.WriteArchive(scratch, paths); err != nil {
-			return recon.Blob{}, err
+		if sums, err = dicomio.WriteArchive(scratch, paths); err != nil {
+			return recon.Blob{}, nil, err
 		}
 	}
 	if err := in.inspect(ctx, path); err != nil {
-		return recon.Blob{}, err
+		return recon.Blob{}, nil, err
 	}
-	return in.Blobs.PutFile(ctx, path)
+	input, err = in.Blobs.PutFile(ctx, path)
+	if len(paths) == 1 {
+		sums = []string{input.SHA256}
+	}
+	return input, sums, err
 }
 
 func (in *Intake) inspect(ctx context.Context, path string) error {

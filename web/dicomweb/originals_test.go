@@ -51,7 +51,7 @@ func TestOriginalsAreServed(t *testing.T) {
 		}
 	}
 	archive := filepath.Join(dir, "archive")
-	if err := dicomio.WriteArchive(archive, paths); err != nil {
+	if _, err := dicomio.WriteArchive(archive, paths); err != nil {
 		t.Fatal(err)
 	}
 	packed, err := os.ReadFile(archive)
