@@ -310,6 +310,9 @@ func (s series) comments() string {
 	case h.Simulated:
 		comments += " Simulated: k-space computed from images, not measured."
 	}
+	if s.warning != "" {
+		comments += " " + s.warning
+	}
 	if o := s.opts.Origin; o != nil && o.mosaic {
 		return comments + " Mosaic: the image shows several slices side by side, as its source does, and its position is that of none of them. Do not measure or localize with it."
 	}

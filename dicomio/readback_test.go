@@ -89,6 +89,9 @@ func TestPydicomReadsBack(t *testing.T) {
 					if !strings.Contains(r.Description, "RESEARCH") || r.Qualification != "RESEARCH" || !strings.Contains(r.Comments, "Not for diagnostic use") || !strings.Contains(r.Comments, "Nominal geometry") {
 						t.Errorf("%s is not labelled: %q %q %q", s.Name, r.Description, r.Qualification, r.Comments)
 					}
+					if warned := rec.Warning() != "" && s.Name != "reference"; strings.Contains(r.Comments, "coil maps are unreliable") != warned {
+						t.Errorf("%s of %d coils: %q", s.Name, rec.Header.Coils, r.Comments)
+					}
 					for _, label := range []string{r.Description, r.Comments} {
 						if rec.Header.Simulated && !strings.Contains(strings.ToLower(label), "simulated") && !strings.Contains(label, "Phantom") {
 							t.Errorf("%s does not say that it is simulated: %q", s.Name, label)

@@ -91,6 +91,8 @@ type series struct {
 	models []recon.Model
 	images [][]float32
 	white  float64
+
+	warning string // what nobody should overlook of the images, for ImageComments
 }
 
 // WriteSeries writes the images of one method, as 0001.dcm, 0002.dcm, … by InstanceNumber, to dir, which it creates. A file is
@@ -100,7 +102,7 @@ func WriteSeries(ctx context.Context, dir string, rec *recon.Reconstruction, res
 	return series{
 		rec: rec, opts: opts, name: result.Method.Name,
 		title: methodTitle(rec, result), story: methodStory(rec, result), recipe: methodRecipe(rec, result),
-		models: result.Method.Models, images: result.Magnitudes(),
+		models: result.Method.Models, images: result.Magnitudes(), warning: rec.Warning(),
 	}.write(ctx, dir)
 }
 
@@ -125,7 +127,7 @@ func WriteMap(ctx context.Context, dir string, rec *recon.Reconstruction, m Map,
 	}
 	return series{
 		rec: rec, opts: opts, name: m.Name, title: title, story: strings.TrimRight(m.Description, ". ") + samplingStory(rec), recipe: []string{m.Description},
-		images: m.Images, white: m.White,
+		images: m.Images, white: m.White, warning: rec.Warning(),
 	}.write(ctx, dir)
 }
 

@@ -74,8 +74,8 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 		r.Notes = append(r.Notes, note)
 	}
 	r.Notes = append(r.Notes, rec.Header.Notes...)
-	if note := unreliableMaps(rec); note != "" {
-		r.Notes = append(r.Notes, note)
+	if warning := rec.Warning(); warning != "" {
+		r.Notes = append(r.Notes, warning)
 	}
 	if rec.References != nil {
 		r.Reference = cmp.Or(rec.Header.Reference, "unnamed")

@@ -34,8 +34,9 @@ type Sampling struct {
 // fewForMaps is the number of central columns below which coil maps become coarse enough to spoil the image.
 const fewForMaps = 8
 
-// unreliableMaps says that the maps of several coils were estimated from few columns, "" when they were not.
-func unreliableMaps(rec *Reconstruction) string {
+// Warning is what no reader of the images may overlook, in a sentence: that the maps of several coils were estimated from few columns.
+// It is "" when they were not.
+func (rec *Reconstruction) Warning() string {
 	if rec.Header.Coils < 2 || rec.Sampling == nil || rec.Sampling.Points != nil {
 		return ""
 	}
