@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Job, Review } from "../api";
-import { bytes, count, duration, everything, fraction, maskOf, own, progressOf, select, spoken, type Figures } from "./jobs";
+import type { Job, Report, Review } from "../api";
+import { bytes, count, duration, everything, fraction, maskOf, own, progressOf, select, spoken, type Figures, type Own } from "./jobs";
 
 const made = (id: string, change: Partial<Job> = {}): Job => ({
   id, scan: "scan" + id, recipe: { methods: ["unet"], mask: "gaussian1d", accel: 4 }, state: "done", attempt: 1,
@@ -14,7 +14,7 @@ const jobs = [
 const psnr = (...values: (number | undefined)[]) => ({ input: { acquisition: "AXT2" }, psnr: new Map(values.map((v, i) => [`m${i}`, v])) }) as unknown as Figures;
 const figures = new Map([["1", psnr(20, 40)], ["4", psnr(undefined, 30)]]);
 const decided = new Map([["1", new Map([["unet", { decision: { method: "unet", verdict: "rejected" } } as Review]])]]);
-const ids = (view: Partial<typeof everything>) => select(jobs, { ...everything, ...view }, { figures, decided }).map((j) => j.id).join("");
+const ids = (view: Partial<typeof everything>) => select(jobs, { ...everything, ...view }, { figures, came: new Map(), decided }).map((j) => j.id).join("");
 
 test("the list is newest first, and sorted otherwise by whichever column, ties newest first", () => {
   expect(ids({})).toBe("4321");
@@ -50,19 +50,22 @@ test("quantities in words", () => {
 });
 
 test("the acceleration is that of the scan where it came undersampled, and of the recipe where it came whole", () => {
-  const came = (mask: object | null) => ({ input: { acquisition: "AXT1" }, mask, psnr: new Map() }) as unknown as Figures;
+  const came = (mask: object | null) => own({ mask } as Pick<Report, "mask">);
   const acquired = came({ kind: "acquired", accel_measured: 3.8333, accel_nominal: 0 });
   const drawn = came({ kind: "random", accel_measured: 8.1, accel_nominal: 8 });
   const [, , asked, none] = jobs as [Job, Job, Job, Job];
-  const says = (job: Job, figures?: Figures) => [spoken(job, own(figures)), maskOf(job, own(figures))];
+  const says = (job: Job, own?: Own) => [spoken(job, own), maskOf(job, own)];
   expect(says(asked)).toEqual(["×8 asked for", "random"]);
   expect(says(asked, drawn)).toEqual(["×8", "random"]);
   expect(says(asked, acquired)).toEqual(["×3.83, as acquired", ""]);
   expect(says(none)).toEqual(["as acquired", ""]);
   expect(says(none, came(null))).toEqual(["as acquired", ""]);
   expect(says(none, acquired)).toEqual(["×3.83, as acquired", ""]);
-  const known = { figures: new Map([["3", acquired], ["4", came(null)]]), decided: new Map() };
+  const known = { figures: new Map(), came: new Map([["scan3", acquired], ["scan4", came(null)]]), decided: new Map() };
   const found = (view: Partial<typeof everything>) => select(jobs, { ...everything, ...view }, known).map((j) => j.id).join("");
   expect(found({ by: "acceleration" })).toBe("2134");
   expect(["×8", "random", "×3.83 acquired", "asked"].map((text) => found({ text }))).toEqual(["", "", "3", ""]);
+  const another = made("5", { scan: "scan3", state: "queued" }); // of the same scan, which is known by then
+  expect(select([another], { ...everything, text: "×3.83" }, known)).toEqual([another]);
+  expect(select([...jobs, another], { ...everything, by: "acceleration" }, known).map((j) => j.id).join("")).toBe("21534");
 });

@@ -13,16 +13,16 @@ export interface View {
 export const everything: View = { text: "", state: "all", by: "pushed", descending: true };
 
 // Figures are what is known of a job from its report.
-export type Figures = Pick<Report, "input" | "mask"> & { psnr: Map<string, number | undefined> }; // dB by method; undefined without a reference
+export type Figures = Pick<Report, "input"> & { psnr: Map<string, number | undefined> }; // dB by method; undefined without a reference
 
 export const figuresOf = (report: Report): Figures => ({
-  input: report.input, mask: report.mask, psnr: new Map(report.methods.map((m) => [m.name, m.volume?.psnr])),
+  input: report.input, psnr: new Map(report.methods.map((m) => [m.name, m.volume?.psnr])),
 });
 
 // Own is the acceleration that a scan came with, for which a recipe's is ignored: null when it came whole, undefined while nobody knows.
 export type Own = number | null | undefined;
 
-export const own = (report?: Pick<Report, "mask">): Own => report && (report.mask?.kind === "acquired" ? report.mask.accel_measured : null);
+export const own = ({ mask }: Pick<Report, "mask">): Own => (mask?.kind === "acquired" ? mask.accel_measured : null);
 
 function acceleration({ recipe }: Job, own: Own): string {
   if (typeof own === "number") return `×${own.toFixed(2)}, as acquired`;
@@ -35,19 +35,20 @@ export const spoken = (job: Job, own: Own): string => acceleration(job, own) + (
 // maskOf names the mask that undersampled a scan; the scan's own has no name.
 export const maskOf = ({ recipe }: Job, own: Own): string => (typeof own === "number" || recipe.mask === "none" ? "" : (recipe.mask ?? ""));
 
-// Known is what is known of jobs besides themselves, by job.
+// Known is what is known of jobs besides themselves.
 export interface Known {
-  figures: Map<string, Figures>;
-  decided: Map<string, Map<string, Review>>; // and by method
+  figures: Map<string, Figures>; // by job
+  came: Map<string, Own>; // by scan: the report of any of its jobs tells
+  decided: Map<string, Map<string, Review>>; // by job and method
 }
 
 // words are what the search looks in.
-function words(job: Job, { figures, decided }: Known): string {
+function words(job: Job, { figures, came, decided }: Known): string {
   const verdicts = [...(decided.get(job.id)?.values() ?? [])].map((r) => r.decision!.verdict);
   const open = job.state === "done" && verdicts.length === 0 ? "unreviewed" : "";
-  const found = figures.get(job.id);
+  const own = came.get(job.scan);
   return [
-    job.scan, job.id, job.state, job.error, acceleration(job, own(found)), maskOf(job, own(found)), ...(job.recipe.methods ?? []), found?.input.acquisition, ...verdicts, open,
+    job.scan, job.id, job.state, job.error, acceleration(job, own), maskOf(job, own), ...(job.recipe.methods ?? []), figures.get(job.id)?.input.acquisition, ...verdicts, open,
   ].join(" ").toLowerCase();
 }
 
@@ -55,11 +56,11 @@ const order: State[] = ["running", "queued", "failed", "canceled", "done"];
 
 const best = (figures?: Figures) => Math.max(-Infinity, ...[...(figures?.psnr.values() ?? [])].filter((v) => v !== undefined));
 
-const ascending: Record<Column, (a: Job, b: Job, figures: Map<string, Figures>) => number> = {
+const ascending: Record<Column, (a: Job, b: Job, known: Known) => number> = {
   pushed: (a, b) => Date.parse(a.created) - Date.parse(b.created),
   state: (a, b) => order.indexOf(a.state) - order.indexOf(b.state),
-  acceleration: (a, b, figures) => factor(a, own(figures.get(a.id))) - factor(b, own(figures.get(b.id))),
-  psnr: (a, b, figures) => compare(best(figures.get(a.id)), best(figures.get(b.id))),
+  acceleration: (a, b, { came }) => factor(a, came.get(a.scan)) - factor(b, came.get(b.scan)),
+  psnr: (a, b, { figures }) => compare(best(figures.get(a.id)), best(figures.get(b.id))),
 };
 
 const factor = ({ recipe }: Job, own: Own) => own ?? (recipe.mask === "none" ? 1 : (recipe.accel ?? 1));
@@ -73,7 +74,7 @@ export function select(jobs: Iterable<Job>, view: View, known: Known): Job[] {
     return (view.state === "all" || job.state === view.state) && wanted.every((word) => text.includes(word));
   });
   const sign = view.descending ? -1 : 1;
-  return found.sort((a, b) => sign * ascending[view.by](a, b, known.figures) || ascending.pushed(b, a, known.figures) || alphabetical(a.id, b.id));
+  return found.sort((a, b) => sign * ascending[view.by](a, b, known) || ascending.pushed(b, a, known) || alphabetical(a.id, b.id));
 }
 
 const alphabetical = (a: string, b: string) => (a < b ? -1 : 1);

@@ -1,12 +1,13 @@
 // One job of the worklist as a row of its table, which is drawn once and then kept up to date in place.
 import { cancelJob, jobPath, type Job, type Review, type State } from "../api";
 import { element } from "../element";
-import { fraction, maskOf, own, progressOf, spoken, type Figures } from "./jobs";
+import { fraction, maskOf, progressOf, spoken, type Figures, type Own } from "./jobs";
 
 export const signs: Record<State, string> = { queued: "◷", running: "▶", done: "✓", failed: "✕", canceled: "⊘" };
 
 export interface Shown {
   figures?: Figures;
+  came: Own;
   decisions?: Map<string, Review>; // by method
   mayCancel: boolean;
 }
@@ -52,9 +53,8 @@ export class Row {
     this.bar.value = fraction(job);
     set(this.detail, job.state === "running" ? progressOf(job) : (job.error ?? ""));
     set(this.about, aboutScan(known.figures) || (job.recipe.methods ?? []).join(", "));
-    const came = own(known.figures);
-    set(this.acceleration, spoken(job, came));
-    const mask = maskOf(job, came);
+    set(this.acceleration, spoken(job, known.came));
+    const mask = maskOf(job, known.came);
     set(this.mask, mask && `${mask}, ${Math.round(Number(job.recipe.acs) * 1000) / 10} % centre`);
     const psnr = [...(known.figures?.psnr ?? [])];
     set(this.psnr, psnr.some(([, v]) => v !== undefined) ? psnr.map(([m, v]) => `${m} ${v?.toFixed(2) ?? "–"}`).join("\n") : psnr.length ? "no reference" : "");

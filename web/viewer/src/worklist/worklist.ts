@@ -3,7 +3,7 @@ import "./worklist.css";
 import { decisions, getReport, getSession, listReviews, logout, messageOf, reviewsCSV, type Job, type Review, type Role } from "../api";
 import { element } from "../element";
 import { follow, notConnected } from "../feed";
-import { figuresOf, select, type Figures } from "./jobs";
+import { figuresOf, own, select, type Figures, type Own } from "./jobs";
 import { pushing } from "./push";
 import { Row } from "./row";
 import { Table } from "./table";
@@ -21,6 +21,7 @@ class Worklist {
   private readonly jobs = new Map<string, Job>();
   private readonly rows = new Map<string, Row>();
   readonly figures = new Map<string, Figures>();
+  readonly came = new Map<string, Own>();
   private readonly asked = new Set<string>(); // jobs whose report was asked for
   decided = new Map<string, Map<string, Review>>();
   private readonly news = element("p", { className: "news", role: "status" });
@@ -87,7 +88,9 @@ class Worklist {
   private row(job: Job): HTMLTableRowElement {
     let row = this.rows.get(job.id);
     if (!row) this.rows.set(job.id, (row = new Row(job, (problem) => this.fail(problem))));
-    row.update(job, { figures: this.figures.get(job.id), decisions: this.decided.get(job.id), mayCancel: this.roles.includes("admin") });
+    row.update(job, {
+      figures: this.figures.get(job.id), came: this.came.get(job.scan), decisions: this.decided.get(job.id), mayCancel: this.roles.includes("admin"),
+    });
     return row.element;
   }
 
@@ -99,7 +102,10 @@ class Worklist {
       this.asked.add(job.id);
       this.reading++;
       getReport(job.id)
-        .then((report) => this.figures.set(job.id, figuresOf(report)), () => {}) // without it the row has no figures
+        .then((report) => {
+          this.figures.set(job.id, figuresOf(report));
+          this.came.set(job.scan, own(report));
+        }, () => {}) // without it the row has no figures
         .finally(() => {
           this.reading--;
           this.later();
