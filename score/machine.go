@@ -25,6 +25,7 @@ type Machine interface {
 	Consistent(x Array) Array             // x moved towards the measurement; x itself where there is none
 	Noise(draw int) Array                 // unit normal; equal draws give equal noise
 	Sum(terms ...Term) Array              // Σ w·a
+	Turn(x Array, quarters int) Array     // x·i^quarters: its phase turned
 	Ratio(x, num, den Array) Array        // x ‖num‖/‖den‖, 0 where ‖den‖ is; each image of a batch on its own
 	// Step ends a step of a sampler. Arrays that later steps use must be named: the others are forgotten.
 	Step(done, steps int, live ...*Array) error
@@ -104,6 +105,14 @@ func (h *host) Sum(terms ...Term) Array {
 		}
 	})
 	return sum
+}
+
+func (h *host) Turn(x Array, quarters int) Array {
+	dst, turn := h.image(), [4]complex64{1, 1i, -1, -1i}[quarters&3]
+	for i, v := range x.(kspace.Image).Pix {
+		dst.Pix[i] = turn * v
+	}
+	return dst
 }
 
 func (h *host) Ratio(x, num, den Array) Array {

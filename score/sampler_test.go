@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/cmplx"
 	"strings"
 	"testing"
 
@@ -82,6 +83,29 @@ func TestCleanSamplersEndAtThePosteriorMean(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A noise-free descent asks in another quarter turn of the phase at each step, and turns the estimate back.
+func TestNoiseFreeTurnsThePhase(t *testing.T) {
+	k, err := score.Lookup("noise-free")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var states []kspace.Image
+	x := kspace.NewImage(1, 1)
+	x.Pix[0] = 3 + 1i
+	flat := traced{testkit.Gaussian{S: 1e6}, &states} // D(x, σ) = x
+	if err := k.Sample(t.Context(), flat, x, sigmas(t, 0.3, 0.01, 6), score.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for step, want := range []complex64{3 + 1i, -1 + 3i, -3 - 1i, 1 - 3i, 3 + 1i, -1 + 3i} {
+		if got := states[step].Pix[0]; cmplx.Abs(complex128(got-want)) > 1e-5 {
+			t.Errorf("step %d asks at %v, want %v", step+1, got, want)
+		}
+	}
+	if cmplx.Abs(complex128(x.Pix[0]-(3+1i))) > 1e-5 {
+		t.Errorf("the end is %v", x.Pix[0])
+	}
 }
 
 // Stochastic samplers started from noise draw from the prior: variance S² in each part, mean 0.

@@ -61,9 +61,10 @@ def padded(x: torch.Tensor, run) -> torch.Tensor:
 
 
 def noise_free(denoise, x, sigmas, consistent):
-    """VE's steps without their noise, data consistency on the estimate: x <- D + (next/sigma)^2 (x - D)."""
-    for sigma, following in zip(sigmas, [*sigmas[1:], 0.0]):
-        estimate = consistent(denoise(x, sigma))
+    """VE's steps without their noise, D asked in another quarter turn of the phase at each: x <- D + (next/sigma)^2 (x - D)."""
+    for step, (sigma, following) in enumerate(zip(sigmas, [*sigmas[1:], 0.0])):
+        turn = 1j**step
+        estimate = consistent(denoise(turn * x, sigma) / turn)
         x = estimate + (following / sigma) ** 2 * (x - estimate)
     return x
 

@@ -22,19 +22,21 @@ def levels(start: float, end: float, steps: int) -> list[float]:
 
 class Run:
     """One run of CCDF on slices, (clean, k-space, mask), a step at a time: the network is asked at x and level, and advance makes the
-    next iterate."""
+    next iterate. A noise-free run asks in another quarter turn of the phase at each step."""
 
     def __init__(self, initial, measured, noisy: bool, descent: list[float], device: str):
         self.clean, self.k, self.mask = (t.to(device) for t in measured)
         self.noisy = noisy  # the paper's VE; else noise-free, whose own error stands for the noise
         self.levels = [*descent, 0.0]
+        self.turn = 1
         with torch.no_grad():
             x = as_complex(initial(channels(zero_filled(self.k))))
         self.x = x + descent[0] * complex_noise(x) if noisy else self.consistent(x)
 
-    @property
-    def level(self) -> torch.Tensor:
-        return torch.full((len(self.x),), self.levels[0], device=self.x.device)
+    def ask(self, model) -> torch.Tensor:
+        """D(x, level)."""
+        level = torch.full((len(self.x),), self.levels[0], device=self.x.device)
+        return as_complex(model(channels(self.turn * self.x), level)) / self.turn
 
     def consistent(self, x: torch.Tensor) -> torch.Tensor:
         return project(x, self.k, self.mask)
@@ -49,6 +51,7 @@ class Run:
             self.x = self.consistent(keep**2 * self.x + (1 - keep**2) * estimate + noise)
         else:
             self.x = keep**2 * self.x + (1 - keep**2) * self.consistent(estimate)
+            self.turn *= 1j
         del self.levels[0]
         return len(self.levels) > 1
 
@@ -82,7 +85,7 @@ class Iterates:
             self.runs.append(self.new())
         i = int(self.augment.rng.integers(len(self.runs)))
         run = self.runs[i]
-        estimate = as_complex(model(channels(run.x), run.level))
+        estimate = run.ask(model)
         error = torch.view_as_real(run.consistent(estimate) - run.clean)
         loss = error.square().mean((1, 2, 3)).add(1e-8).log().mean()
         if not run.advance(estimate.detach()):

@@ -141,6 +141,15 @@ func (m *machine) Sum(terms ...score.Term) score.Array {
 	return m.record(sum)
 }
 
+// Turn implements score.Machine, by one and the same graph whatever the angle.
+func (m *machine) Turn(a score.Array, quarters int) score.Array {
+	x := m.use(a)
+	swapped := m.opInt("Gather", "axis", 1, x, m.ints(1, 0))
+	ix := m.op("Mul", swapped, m.floats([]float32{-1, 1}, 2, 1, 1))
+	turn := [4]complex128{1, 1i, -1, -1i}[quarters&3]
+	return m.record(m.op("Add", m.op("Mul", x, m.scalar(real(turn))), m.op("Mul", ix, m.scalar(imag(turn)))))
+}
+
 // Ratio implements score.Machine.
 func (m *machine) Ratio(x, num, den score.Array) score.Array {
 	norm := func(a score.Array) string {
