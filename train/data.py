@@ -1,7 +1,8 @@
 """Magnitude slices -> complex training images.
 
-A folder holds, for each split, SPLIT*.npz (key = group, uint8, 170 = 1.0), SPLIT*.h5 or SPLIT*/*.h5 (fastMRI) and SPLIT*/ of DICOM.
+A folder holds, for each split, SPLIT*.npz (key = group, uint8, 170 = 1.0), SPLIT*.h5 (fastMRI) and folders SPLIT*/ of these or of DICOM.
 """
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +16,28 @@ FILTERED = ("openms", "cheng", "scdcine")
 
 
 class Slices:
-    """Slices of one split, float32 with 1.0 near the brightest tissue, (320, 320) in the .npz archives; groups () is all of them."""
+    """Slices of one split, float32 with 1.0 near the brightest tissue, (320, 320) in our .npz archives; groups () is all of them."""
 
     def __init__(self, folder: Path, split: str, groups: tuple[str, ...] = ()):
-        self.images, self.groups = [], []
+        self.images, self.groups, found = [], [], set()
         for path in self.paths(Path(folder), split):
             for group, image in files.read(path):
+                found.add(group)
                 if not groups or group in groups:
                     self.images.append(image)
                     self.groups.append(group)
-        if not self.images:
-            raise FileNotFoundError(f"{folder}: no slices of {groups or 'any group'} in {split}*.npz, {split}*.h5 or {split}*/")
+        if not found:
+            raise SystemExit(f"{folder}: no slices in {split}*.npz, {split}*.h5 or {split}*/")
+        if missing := set(groups) - found:
+            raise SystemExit(f"{folder}: {split} has slices of {', '.join(sorted(found))}, none of {', '.join(sorted(missing))}")
 
     @staticmethod
     def paths(folder: Path, split: str):
-        """The files of a split: a folder with .h5 volumes stands for them, any other folder is one DICOM series."""
+        """The files of a split; a folder stands for the archives and volumes below it, and for its DICOM images."""
         for path in sorted(folder.glob(f"{split}*")):
-            volumes = sorted(path.glob("*.h5")) if path.is_dir() else []
-            yield from volumes or [path]
+            if path.is_dir():
+                yield from sorted(p for p in path.rglob("*") if p.suffix in (".h5", ".npz"))
+            yield path
 
     def __len__(self):
         return len(self.images)
@@ -51,6 +56,15 @@ class Slices:
         if image.dtype == np.uint8:
             image = image.astype(np.float32) / 170
         return image.T.copy() if self.groups[i] in FILTERED else image
+
+
+def patients(folder: Path) -> dict[str, int]:
+    """How many patients each split names. Ends the program where two splits have one in common: what was seen in training proves nothing."""
+    named = {split: set().union(*map(files.patients, Slices.paths(Path(folder), split))) for split in ("train", "val", "test")}
+    for a, b in itertools.combinations(named, 2):
+        if n := len(named[a] & named[b]):
+            raise SystemExit(f"{folder}: {a} and {b} have {n} of their patients in common (by PatientID or patient_id), and each may be in one alone")
+    return {split: len(names) for split, names in named.items()}
 
 
 def crop_band(image: np.ndarray, n: int) -> np.ndarray:
