@@ -1,7 +1,8 @@
 """One residual U-Net used twice: as the denoiser D(x, sigma) of the score prior and as the initialiser G(A^H y).
 
-Convolutions, ReLU, additions and one depth-to-space only: ONNX Runtime fuses these on every device, and any height and
-width divisible by MULTIPLE is accepted. The noise level enters as a bias per channel at every resolution.
+Convolutions, ReLU, additions and one depth-to-space only: ONNX Runtime fuses these on every device. The exported network takes any
+height and width divisible by MULTIPLE, and here as in closer zeros behind rows and columns fill up others. The noise level enters as
+a bias per channel at every resolution.
 """
 import torch
 from torch import nn
@@ -45,6 +46,8 @@ class ResUNet(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, x, level=None):
+        ny, nx = x.shape[-2:]
+        x = nn.functional.pad(x, (0, -nx % MULTIPLE, 0, -ny % MULTIPLE))
         with torch.autocast(x.device.type, enabled=False):  # bf16 would round away noise below 0.4 % of the signal
             h = self.stem(x.float())
         skips = []
@@ -60,7 +63,7 @@ class ResUNet(nn.Module):
             h = self.shuffle(self.up[i](h)) + skips[i]
             for block in self.decoder[i]:
                 h = block(h)
-        return self.shuffle(self.head(torch.relu(h)))
+        return self.shuffle(self.head(torch.relu(h)))[..., :ny, :nx]
 
 
 class Score(nn.Module):

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .evaluate import padded
 from .export import load
 from .networks import Initialiser, Score
 from .physics import as_complex, channels, ifft2c, project
@@ -57,7 +56,7 @@ def main():
     net, unet = Score().eval(), Initialiser().eval()
     load(net, ROOT / "score/score.onnx")
     load(unet, ROOT / "unet/unet.onnx")
-    denoise = lambda x, sigma: padded(x, lambda p: as_complex(net(channels(p), torch.full((1,), float(sigma)))))
+    denoise = lambda x, sigma: as_complex(net(channels(x), torch.full((1,), float(sigma))))
     archive = np.load(args.input)
     levels = [*np.geomspace(*SCHEDULES[args.method], 20 if args.method == "ccdf" else args.levels).tolist(), 0]
     mask = torch.from_numpy(archive["mask"])[None, None]
@@ -66,7 +65,7 @@ def main():
         start = time.perf_counter()
         x = levels[0] * noise(y)
         if args.method == "ccdf":
-            x = x + padded(ifft2c(y), lambda p: as_complex(unet(channels(p))))
+            x = x + as_complex(unet(channels(ifft2c(y))))
         x = sample(denoise, x, levels, lambda x: project(x, y, mask), corrector=args.method == "score-pocs")
         seconds.append(time.perf_counter() - start)
         images.append(x[0].numpy())

@@ -19,20 +19,20 @@ def ifft2c(k: torch.Tensor) -> torch.Tensor:
 
 
 def gaussian1d(nx: int, accel: float, acs: float, rng: np.random.Generator | np.random.RandomState, mode: str = "exact") -> np.ndarray:
-    """Gaussian 1-D mask of nx columns; 'exact' keeps nx//accel columns, 'score-mri' repeats that code's defects.
+    """Gaussian 1-D mask of nx columns; 'exact' keeps int(nx/accel) columns, 'score-mri' repeats that code's defects.
 
     With rng = np.random.RandomState(seed) it is kspace's mask of that seed, for accelerations from 2: nearer to 1 kspace stops drawing
     where the last columns lie too far out, and fills them in from the centre.
     """
-    mask = np.zeros(nx, bool)
+    mask, columns = np.zeros(nx, bool), int(nx / accel)  # 11 // 2.2 is 4
     n_acs = int(nx * acs)
     start = nx // 2 - n_acs // 2
     mask[start:start + n_acs] = True
     if mode == "score-mri":
-        drawn = rng.normal(nx // 2, nx * 15 / 128, int(nx // accel * 1.2)).astype(int)
+        drawn = rng.normal(nx // 2, nx * 15 / 128, int(columns * 1.2)).astype(int)
         mask[np.clip(drawn, 0, nx - 1)] = True
         return mask
-    while mask.sum() < nx // accel:
+    while mask.sum() < columns:
         column = math.floor(rng.normal(nx // 2, nx * 15 / 128) + 0.5)
         if 0 <= column < nx:
             mask[column] = True
