@@ -12,7 +12,10 @@ from pathlib import Path
 
 def nmse(method: str, folders: str) -> dict[int, float]:
     """NMSE of each slice that any of the reports has."""
-    reports = [json.loads((Path(f) / "report.json").read_text()) for f in folders.split(",")]
+    try:
+        reports = [json.loads((Path(f) / "report.json").read_text()) for f in folders.split(",")]
+    except OSError as e:
+        sys.exit(str(e))
     return {s["index"]: s["nmse"] for r in reports for m in r["methods"] if m["name"] == method for s in m["slices"]}
 
 

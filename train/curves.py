@@ -10,10 +10,14 @@ from .rows import read
 
 
 def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     out, logs = sys.argv[1], [Path(p) for p in sys.argv[2:]]
     figure, axes = plt.subplots(len(logs), 2, figsize=(11, 3.4 * len(logs)), squeeze=False, constrained_layout=True)
     for (loss, quality), path in zip(axes, logs):
         rows = read(path)
+        if not rows:
+            sys.exit(f"{path} has no line")
         steps = [r["step"] for r in rows]
         for name in rows[0]:
             values = [r[name] for r in rows]

@@ -7,12 +7,11 @@ goes on where it stopped; one of other volumes or networks needs another CSV.
 import argparse
 import json
 import statistics
-import subprocess
 import tempfile
 from pathlib import Path
 
 from .physics import ACS_FRACTION
-from .rows import append, configuration, read, resume
+from .rows import append, closer, configuration, read, resume
 
 ACCELERATIONS = (2, 4, 6)
 MASKS = ["--accel", ",".join(map(str, ACCELERATIONS)), "--acs", ",".join(str(ACS_FRACTION[a]) for a in ACCELERATIONS)]
@@ -26,7 +25,7 @@ RUNS = {  # methods of one run, as the table names them: flags of closer validat
 
 def validate(args, out: str, *options: str):
     """Run closer on all volumes."""
-    subprocess.run([args.closer, "validate", *args.volumes, "-o", out, *options], check=True, stdout=subprocess.DEVNULL)
+    closer(args.closer, "validate", *args.volumes, "-o", out, *options)
 
 
 def measured_of(args) -> str:

@@ -129,7 +129,13 @@ def main():
     args.methods = [*FAST, *SLOW] if args.methods == "all" else args.methods.split(",")
     if unknown := set(args.methods) - {*FAST, *SLOW}:
         p.error(f"no method {', '.join(unknown)}")
-    first, end = map(int, args.slices.split(":"))
+    try:
+        first, end = map(int, args.slices.split(":"))
+    except ValueError:
+        p.error(f"--slices {args.slices} is not from:to")
+    for path in (args.volume, args.closer):
+        if not path.exists():
+            p.error(f"{path} does not exist")
     args.count = end - first
     if args.slow_slice is None:
         args.slow_slice = min(first + 1, end - 1)

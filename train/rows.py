@@ -1,5 +1,7 @@
-"""Measurements as lines of a CSV file that grows."""
+"""Measurements as lines of a CSV file that grows, and the program that makes them."""
 import csv
+import io
+import subprocess
 from pathlib import Path
 
 
@@ -14,8 +16,13 @@ def read(path: Path) -> list[dict]:
     """The lines so far, with numbers as floats."""
     if not path.exists():
         return []
-    with open(path, newline="") as f:
-        return [{k: number(v) for k, v in row.items()} for row in csv.DictReader(f)]
+    lines = path.read_bytes()[:whole(path)].decode().splitlines()
+    return [{k: number(v) for k, v in row.items()} for row in csv.DictReader(lines)]
+
+
+def whole(path: Path) -> int:
+    """Where the last line that was written to its end ends: a full disk, or a kill, leaves half a line."""
+    return path.read_bytes().rfind(b"\n") + 1 if path.exists() else 0
 
 
 def configuration(reports: dict[str, dict], options: list[str]) -> str:
@@ -36,10 +43,24 @@ def resume(path: Path, configuration: str) -> list[dict]:
     return rows
 
 
+def closer(program: str, *arguments):
+    """Run closer. Ends the program where it fails, which it says why itself."""
+    try:
+        status = subprocess.run([program, *arguments], stdout=subprocess.DEVNULL).returncode
+    except OSError as e:
+        raise SystemExit(f"{program} cannot be run: {e.strerror}") from e
+    if status:
+        raise SystemExit(f"{program} {arguments[0]} failed")
+
+
 def append(path: Path, *rows: dict):
     """Add lines with the keys of the first one, below a header when the file is new."""
-    with open(path, "a", newline="") as f:
-        writer = csv.DictWriter(f, rows[0])
-        if f.tell() == 0:
-            writer.writeheader()
-        writer.writerows(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    end, text = whole(path), io.StringIO(newline="")
+    writer = csv.DictWriter(text, rows[0])
+    if end == 0:
+        writer.writeheader()
+    writer.writerows(rows)
+    with open(path, "ab") as f:
+        f.truncate(end)
+        f.write(text.getvalue().encode())

@@ -7,11 +7,10 @@ networks needs another CSV. A Markdown table and a picture are drawn beside the 
 import argparse
 import itertools
 import json
-import subprocess
 import tempfile
 from pathlib import Path
 
-from .rows import append, configuration, read, resume
+from .rows import append, closer, configuration, read, resume
 
 SAMPLERS = ("ve", "ddim", "second-order", "noise-free")
 STARTS = (0.008, 0.0122, 0.02, 0.04, 0.08, 0.16, 0.3, 0.5)
@@ -21,7 +20,7 @@ STEPS = (2, 3, 5, 10, 20, 50)
 def recon(args, *options: str) -> dict:
     """The report of ccdf with the sweep's options and these."""
     with tempfile.TemporaryDirectory() as out:
-        subprocess.run([args.closer, "recon", args.volume, "-o", out, "--method", "ccdf", *args.options, *options], check=True, stdout=subprocess.DEVNULL)
+        closer(args.closer, "recon", args.volume, "-o", out, "--method", "ccdf", *args.options, *options)
         return json.loads((Path(out) / "report.json").read_text())
 
 

@@ -15,16 +15,20 @@ from .data import Slices
 from .physics import fft2c, smooth_phase
 
 HEADER = """<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><encoding>
-<encodedSpace><matrixSize><x>{n}</x><y>{n}</y><z>1</z></matrixSize><fieldOfView_mm><x>220</x><y>220</y><z>5</z></fieldOfView_mm></encodedSpace>
-<reconSpace><matrixSize><x>{n}</x><y>{n}</y><z>1</z></matrixSize><fieldOfView_mm><x>220</x><y>220</y><z>5</z></fieldOfView_mm></reconSpace>
+<encodedSpace>{space}</encodedSpace><reconSpace>{space}</reconSpace>
 <trajectory>cartesian</trajectory></encoding></ismrmrdHeader>"""
+
+SPACE = "<matrixSize><x>{ny}</x><y>{nx}</y><z>1</z></matrixSize><fieldOfView_mm><x>{height:g}</x><y>220</y><z>5</z></fieldOfView_mm>"  # x is readout
 
 
 def volume(slices: Slices, count: int, phase: bool, noise: float, seed: int):
-    """(k-space (count, n, n) complex64, reference (count, n, n) float32), evenly spaced slices, nearly empty ends left out."""
+    """(k-space (count, ny, nx) complex64, reference (count, ny, nx) float32), evenly spaced slices, nearly empty ends left out."""
     full = [i for i in range(len(slices)) if (slices.magnitude(i) > 0.1).mean() > 0.1]
     chosen = [full[i] for i in np.linspace(0, len(full) - 1, min(count, len(full))).astype(int)]
-    reference = np.stack([slices.magnitude(i) for i in chosen])
+    images = [slices.magnitude(i) for i in chosen]
+    if len({x.shape for x in images}) != 1:
+        raise SystemExit(f"a volume has slices of one size, these have {sorted({x.shape for x in images}) or 'no anatomy'}")
+    reference = np.stack(images)
     rng = np.random.default_rng(seed)
     phases = np.stack([smooth_phase(*x.shape, rng) if phase else np.ones_like(x) for x in reference])
     k = fft2c(torch.from_numpy((reference * phases).astype(np.complex64))).numpy()
@@ -36,7 +40,8 @@ def write(path: Path, k: np.ndarray, reference: np.ndarray):
     with h5py.File(path, "w") as f:
         f["kspace"] = k
         f["reconstruction_esc"] = reference
-        f["ismrmrd_header"] = HEADER.format(n=k.shape[-1])
+        ny, nx = k.shape[-2:]
+        f["ismrmrd_header"] = HEADER.format(space=SPACE.format(ny=ny, nx=nx, height=220 * ny / nx))
         f.attrs.update(acquisition="SIMULATED", max=float(reference.max()), norm=float(np.linalg.norm(reference)),
                        patient_id="simulated", simulated=1)
 
@@ -51,6 +56,8 @@ def main():
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", type=Path, required=True)
     args = p.parse_args()
+    if args.slices < 1:
+        p.error("--slices begin at 1")
     args.out.mkdir(parents=True, exist_ok=True)
     slices = Slices(args.data, args.split, (args.group,))
     for phase in (False, True):
