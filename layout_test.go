@@ -1,9 +1,13 @@
 package closer_test
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -72,6 +76,23 @@ func TestImportsFollowTheLayout(t *testing.T) {
 	for pkg := range allowed {
 		if !seen[pkg] {
 			t.Errorf("the layout lists %s, which has no Go files", pkg)
+		}
+	}
+}
+
+// A network that was trained anew has the card that train.export wrote of it.
+func TestCardsAreOfTheirNetworks(t *testing.T) {
+	for _, name := range []string{"score", "unet"} {
+		network, err := os.ReadFile(path.Join(name, name+".onnx"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		card, err := os.ReadFile(path.Join(name, "CARD.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum := fmt.Sprintf("%x", sha256.Sum256(network)); !bytes.Contains(card, []byte(sum)) {
+			t.Errorf("%s/CARD.md is of another network than %s, which %[1]s holds", name, sum)
 		}
 	}
 }
