@@ -121,22 +121,24 @@ fuzz: build
 	set -e; for package in $$(go list ./...); do for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 		go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package; done; done
 
-# Training: DATA holds the .npz slices (train/README.md), RUNS the checkpoints; an interrupted run goes on where it was. Validation is on
+# Training: DATA holds the slices (train/README.md), RUNS the checkpoints; an interrupted run goes on where it was. Validation is on
 # the groups VALIDATE_ON of the validation split, or on all of it. The score network learns from what the U-Net leaves, so that is first.
+# START=1 begins at the networks that are there, and not at random weights.
 DATA ?= ../shared/data/slices
 RUNS ?= runs
 MINUTES ?= 60
 VALIDATE_ON ?= openms
+START ?=
 train: $(call environment,$(TRAIN_PYTHON))
-	for n in unet score; do $(TRAIN_PYTHON) -m train.fit $$n --data $(DATA) --out $(RUNS)/$$n --minutes $(MINUTES) --validate-on $(VALIDATE_ON) && \
+	for n in unet score; do $(TRAIN_PYTHON) -m train.fit $$n --data $(DATA) --out $(RUNS)/$$n --minutes $(MINUTES) $(if $(START),--start $$n/$$n.onnx) --validate-on $(VALIDATE_ON) && \
 		$(TRAIN_PYTHON) -m train.export $$n --checkpoint $(RUNS)/$$n/last.pt --out $$n/$$n.onnx || exit 1; done
 
 train-smoke: $(call environment,$(TRAIN_PYTHON))
 	rm -rf runs/smoke
-	for n in unet score; do $(TRAIN_PYTHON) -m train.fit $$n --data $(DATA) --out runs/smoke/$$n --initial runs/smoke/unet.onnx --minutes 0.3 --batch 2 --validate-on $(VALIDATE_ON) && \
-		$(TRAIN_PYTHON) -m train.export $$n --checkpoint runs/smoke/$$n/last.pt --out runs/smoke/$$n.onnx || exit 1; done
+	for n in unet score; do $(TRAIN_PYTHON) -m train.fit $$n --data $(DATA) --out runs/smoke/$$n --initial runs/smoke/unet/unet.onnx --minutes 0.3 --batch 2 --validate-on $(VALIDATE_ON) && \
+		$(TRAIN_PYTHON) -m train.export $$n --checkpoint runs/smoke/$$n/last.pt --out runs/smoke/$$n/$$n.onnx || exit 1; done
 
-# train-smoke with Debian's PyTorch, and its networks in closer against PyTorch.
+# train-smoke with Debian's PyTorch, its networks in closer against PyTorch, and the checks in train/tests.
 test-train: build
 	.ci/train
 

@@ -2,17 +2,18 @@
 
 The graph is written node by node: Conv, Relu, Add, DepthToSpace and the few of the preconditioning, with batch, height and
 width left open. Weights are stored as fp16 with a cast, which halves the file; runtimes fold the cast when they load it. The
-file is then run against PyTorch and must agree.
+file is then run against PyTorch, where ONNX Runtime is installed, and must agree. CARD.md beside it says what it was trained on.
 """
 import argparse
-import hashlib
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
+from . import card, checkpoint
 from .networks import SIGMA_DATA, Initialiser, Score
 
 
@@ -95,18 +96,16 @@ def build(model) -> tuple[Graph, str]:
 @torch.no_grad()
 def load(model, path: Path):
     """Copy the weights of an exported file into a model of the same shape: training can go on from what was shipped."""
-    file = onnx.load(path)
+    try:
+        file = onnx.load(path)
+    except (OSError, DecodeError) as e:
+        raise SystemExit(f"{path} cannot be read as an exported network ({e})") from e
     stored = [numpy_helper.to_array(w) for w in file.graph.initializer if w.name.startswith("w")]
     parameters = build(model)[0].parameters
     if [w.shape for w in stored] != [tuple(p.shape) for p in parameters]:
-        raise SystemExit(f"{path} holds a network of another shape")
+        raise SystemExit(f"{path} holds another network than {type(model).__name__} of train/networks.py")
     for parameter, weight in zip(parameters, stored):
         parameter.copy_(torch.from_numpy(weight.astype(np.float32)))
-
-
-def read_checkpoint(path: Path, device="cpu") -> dict:
-    """What train.fit left. PyTorch 1 cannot read the numbers among the weights in the way that runs no code of the file."""
-    return torch.load(path, map_location=device, **({} if torch.__version__ < "2" else {"weights_only": True}))
 
 
 def to_onnx(model, name: str) -> bytes:
@@ -124,10 +123,13 @@ def to_onnx(model, name: str) -> bytes:
 
 
 @torch.no_grad()
-def check(model, data: bytes):
-    """ONNX Runtime and PyTorch must agree on odd shapes and batches; fp16 weights are rounded in the model first."""
-    import onnxruntime
-
+def check(model, data: bytes) -> bool:
+    """ONNX Runtime and PyTorch must agree on odd shapes and batches; fp16 weights are rounded in the model first. False where there
+    is no ONNX Runtime."""
+    try:
+        import onnxruntime
+    except ImportError:
+        return False
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     for n, ny, nx in ((1, 64, 96), (3, 48, 32)):
         x, sigma = torch.randn(n, 2, ny, nx), torch.logspace(-2.5, 1.5, n)
@@ -135,8 +137,9 @@ def check(model, data: bytes):
         want = model(x, sigma) if isinstance(model, Score) else model(x)
         got = torch.from_numpy(session.run(None, feed)[0])
         difference = float((got - want).norm() / want.norm())
-        if difference > 1e-5:
+        if not difference <= 1e-5:  # NaN neither
             raise SystemExit(f"ONNX and PyTorch differ by {difference:.2e} on {(n, ny, nx)}")
+    return True
 
 
 def main():
@@ -146,12 +149,20 @@ def main():
     p.add_argument("--out", type=Path, required=True)
     args = p.parse_args()
     model = (Score() if args.network == "score" else Initialiser()).eval()
-    model.load_state_dict(read_checkpoint(args.checkpoint)["average"])
+    state = checkpoint.read(args.checkpoint, args.network)
+    model.load_state_dict(state["average"])
     model.half().float()
+    if not all(p.isfinite().all() for p in model.parameters()):
+        raise SystemExit(f"{args.checkpoint}: a weight is not finite in half precision")
     data = to_onnx(model, args.network)
-    check(model, data)
-    args.out.write_bytes(data)
-    print(f"{args.out}: {len(data)} bytes, SHA-256 {hashlib.sha256(data).hexdigest()}")
+    checked = check(model, data)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.replace(args.out, data)
+    text = card.card(args.network, state, data, card.measured(args.checkpoint, state), checked)
+    checkpoint.replace(args.out.parent / "CARD.md", text.encode())
+    print(f"{args.out}: {len(data)} bytes, SHA-256 {checkpoint.sha256(data)}; {args.out.parent / 'CARD.md'} describes it")
+    if not checked:
+        print("ONNX Runtime is not installed here: the file was not compared with PyTorch")
 
 
 if __name__ == "__main__":

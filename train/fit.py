@@ -1,23 +1,27 @@
 """Train one network:  python -m train.fit score|unet --data DIR --out DIR --minutes M
 
 The schedule is the clock: warm-up, then a cosine to zero over --minutes, summed over resumed runs, so that the same command
-serves a laptop and a GPU. OUT/last.pt holds everything needed to go on; OUT/log.csv the learning curve.
+serves a laptop and a GPU. OUT/last.pt holds everything needed to go on; OUT/log.csv the learning curve. SIGTERM, or Ctrl-C, ends
+with a checkpoint.
 """
 import argparse
 import copy
 import math
+import signal
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from .data import Augment, Slices, measure, zero_filled
-from .export import load, read_checkpoint
-from .iterates import Iterates, Run, levels
-from .networks import SIGMA_DATA, Initialiser, Score
-from .physics import as_complex, channels, gaussian1d, project, smooth_phase
+from . import checkpoint
+from .data import Augment, Slices, patients, zero_filled
+from .export import load
+from .iterates import Iterates
+from .networks import MULTIPLE, SIGMA_DATA, Initialiser, Score
+from .physics import as_complex, channels, project
 from .rows import append
+from .validation import validate_score, validate_unet
 
 
 def arguments():
@@ -41,7 +45,13 @@ def arguments():
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    return p.parse_args()
+    args = p.parse_args()
+    sizes = [*args.sides, args.rows // 2 if args.network == "score" else args.rows]
+    if not args.minutes > 0 or args.batch < 1 or not 0 <= args.denoise <= 1 or (args.few is not None and args.few < 1):
+        p.error("--minutes, --batch and --few begin above 0, and --denoise is a share")
+    if any(n < 1 or n % MULTIPLE for n in sizes):
+        p.error(f"--sides and --rows are multiples of {MULTIPLE}, the score network's --rows of {2 * MULTIPLE}")
+    return args
 
 
 ITERATES_WEIGHT = 0.2  # of a logarithm, beside EDM's loss
@@ -63,9 +73,9 @@ def denoise_loss(model, augment, args):
     return (weight.view(-1, 1, 1, 1) * (model(noisy, sigma) - x) ** 2).mean()
 
 
-def score_loss(augment, args):
-    """White noise in the share args.denoise of the steps, the iterates of CCDF in the others."""
-    iterates = Iterates(read(args.initial, Initialiser(), args.device), augment, args.batch, args.rows, args.device)
+def score_loss(augment, args, initial):
+    """White noise in the share args.denoise of the steps, the iterates of CCDF after the initial network in the others."""
+    iterates = Iterates(initial, augment, args.batch, args.rows, args.device)
 
     def loss(model):
         if augment.rng.random() < args.denoise:
@@ -75,7 +85,7 @@ def score_loss(augment, args):
     return loss
 
 
-def unet_loss(augment, args):
+def unet_loss(augment, args, _):
     """Charbonnier on the image and, as much again, on what data consistency leaves of the error."""
 
     def loss(model):
@@ -94,128 +104,135 @@ def read(path: Path, model, device):
     return model.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
-def psnr(x: torch.Tensor, reference: torch.Tensor) -> float:
-    """Per slice, on magnitudes, range = maximum of the reference slice."""
-    mse = ((x.abs() - reference.abs()) ** 2).mean()
-    return float(10 * torch.log10(reference.abs().max() ** 2 / mse))
-
-
-def validation_slices(slices: Slices, n: int, seed: int = 1):
-    """n complex slices of the validation patient, evenly spaced, random phase, fixed seed."""
-    rng = np.random.default_rng(seed)
-    for i in slices.evenly(n):
-        image = slices.magnitude(i)
-        yield torch.from_numpy((image * smooth_phase(*image.shape, rng)).astype(np.complex64))[None], rng
-
-
 @torch.no_grad()
-def validate_score(model, slices: Slices, args) -> dict:
-    """PSNR gained by denoising at the levels CCDF uses; PSNR of two settings of CCDF at x4, in 5 steps."""
-    gain = {s: [] for s in (0.01, 0.03, 0.1, 0.3)}
-    torch.manual_seed(0)
-    for clean, _ in validation_slices(slices, 6):
-        x = channels(clean).to(args.device)
-        for s in gain:
-            out = model(x + s * torch.randn_like(x), torch.tensor([s], device=args.device))
-            gain[s].append(20 * math.log10(s) - 10 * math.log10(float(((out - x) ** 2).mean())))
-    initial = read(args.initial, Initialiser(), args.device)
-    reached = {"noise_free": [], "ve": []}
-    for clean, k, mask in validation_measurements(slices):
-        for name in reached:
-            run = Run(initial, (clean, k, mask), name == "ve", levels(0.012 if name == "ve" else 0.16, 0.005, 5), args.device)
-            while run.advance(run.ask(model)):
-                pass
-            reached[name].append(psnr(run.x.cpu(), clean))
-    return {f"denoise_gain_db_{s}": float(np.mean(v)) for s, v in gain.items()} | {f"{k}_db": float(np.mean(v)) for k, v in reached.items()}
+def validation(model, slices: Slices, args, initial) -> dict:
+    """The training loss on the validation slices, what it leaves above the training loss being memorised, and what they gain.
+
+    The draws are the same each time, and training's own go on as if there had been none.
+    """
+    loss_of, validate = (score_loss, validate_score) if args.network == "score" else (unet_loss, validate_unet)
+    with torch.random.fork_rng([args.device] if args.device.startswith("cuda") else []):
+        torch.manual_seed(0)
+        loss = loss_of(Augment(slices, np.random.default_rng(0)), args, initial)
+        mean = float(np.mean([float(loss(model)) for _ in range(64)]))
+        torch.manual_seed(0)
+        return {"validation_loss": mean, **validate(model, slices, args, initial)}
 
 
-def validation_measurements(slices: Slices):
-    """The slices of validation_slices measured at x4."""
-    for clean, rng in validation_slices(slices, 12):
-        mask = torch.from_numpy(gaussian1d(clean.shape[-1], 4, 0.08, rng))[None, None]
-        yield clean, *measure(clean, mask, rng, noise=0.005)
+def data(args) -> tuple[Slices, Slices, dict[str, int]]:
+    """The slices to train on and to validate on, and how many patients each split names."""
+    named = patients(args.data)
+    train, val = Slices(args.data, "train", tuple(args.train_on)), Slices(args.data, "val", tuple(args.validate_on))
+    if args.few:
+        train.keep(train.evenly(args.few))
+    for split, slices in (("train", train), ("val", val)):
+        print(f"{split}: {len(slices)} slices; patients that the files name: {named[split] or 'none'}", flush=True)
+    if not named["train"] or not named["val"]:
+        print("whether train and val have a patient in common is not known", flush=True)
+    return train, val, named
 
 
-@torch.no_grad()
-def validate_unet(model, slices: Slices, args) -> dict:
-    """PSNR of zero-filled, network, network + data consistency at x4."""
-    rows = []
-    for clean, k, mask in validation_measurements(slices):
-        zf = zero_filled(k)
-        out = as_complex(model(channels(zf).to(args.device))).cpu()
-        rows.append([psnr(zf, clean), psnr(out, clean), psnr(project(out, k, mask), clean)])
-    return dict(zip(("zero_filled_db", "unet_db", "unet_dc_db"), np.mean(rows, axis=0).tolist()))
+class Training:
+    """A network on its way: what a checkpoint holds."""
+
+    def __init__(self, args, model, history: list[dict]):
+        self.args, self.model, self.average, self.history = args, model, copy.deepcopy(model), history
+        self.optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, weight_decay=1e-4)
+        self.step, self.minutes = 0, 0.0
+
+    def state(self) -> dict:
+        return {"model": self.model.state_dict(), "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(),
+                "step": self.step, "spent": self.minutes, "history": self.history}
+
+    def resume(self, state: dict):
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.minutes, self.history = state["step"], state["spent"], state.get("history", [])  # older checkpoints have none
+
+    def advance(self, loss_here, done: float) -> float:
+        """One step at the learning rate of the share done of the schedule; its loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.args.lr * min(1, (self.step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * done))
+        with torch.autocast(torch.device(self.args.device).type, torch.bfloat16):
+            loss = loss_here(self.model)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        slope = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if not torch.isfinite(loss + slope):  # before it reaches the weights
+            raise SystemExit(f"step {self.step}: the loss is {float(loss)}, its gradient {float(slope)}; {self.args.out}/last.pt is of before")
+        self.optimizer.step()
+        self.step += 1
+        with torch.no_grad():
+            decay = min(0.999, (1 + self.step) / (10 + self.step))
+            for a, m in zip(self.average.parameters(), self.model.parameters()):
+                a.lerp_(m, 1 - decay)
+        return float(loss.detach())
 
 
-@torch.no_grad()
-def validation_loss(loss_of, model, slices: Slices, args) -> float:
-    """The training loss on the validation slices, the same draws each time: what it leaves above the training loss is memorised."""
-    state = torch.get_rng_state()
-    torch.manual_seed(0)
-    loss = loss_of(Augment(slices, np.random.default_rng(0)), args)
-    mean = float(np.mean([float(loss(model)) for _ in range(64)]))
-    torch.set_rng_state(state)
-    return mean
+def begin(args) -> tuple[Training, Slices, Slices, torch.nn.Module | None]:
+    """Training at its start or where OUT/last.pt left it, the slices, and the initial network of the score network."""
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise SystemExit(f"--out {args.out} is no folder to write to ({e.strerror})") from e
+    model = (Score() if args.network == "score" else Initialiser()).to(args.device, memory_format=torch.channels_last)
+    initial = read(args.initial, Initialiser(), args.device) if args.network == "score" else None
+    last = args.out / "last.pt"
+    state = checkpoint.read(last, args.network, args.device) if last.exists() else None
+    if state:
+        args.start = None  # it goes on from what it made of it
+    if args.start:
+        load(model, args.start)
+    train, val, named = data(args)
+    this = checkpoint.stretch(args, train, val, named)
+    training = Training(args, model, [this])
+    if state:
+        training.resume(state)
+        differs = checkpoint.changed(training.history[-1], this) if training.history else []
+        if differs:
+            training.history.append(this)
+        print("; ".join([f"{last} goes on at step {training.step}, after {training.minutes:.1f} minutes", *differs]), flush=True)
+    return training, train, val, initial
 
 
 def main():
     args = arguments()
     if args.threads:
         torch.set_num_threads(args.threads)
-    args.out.mkdir(parents=True, exist_ok=True)
-    model = (Score() if args.network == "score" else Initialiser()).to(args.device, memory_format=torch.channels_last)
-    if args.start:
-        load(model, args.start)
-    average = copy.deepcopy(model)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr, weight_decay=1e-4)
-    step, spent = 0, 0.0
-    if (args.out / "last.pt").exists():
-        state = read_checkpoint(args.out / "last.pt", args.device)
-        model.load_state_dict(state["model"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, spent = state["step"], state["spent"]
-    train, val = Slices(args.data, "train", tuple(args.train_on)), Slices(args.data, "val", tuple(args.validate_on))
-    if args.few:
-        train.keep(train.evenly(args.few))
-    augment = Augment(train, np.random.default_rng([args.seed, step]))
-    torch.manual_seed(args.seed + step)
-    loss_of, validate = (score_loss, validate_score) if args.network == "score" else (unet_loss, validate_unet)
+    stopped = []
 
-    loss_here = loss_of(augment, args)
+    def stop(number, _):
+        stopped.append(number)
+        signal.signal(number, signal.SIG_DFL)  # the second one does not wait
 
-    start, validated, losses = time.monotonic(), spent, []
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    training, train, val, initial = begin(args)
+    augment = Augment(train, np.random.default_rng([args.seed, training.step]))
+    torch.manual_seed(args.seed + training.step)
+    loss_here = (score_loss if args.network == "score" else unet_loss)(augment, args, initial)
+
+    before, start, validated, losses = training.minutes, time.monotonic(), training.minutes, []
     while True:
-        minutes = spent + (time.monotonic() - start) / 60
-        done = min(1.0, minutes / args.minutes)
-        for group in optimizer.param_groups:
-            group["lr"] = args.lr * min(1, (step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * done))
-        with torch.autocast(torch.device(args.device).type, torch.bfloat16):
-            loss = loss_here(model)
-        if not torch.isfinite(loss):
-            raise SystemExit(f"step {step}: the loss is {float(loss)}; {args.out}/last.pt is of before")
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        losses.append(float(loss.detach()))
-        with torch.no_grad():
-            decay = min(0.999, (1 + step) / (10 + step))
-            for a, m in zip(average.parameters(), model.parameters()):
-                a.lerp_(m, 1 - decay)
-        if done < 1 and minutes - validated < args.validate_every:
+        training.minutes = before + (time.monotonic() - start) / 60
+        done = min(1.0, training.minutes / args.minutes)
+        losses.append(training.advance(loss_here, done))
+        if done < 1 and not stopped and training.minutes - validated < args.validate_every:
             continue
-        validated = minutes
-        row = {"step": step, "minutes": round(minutes, 2), "loss": float(np.mean(losses)),
-               "validation_loss": validation_loss(loss_of, average, val, args), **validate(average, val, args)}
+        validated = training.minutes
+        if training.history:
+            training.history[-1].update(step=training.step, minutes=training.minutes)
+        ending = done >= 1 or bool(stopped)
+        checkpoint.persist(args.out / "last.pt", lambda path: checkpoint.save(path, training.state()), ending)
+        if stopped and done < 1:
+            raise SystemExit(f"stopped after {training.minutes:.1f} of {args.minutes:g} minutes: the same command goes on")
+        row = {"step": training.step, "minutes": round(training.minutes, 2), "loss": float(np.mean(losses)),
+               **validation(training.average, val, args, initial)}
         losses = []
         print({k: round(v, 4) for k, v in row.items()}, flush=True)
-        append(args.out / "log.csv", row)
-        torch.save({"model": model.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
-                    "step": step, "spent": minutes}, args.out / "last.tmp")
-        (args.out / "last.tmp").replace(args.out / "last.pt")
-        if done >= 1:
+        checkpoint.persist(args.out / "log.csv", lambda path: append(path, row), ending)
+        if ending:
             return
 
 
