@@ -209,6 +209,9 @@ def main():
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     training, train, val, initial = begin(args)
+    if training.minutes >= args.minutes:  # another step would make another network of what was exported
+        print(f"nothing is left of {args.minutes:g} minutes")
+        return
     augment = Augment(train, np.random.default_rng([args.seed, training.step]))
     torch.manual_seed(args.seed + training.step)
     loss_here = (score_loss if args.network == "score" else unet_loss)(augment, args, initial)

@@ -43,8 +43,11 @@ class Fit(Case):
         self.assertIn("whether train and val have a patient in common is not known", said)
         line = rows.read(self.out / "log.csv")[-1]
         self.assertTrue(all(np.isfinite(v) for v in line.values()), line)
-        said = self.fit("unet", "site", "--lr", 1e-3, minutes=0.02)
-        self.assertIn("minutes was 0.01, is 0.02", said)
+        before = self.last.read_bytes()
+        self.assertIn("nothing is left of 0.01 minutes", self.fit("unet", "site"))
+        self.assertEqual(self.last.read_bytes(), before)
+        said = self.fit("unet", "site", "--lr", 1e-3, minutes=line["minutes"] + 0.02)
+        self.assertIn("minutes was 0.01, is 0", said)
         self.assertIn("lr was 0.0006, is 0.001", said)
         file = self.folder / "new/unet/unet.onnx"
         self.call(export.main, "unet", "--checkpoint", self.last, "--out", file)
@@ -98,7 +101,7 @@ class Fit(Case):
         state = checkpoint.read(self.last, "unet")
         del state["history"]
         checkpoint.save(self.last, state)
-        self.fit()
+        self.fit(minutes=state["spent"] + 0.01)
         self.assertGreater(checkpoint.read(self.last, "unet")["step"], state["step"])
         self.call(export.main, "unet", "--checkpoint", self.last, "--out", self.folder / "unet.onnx")
         self.assertIn("of a program that did not note on what", (self.folder / "CARD.md").read_text())
