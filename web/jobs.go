@@ -93,12 +93,12 @@ func (a *api) follow(w http.ResponseWriter, r *http.Request, id string) {
 		fail(w, r, err)
 		return
 	}
-	out := newSteady(w, a.grace)
-	fmt.Fprint(out, "retry: 2000\n\n")
+	conn := http.NewResponseController(w)
+	fmt.Fprint(w, "retry: 2000\n\n")
 	tick := time.NewTicker(a.keepAlive)
 	defer tick.Stop()
 	for {
-		if err := out.conn.Flush(); err != nil {
+		if err := conn.Flush(); err != nil {
 			return
 		}
 		select {
@@ -106,12 +106,12 @@ func (a *api) follow(w http.ResponseWriter, r *http.Request, id string) {
 			if !open {
 				return
 			}
-			err = writeEvent(out, job)
+			err = writeEvent(w, job)
 		case <-tick.C:
 			if _, ok := a.authenticate(r); !ok {
 				return // the key was taken away
 			}
-			_, err = io.WriteString(out, ": alive\n\n")
+			_, err = io.WriteString(w, ": alive\n\n")
 		}
 		if err != nil {
 			return // the client is gone

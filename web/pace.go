@@ -44,20 +44,36 @@ func (p *paced) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// steady writes an answer that may be long or last for hours: only a single write is under a deadline.
+// steadily keeps connections that stand still from holding the server for ever: an answer that nobody takes, and a body that does not
+// come. That of a request which is refused before it is read is waited for, too: net/http wants it before it answers.
+func (a *api) steadily(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn := http.NewResponseController(w)
+		if r.ContentLength != 0 {
+			conn.SetReadDeadline(time.Now().Add(a.grace))
+		}
+		next.ServeHTTP(&steady{w, conn, a.grace}, r)
+	})
+}
+
+// steady writes an answer that may be long or last for hours: only each step of it is under a deadline.
 type steady struct {
 	http.ResponseWriter
 	conn  *http.ResponseController
 	grace time.Duration
 }
 
-func newSteady(w http.ResponseWriter, grace time.Duration) *steady {
-	return &steady{ResponseWriter: w, conn: http.NewResponseController(w), grace: grace}
-}
+// steadyStep is how many bytes a client must take in twice the grace time.
+const steadyStep = 64 << 10
 
 func (s *steady) Write(b []byte) (int, error) {
-	s.conn.SetWriteDeadline(time.Now().Add(s.grace))
-	return s.ResponseWriter.Write(b)
+	for n := 0; ; {
+		s.conn.SetWriteDeadline(time.Now().Add(2 * s.grace)) // it waits for a body first, which has its own
+		written, err := s.ResponseWriter.Write(b[n:min(n+steadyStep, len(b))])
+		if n += written; err != nil || n == len(b) {
+			return n, err
+		}
+	}
 }
 
 // Unwrap lets a ResponseController through.

@@ -234,6 +234,35 @@ func TestHostileConnections(t *testing.T) {
 	s.push(scanBytes("a"), "", http.StatusCreated) // and it still serves
 }
 
+// A refusal does not wait for ever for the body that it is about, and an answer not for who does not take it.
+func TestStandingConnections(t *testing.T) {
+	ended := make(chan struct{})
+	s := start(t, func(c *Config) {
+		c.grace = 300 * time.Millisecond
+		c.Keys = keysFile(t, "reader read r")
+		c.DICOMweb = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			defer close(ended)
+			for err := error(nil); err == nil; {
+				_, err = w.Write(make([]byte, 1<<20))
+			}
+		})
+	})
+	if got := s.raw(t, 0, "POST /api/v1/scans HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"); !strings.Contains(got, " 401 ") {
+		t.Errorf("no key, no body: %q", got)
+	}
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "GET /dicom-web/all HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer r\r\n\r\n")
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Error("the answer waits for a client that does not take it")
+	}
+}
+
 // Headers that hardly come are given up by the server itself.
 func TestSlowHeaders(t *testing.T) {
 	s := start(t, nil)

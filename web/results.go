@@ -107,16 +107,15 @@ func (a *api) sendBlob(w http.ResponseWriter, r *http.Request, artifact recon.Ar
 	if strings.HasPrefix(artifact.ContentType, "text/html") { // a page made here, without scripts: its own styles and pictures only
 		h.Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'")
 	}
-	out := newSteady(w, a.grace)
 	if seeker, ok := content.(io.ReadSeeker); ok {
-		sendContent(out, r, func(w http.ResponseWriter) { http.ServeContent(w, r, "", time.Time{}, seeker) })
+		sendContent(w, r, func(w http.ResponseWriter) { http.ServeContent(w, r, "", time.Time{}, seeker) })
 		return
 	}
 	h.Set("Content-Length", strconv.FormatInt(artifact.Size, 10))
 	if r.Method == http.MethodHead {
 		return
 	}
-	if _, err := io.Copy(out, content); err != nil {
+	if _, err := io.Copy(w, content); err != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -163,7 +162,7 @@ func (a *api) dicomZip(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead { // nothing is read that is not sent
 		return
 	}
-	archive := zip.NewWriter(newSteady(w, a.grace))
+	archive := zip.NewWriter(w)
 	for _, f := range files {
 		if err := a.zipOne(r, archive, f, job.Created); err != nil {
 			a.Log.ErrorContext(r.Context(), "send DICOM archive", "request", requestID(r.Context()), "cause", err.Error())

@@ -185,7 +185,7 @@ func (a *api) reviewsCSV(w http.ResponseWriter, r *http.Request) {
 	a.audit(r.Context(), "export reviews")
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
 	w.Header().Set("Content-Disposition", `attachment; filename="reviews.csv"`)
-	if err := recon.WriteReviewsCSV(newSteady(w, a.grace), list); err != nil {
+	if err := recon.WriteReviewsCSV(w, list); err != nil {
 		panic(http.ErrAbortHandler) // the client is gone
 	}
 }

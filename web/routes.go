@@ -12,7 +12,7 @@ import (
 // routes is the table of the API. openapi.yaml describes it, and a test compares the two.
 func (a *api) routes() chi.Router {
 	r := chi.NewRouter()
-	r.Use(a.observe, secure)
+	r.Use(a.steadily, a.observe, secure)
 	if a.OwnHost {
 		r.Use(a.ownHost)
 	}
