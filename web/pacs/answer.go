@@ -1,11 +1,15 @@
 package pacs
 
 import (
+	"bytes"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"maps"
+	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -16,32 +20,97 @@ const maxAnswer = 16 << 20 // bytes
 type answer struct {
 	Failed sequence `json:"00081198"`
 	Stored sequence `json:"00081199"`
+	silent bool     // it says nothing of any object
 }
 
 type sequence struct {
-	Value []struct {
-		Reason struct{ Value []uint16 } `json:"00081197"`
-	}
+	Value []instance
 }
 
-// parseAnswer returns nil for an answer that says nothing in DICOM JSON.
+// instance is what is said of one.
+type instance struct {
+	Reason struct{ Value []json.Number } `json:"00081197"`
+}
+
+// parseAnswer reads an answer in DICOM JSON, which some archives put into an array, or in XML. It returns nil for what is neither, and
+// no answer of an archive: the page of a proxy that asks who is there comes with 200, too.
 func parseAnswer(contentType string, text []byte) *answer {
-	var a answer
-	if !isJSON(contentType) || json.Unmarshal(text, &a) != nil {
+	name, _, _ := mime.ParseMediaType(contentType)
+	switch {
+	case len(bytes.TrimSpace(text)) == 0:
+		return &answer{silent: true}
+	case name == dicomJSON, name == "application/json":
+		var one answer
+		if json.Unmarshal(text, &one) == nil {
+			return &one
+		}
+		var some []answer
+		if json.Unmarshal(text, &some) != nil {
+			return nil
+		}
+		for _, a := range some {
+			one.add(a)
+		}
+		return &one
+	case name == "application/dicom+xml", name == "application/xml", name == "text/xml":
+		return parseXML(text)
+	}
+	return nil
+}
+
+func (a *answer) add(other answer) {
+	a.Failed.Value = append(a.Failed.Value, other.Failed.Value...)
+	a.Stored.Value = append(a.Stored.Value, other.Stored.Value...)
+}
+
+// element is one of the Native DICOM Model (PS3.19 A.1).
+type element struct {
+	Tag    string        `xml:"tag,attr"`
+	Values []json.Number `xml:"Value"`
+	Items  []struct {
+		Elements []element `xml:"DicomAttribute"`
+	} `xml:"Item"`
+}
+
+// parseXML reads an answer in XML, which is silent when it is of another model.
+func parseXML(text []byte) *answer {
+	var model struct {
+		Elements []element `xml:"DicomAttribute"`
+	}
+	if xml.Unmarshal(text, &model) != nil {
 		return nil
 	}
-	return &a
+	a := &answer{silent: true}
+	for _, e := range model.Elements {
+		into := map[string]*sequence{"00081198": &a.Failed, "00081199": &a.Stored}[e.Tag]
+		if into == nil {
+			continue
+		}
+		a.silent = false
+		for _, item := range e.Items {
+			var o instance
+			for _, e := range item.Elements {
+				if e.Tag == "00081197" {
+					o.Reason.Value = e.Values
+				}
+			}
+			into.Value = append(into.Value, o)
+		}
+	}
+	return a
 }
 
 // judgeAnswer returns nil when the archive has all n objects.
 func judgeAnswer(status int, after time.Duration, said *answer, n int) error {
 	switch status {
 	case http.StatusOK, http.StatusAccepted, http.StatusConflict:
-		if said != nil {
+		switch {
+		case said != nil && !said.silent:
 			return said.judge(n)
-		}
-		if status == http.StatusOK {
-			return nil // by the status alone: some archives answer in XML
+		case status == http.StatusOK && said != nil:
+			return nil // by the status alone
+		case status == http.StatusOK:
+			return &failure{reason: "what answers at the archive's address does not answer as STOW-RS does (200)", after: after}
 		}
 		return &failure{reason: fmt.Sprintf("the archive does not take all objects and does not say why (%d)", status), lasting: status == http.StatusConflict}
 	case http.StatusBadRequest, http.StatusNotAcceptable, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
@@ -59,9 +128,11 @@ func (a *answer) judge(n int) error {
 	has, lasting := len(a.Stored.Value), true
 	reasons := map[string]int{}
 	for _, object := range a.Failed.Value {
-		code := uint16(processingFailure)
+		code := uint64(processingFailure)
 		if len(object.Reason.Value) > 0 {
-			code = object.Reason.Value[0]
+			if c, err := strconv.ParseUint(object.Reason.Value[0].String(), 10, 16); err == nil {
+				code = c
+			}
 		}
 		if code == duplicateInstance {
 			has++
@@ -91,7 +162,7 @@ const (
 )
 
 // reason says a failure reason in words, and whether it lasts.
-func reason(code uint16) (text string, lasting bool) {
+func reason(code uint64) (text string, lasting bool) {
 	switch {
 	case code == processingFailure:
 		return "processing failure", false

@@ -14,7 +14,13 @@ const (
 	refusedTwo = `{"00081198":{"vr":"SQ","Value":[{"00081155":{"vr":"UI","Value":["1.3"]},"00081197":{"vr":"US","Value":[49152]}},{"00081155":{"vr":"UI","Value":["1.4"]},"00081197":{"vr":"US","Value":[42752]}}]}}`
 	oneOfTwo   = `{"00081198":{"vr":"SQ","Value":[{"00081197":{"vr":"US","Value":[290]}}]},"00081199":{"vr":"SQ","Value":[{}]}}`
 	duplicates = `{"00081198":{"vr":"SQ","Value":[{"00081197":{"vr":"US","Value":[273]}},{"00081197":{"vr":"US","Value":[273]}}]}}`
+	oneInText  = `{"00081198":{"vr":"SQ","Value":[{"00081197":{"vr":"US","Value":["290"]}}]},"00081199":{"vr":"SQ","Value":[{}]}}`
 	noReason   = `{"00081198":{"vr":"SQ","Value":[{}]},"00081199":{"vr":"SQ","Value":[{}]}}`
+	oneInXML   = `<NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM"><DicomAttribute tag="00081198" vr="SQ"><Item number="1">` +
+		`<DicomAttribute tag="00081155" vr="UI"><Value number="1">1.3</Value></DicomAttribute><DicomAttribute tag="00081197" vr="US"><Value number="1">290</Value></DicomAttribute>` +
+		`</Item></DicomAttribute><DicomAttribute tag="00081199" vr="SQ"><Item number="1"/></DicomAttribute></NativeDicomModel>`
+	storedInXML = `<NativeDicomModel><DicomAttribute tag="00081199" vr="SQ"><Item number="1"/><Item number="2"/></DicomAttribute></NativeDicomModel>`
+	page        = `<!DOCTYPE html><html><body>Sign in<br></body></html>`
 )
 
 func TestAnswers(t *testing.T) {
@@ -26,6 +32,10 @@ func TestAnswers(t *testing.T) {
 	}{
 		{200, storedTwo, "", false}, {200, "", "", false}, {200, "<NativeDicomModel/>", "", false}, {202, oneWarned, "", false}, {409, duplicates, "", false},
 		{200, nothing, "confirms only 0 of 2", false}, {200, duplicates, "", false},
+		{200, storedInXML, "", false}, {200, oneInXML, "1 of 2 objects: the class of objects is not supported (0122)", true},
+		{200, oneInText, "1 of 2 objects: the class of objects is not supported (0122)", true}, {200, "[" + storedTwo + "]", "", false},
+		{200, "[" + oneOfTwo + "]", "1 of 2 objects: the class of objects is not supported (0122)", true},
+		{200, page, "does not answer as STOW-RS does (200)", false}, {200, `"stored"`, "does not answer as STOW-RS does (200)", false},
 		{202, oneOfTwo, "1 of 2 objects: the class of objects is not supported (0122)", true},
 		{202, noReason, "1 of 2 objects: processing failure (0110)", false},
 		{409, refusedTwo, "1 of 2 objects: not understood (C000), 1 of 2 objects: out of resources (A700)", false},
@@ -34,7 +44,9 @@ func TestAnswers(t *testing.T) {
 		{404, "", "no STOW-RS", false}, {307, "", "answers 307", false}, {503, "", "answers 503", false}, {500, storedTwo, "answers 500", false},
 	} {
 		contentType := "application/dicom+json"
-		if strings.HasPrefix(c.body, "<") {
+		if strings.HasPrefix(c.body, "<!") {
+			contentType = "text/html; charset=utf-8"
+		} else if strings.HasPrefix(c.body, "<") {
 			contentType = "application/dicom+xml"
 		}
 		err := judgeAnswer(c.status, 0, parseAnswer(contentType, []byte(c.body)), 2)
@@ -52,16 +64,18 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// Whatever an archive writes, an answer in DICOM JSON means success only when it confirms as many objects as were sent.
+// Whatever an archive writes, an answer in DICOM JSON or XML means success only when it confirms as many objects as were sent.
 func FuzzAnswer(f *testing.F) {
-	for _, body := range []string{storedTwo, nothing, oneWarned, refusedTwo, oneOfTwo, duplicates, noReason, "null", "[]"} {
+	for _, body := range []string{storedTwo, nothing, oneWarned, refusedTwo, oneOfTwo, duplicates, noReason, oneInText, oneInXML, storedInXML, page, "null", "[]"} {
 		f.Add(200, []byte(body))
 		f.Add(409, []byte(body))
 	}
 	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		said := parseAnswer(dicomJSON, body)
-		if judgeAnswer(status, 0, said, 2) == nil && said != nil && len(said.Stored.Value)+len(said.Failed.Value) < 2 {
-			t.Errorf("%d %s passes for success", status, body)
+		for _, contentType := range []string{dicomJSON, "text/xml"} {
+			said := parseAnswer(contentType, body)
+			if judgeAnswer(status, 0, said, 2) == nil && (said == nil || !said.silent && len(said.Stored.Value)+len(said.Failed.Value) < 2) {
+				t.Errorf("%d %s passes for success", status, body)
+			}
 		}
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
@@ -156,10 +155,4 @@ func failureOf(err error) *failure {
 		return &failure{reason: fmt.Sprintf("the archive cannot be reached: %v", transport.Err)}
 	}
 	return &failure{reason: fmt.Sprintf("the archive cannot be reached: %v", err)}
-}
-
-// isJSON reports whether a content type is DICOM JSON, which some archives call JSON only.
-func isJSON(contentType string) bool {
-	name, _, _ := mime.ParseMediaType(contentType)
-	return name == dicomJSON || name == "application/json"
 }
