@@ -91,7 +91,7 @@ func (s *Sender) follow(ctx context.Context, changes <-chan recon.Job) {
 			s.Log.WarnContext(ctx, "the state of a series could not be stored", "job", o.id, "error", o.err)
 			due[o.id] = time.Now().Add(defaultFirstPause)
 		case waits:
-			due[o.id] = d.Next
+			due[o.id] = begin(d)
 		default:
 			delete(due, o.id)
 		}
@@ -131,7 +131,7 @@ func (s *Sender) follow(ctx context.Context, changes <-chan recon.Job) {
 func soonest(due map[string]time.Time) (id string, wait time.Duration) {
 	wait = time.Hour
 	for other, at := range due {
-		if w := time.Until(at); id == "" || w < wait {
+		if w := min(time.Until(at), lastPause); id == "" || w < wait {
 			id, wait = other, w
 		}
 	}
@@ -147,6 +147,15 @@ func next(job recon.Job) (soonest recon.Delivery, waits bool) {
 		}
 	}
 	return soonest, waits
+}
+
+// begin is when the next attempt at a delivery is due. A longer pause than there is was written by a clock that has been set back since:
+// it is over.
+func begin(d recon.Delivery) time.Time {
+	if time.Until(d.Next) > lastPause {
+		return time.Time{}
+	}
+	return d.Next
 }
 
 // plan queues the series of a job that is done and has none queued yet, and returns its record.
@@ -174,7 +183,7 @@ func (s *Sender) attend(ctx context.Context, id string) (recon.Job, error) {
 		return job, err
 	}
 	d, waits := next(job)
-	if !waits || time.Now().Before(d.Next) {
+	if !waits || time.Now().Before(begin(d)) {
 		return job, nil
 	}
 	d.State, d.Attempts, d.Time, d.Next = recon.DeliverySending, d.Attempts+1, now(), time.Time{}

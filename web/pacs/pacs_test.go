@@ -250,6 +250,18 @@ func TestInterruptedAndQueuedAgain(t *testing.T) {
 	}
 }
 
+// A clock that was wrong when an attempt failed does not keep the next one waiting once it is right.
+func TestClockThatWasSetBack(t *testing.T) {
+	b, a := newBench(t), newArchive(t)
+	before := recon.Delivery{Series: "a", State: recon.DeliveryQueued, Attempts: 1, Next: time.Now().AddDate(10, 0, 0), Reason: "the archive answers 503"}
+	if _, err := b.queue.Deliver(t.Context(), job, before); err != nil {
+		t.Fatal(err)
+	}
+	if first, second := b.send(t, Config{URL: a.url}, ended); first.State != recon.DeliverySent || second.State != recon.DeliverySent {
+		t.Errorf("%+v and %+v", first, second)
+	}
+}
+
 // An archive that is not there at first, or never answers, costs attempts only; a stop costs none.
 func TestArchiveThatIsNotThere(t *testing.T) {
 	b, a := newBench(t), newArchive(t)
