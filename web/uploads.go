@@ -68,12 +68,9 @@ func newUploads(a *api, dir string) (*uploads, error) {
 	return u, nil
 }
 
-// SweepUploads forgets the uploads in a Config.DataDir that no byte came of for a time, each with a line in the log, and receipts of
-// that age; a time of 0 is for ever.
-func SweepUploads(dataDir string, idle time.Duration, log *slog.Logger) error {
-	if idle == 0 {
-		return nil
-	}
+// SweepUploads forgets the uploads in a Config.DataDir that no byte came of since a time, each with a line in the log, and receipts of
+// before.
+func SweepUploads(dataDir string, since time.Time, log *slog.Logger) error {
 	dir := filepath.Join(dataDir, uploadsDir)
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -91,7 +88,7 @@ func SweepUploads(dataDir string, idle time.Duration, log *slog.Logger) error {
 		files[id] = append(files[id], e.Name())
 	}
 	for id, names := range files {
-		if time.Since(last[id]) > idle {
+		if last[id].Before(since) {
 			if slices.Contains(names, id) {
 				log.Info("audit", "action", "forget", "key", "server", "upload", id, "since", last[id].UTC())
 			}

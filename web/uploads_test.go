@@ -132,9 +132,9 @@ func TestUploadsAreForgotten(t *testing.T) {
 		}
 	}
 	s.patch(slow, 0, scan[:5000])
-	sweep := func(idle time.Duration, want map[string]int) {
+	sweep := func(since time.Time, want map[string]int) {
 		t.Helper()
-		if err := SweepUploads(dir, idle, slog.New(slog.NewJSONHandler(s.log, nil))); err != nil {
+		if err := SweepUploads(dir, since, slog.New(slog.NewJSONHandler(s.log, nil))); err != nil {
 			t.Fatal(err)
 		}
 		for path, status := range want {
@@ -143,9 +143,8 @@ func TestUploadsAreForgotten(t *testing.T) {
 			}
 		}
 	}
-	sweep(0, map[string]int{silent: 200, slow: 200, done: 200}) // never
-	sweep(72*time.Hour, map[string]int{silent: 200, slow: 200, done: 200})
-	sweep(24*time.Hour, map[string]int{silent: 404, slow: 200, done: 404})
+	sweep(time.Now().Add(-72*time.Hour), map[string]int{silent: 200, slow: 200, done: 200})
+	sweep(time.Now().Add(-24*time.Hour), map[string]int{silent: 404, slow: 200, done: 404})
 	if log := s.log.String(); strings.Count(log, `"action":"forget"`) != 1 || !strings.Contains(log, `"upload":"`+path.Base(silent)) {
 		t.Error("the log does not say which upload was forgotten")
 	}

@@ -12,14 +12,15 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// retain deletes what is not kept any more, now and then, until ctx ends. Several servers may do so at the same time.
-func retain(ctx context.Context, r recon.Retention, sweepUploads func() error, log *slog.Logger) {
+// retain deletes what is not kept any more by a clock, now and then, until ctx ends. Several servers may do so at the same time.
+func retain(ctx context.Context, r recon.Retention, clock *retentionClock, sweepUploads func(now time.Time) error, log *slog.Logger) {
 	r.Deleted = func(job recon.Job) {
 		log.Info("audit", "action", "expire", "key", "server", "scan", job.Scan, "job", job.ID, "finished", job.Finished)
 	}
 	for ticker := time.NewTicker(sweepEvery(r.Keep)); ; {
-		swept, err := r.Sweep(ctx, time.Now())
-		err = errors.Join(err, sweepUploads())
+		now := clock.now()
+		swept, err := r.Sweep(ctx, now)
+		err = errors.Join(err, sweepUploads(now))
 		if ctx.Err() != nil {
 			return
 		}

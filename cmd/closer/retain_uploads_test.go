@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/recon"
@@ -26,7 +27,7 @@ func TestUploadsAreSweptWithoutAStore(t *testing.T) {
 	defer stop()
 	swept := false
 	retain(ctx, recon.Retention{Queue: store.NewMemory(store.Options{}), Blobs: lockedBlobs{nil, stop}},
-		func() error { swept = true; return nil }, slog.New(slog.DiscardHandler))
+		newRetentionClock(nil), func(time.Time) error { swept = true; return nil }, slog.New(slog.DiscardHandler))
 	if !swept {
 		t.Error("the uploads were left alone")
 	}

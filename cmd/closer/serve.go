@@ -192,10 +192,13 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	defer background.Wait() // before the queue is closed: workers give their jobs back
 	defer stop()
 	background.Go(func() {
-		retain(ctx, recon.Retention{Queue: queue, Blobs: blobs, Keep: time.Duration(o.keep)},
-			func() error {
-				idle := time.Duration(o.keepUploads)
-				return errors.Join(web.SweepUploads(scratch, idle, log), taken.Sweep(idle))
+		retain(ctx, recon.Retention{Queue: queue, Blobs: blobs, Keep: time.Duration(o.keep)}, newRetentionClock(log),
+			func(now time.Time) error {
+				if o.keepUploads == 0 {
+					return nil
+				}
+				silent := now.Add(-time.Duration(o.keepUploads))
+				return errors.Join(web.SweepUploads(scratch, silent, log), taken.Sweep(silent))
 			}, log)
 	})
 	for range o.workers {

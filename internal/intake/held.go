@@ -198,25 +198,22 @@ func (in *Intake) Discard(ctx context.Context, scan string) error {
 	return os.RemoveAll(in.path(scan))
 }
 
-// Sweep forgets the series that nothing came of for a time, each with a line in the log, and the records of those that were committed
-// before; a time of 0 is for ever.
-func (in *Intake) Sweep(idle time.Duration) error {
-	if idle == 0 {
-		return nil
-	}
+// Sweep forgets the series that nothing came of since a time, each with a line in the log, and the records of those that were committed
+// before.
+func (in *Intake) Sweep(since time.Time) error {
 	entries, err := os.ReadDir(in.Dir)
 	for _, e := range entries {
-		in.forget(e.Name(), idle)
+		in.forget(e.Name(), since)
 	}
 	return err
 }
 
 // forget forgets one, unless something comes of it just now.
-func (in *Intake) forget(scan string, idle time.Duration) {
+func (in *Intake) forget(scan string, since time.Time) {
 	mu := in.lock(scan)
 	mu.Lock()
 	defer mu.Unlock()
-	if info, err := os.Stat(in.path(scan)); err == nil && time.Since(info.ModTime()) > idle {
+	if info, err := os.Stat(in.path(scan)); err == nil && info.ModTime().Before(since) {
 		if _, err := os.Stat(in.path(scan, recordName)); errors.Is(err, fs.ErrNotExist) {
 			in.Log.Info("audit", "action", "forget", "key", "server", "scan", scan, "since", info.ModTime().UTC())
 		}

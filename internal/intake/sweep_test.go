@@ -142,7 +142,7 @@ func TestSweepWhileCommitting(t *testing.T) {
 	scan := b.hold(t, instance(t, "1.2.3", "1.2.3.1", ""), "", 1)
 	swept := make(chan error, 1)
 	b.inspected = func(string) error {
-		go func() { swept <- b.Sweep(1) }()
+		go func() { swept <- b.Sweep(time.Now().Add(time.Hour)) }()
 		time.Sleep(100 * time.Millisecond) // in which a sweep that does not wait is over
 		return nil
 	}
