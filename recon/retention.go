@@ -65,6 +65,30 @@ func OwnerOf(ctx context.Context, blobs Blobs) (string, error) {
 	return string(owner), err
 }
 
+// CheckFiles is Unavailable when the blob store has nothing of a queue that has jobs: it is the wrong one, or a directory that is not
+// mounted. What is put there now would be out of sight later.
+func CheckFiles(ctx context.Context, queue Queue, blobs Blobs) error {
+	if _, err := OwnerOf(ctx, blobs); CodeOf(err) != NotFound {
+		return err
+	}
+	jobs, err := queue.Jobs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, job := range jobs { // of a server that knew no owner yet
+		content, err := blobs.Open(ctx, job.Input.SHA256)
+		if err == nil {
+			return content.Close()
+		} else if CodeOf(err) != NotFound {
+			return err
+		}
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
+	return Errorf(Unavailable, "the files of the queue's %d jobs are not there", len(jobs))
+}
+
 // own claims the blob store for the queue; the first one to do so has it.
 func (r Retention) own(ctx context.Context) error {
 	owner, err := OwnerOf(ctx, r.Blobs)

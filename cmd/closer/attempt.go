@@ -178,6 +178,11 @@ func (a *attempt) execute(ctx context.Context) error {
 // fetch copies the input to a private file. The blob store checks that it is what was pushed.
 func (a *attempt) fetch(ctx context.Context, path string) error {
 	r, err := a.blobs.Open(ctx, a.job.Input.SHA256)
+	if recon.CodeOf(err) == recon.NotFound {
+		if _, err := recon.OwnerOf(ctx, a.blobs); recon.CodeOf(err) == recon.NotFound { // they were there when this worker began
+			return recon.Errorf(recon.Unavailable, "the files of all jobs are gone; is --blobs mounted?")
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("fetch the input: %w", err)
 	}

@@ -145,6 +145,9 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 		return err
 	}
 	defer queue.Close()
+	if err := recon.CheckFiles(ctx, queue, blobs); err != nil {
+		return recon.Errorf(recon.Unavailable, "%w: is the directory of --data or --blobs the right one, and mounted? Where they are lost for good, start with a new queue", err)
+	}
 	reviews, err := queue.Reviews(ctx)
 	if err != nil {
 		return err

@@ -39,10 +39,23 @@ func digest(ctx context.Context, w io.Writer, r io.Reader) (recon.Blob, error) {
 	}
 }
 
-// stored says in a sentence what a full disk is.
+// stored says in a sentence what a full disk is, and one that is away: both are for now.
 func stored(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return &recon.Error{Code: recon.Unavailable, Message: "the disk for files is full", Cause: err}
+	case errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EIO):
+		return &recon.Error{Code: recon.Unavailable, Message: "the disk for files cannot be written to", Cause: err}
+	}
+	return reached(err)
+}
+
+// reached says in a sentence that a disk is away, as one of another host can be.
+func reached(err error) error {
+	for _, away := range []error{syscall.ESTALE, syscall.ENOTCONN, syscall.ETIMEDOUT, syscall.EHOSTDOWN, syscall.ENODEV} {
+		if errors.Is(err, away) {
+			return &recon.Error{Code: recon.Unavailable, Message: "the disk for files does not answer", Cause: err}
+		}
 	}
 	return err
 }

@@ -106,7 +106,9 @@ func (d *dir) PutFile(ctx context.Context, path string) (recon.Blob, error) {
 // temp makes what write writes a durable temporary file.
 func (d *dir) temp(write func(io.Writer) error) (name string, err error) {
 	f, err := os.CreateTemp(d.path(dirTemp), "put-")
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) { // it was there when the store was opened
+		return "", &recon.Error{Code: recon.Unavailable, Message: "the directory for files is gone", Cause: err}
+	} else if err != nil {
 		return "", stored(err)
 	}
 	if err = write(f); err == nil {
@@ -165,7 +167,7 @@ func (d *dir) Touch(ctx context.Context, sha256 string) error {
 	if err := os.Chtimes(d.path(key), now, now); errors.Is(err, fs.ErrNotExist) {
 		return noContent()
 	} else if err != nil {
-		return fmt.Errorf("touch content: %w", err)
+		return fmt.Errorf("touch content: %w", stored(err))
 	}
 	return nil
 }
@@ -182,7 +184,7 @@ func (d *dir) Open(ctx context.Context, sha256 string) (io.ReadCloser, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, noContent()
 	} else if err != nil {
-		return nil, fmt.Errorf("open content: %w", err)
+		return nil, fmt.Errorf("open content: %w", reached(err))
 	}
 	return newVerified(f, sha256), nil
 }
@@ -231,7 +233,7 @@ func (d *dir) Piece(ctx context.Context, name string) ([]byte, error) {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, noPiece()
 	} else if err != nil {
-		return nil, fmt.Errorf("read a piece: %w", err)
+		return nil, fmt.Errorf("read a piece: %w", reached(err))
 	}
 	return data, ctx.Err()
 }
