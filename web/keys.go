@@ -89,7 +89,9 @@ func parseKeys(r io.Reader) (*keyring, error) {
 			return nil, fmt.Errorf("line %d: the name %s is used twice", n, k.name)
 		}
 		names[k.name] = true
-		copy(k.hash[:], sum)
+		if k.hash = [sha256.Size]byte(sum); k.hash == sha256.Sum256(nil) {
+			return nil, fmt.Errorf("line %d: the key of %s is empty: everybody has it", n, k.name)
+		}
 		ring.keys = append(ring.keys, k)
 	}
 	if err := lines.Err(); err != nil {

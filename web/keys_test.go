@@ -132,11 +132,12 @@ func TestKeysAreReadAgain(t *testing.T) {
 func TestBadKeys(t *testing.T) {
 	sum := hexSum([]byte("x"))
 	for text, want := range map[string]string{
-		"":                    "no key",
-		"a push":              "line 1 has 2 fields",
-		"\na owner " + sum:    `line 2: role "owner"`,
-		"a push,owner " + sum: `role "push,owner"`,
-		"a push abc":          "not a SHA-256",
+		"":                      "no key",
+		"a push":                "line 1 has 2 fields",
+		"\na owner " + sum:      `line 2: role "owner"`,
+		"a push,owner " + sum:   `role "push,owner"`,
+		"a push abc":            "not a SHA-256",
+		"a push " + hexSum(nil): "the key of a is empty",
 		"a push " + sum + "\na read " + sum + "\n": "used twice",
 	} {
 		if _, err := parseKeys(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
