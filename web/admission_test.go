@@ -128,6 +128,26 @@ func TestUploadsOfOneClient(t *testing.T) {
 	}, "ct", "mr")
 }
 
+// An upload in pieces that brings bytes as it is created is one of them.
+func TestUploadsOfOneClientInPieces(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, func(c *Config) { c.UploadsPerClient, c.DataDir = 1, dir })
+	body, slow := io.Pipe()
+	ended := make(chan int)
+	go func() {
+		response, _ := s.do("POST", "/api/v1/scans", body)
+		ended <- response.StatusCode
+	}()
+	slow.Write(scanBytes("a")) // returns when all is read
+	response, data := s.do("POST", "/api/v1/uploads", bytes.NewReader(scanBytes("b")), "Tus-Resumable", "1.0.0", "Upload-Length", "10008",
+		"Content-Type", "application/offset+octet-stream")
+	refused(t, "a second upload", response, data, http.StatusTooManyRequests, "1 uploads of yours")
+	slow.Close()
+	if status := <-ended; status != http.StatusCreated {
+		t.Errorf("the first upload: %d", status)
+	}
+}
+
 // Without keys a client is an address.
 func TestUploadsOfOneAddress(t *testing.T) {
 	dir := t.TempDir()

@@ -73,7 +73,7 @@ func (a *api) routes() chi.Router {
 	review.Post(job+"/preferences", a.prefer)
 
 	const upload = "/api/v1/uploads/{id:[0-9a-f]{32}}"
-	push.Post("/api/v1/uploads", a.uploads.create)
+	push.With(a.taking).Post("/api/v1/uploads", a.uploads.create) // which may bring the first bytes
 	push.Options("/api/v1/uploads", a.uploads.options)
 	push.Head(upload, a.uploads.head)
 	push.With(a.taking).Patch(upload, a.uploads.patch)
