@@ -136,6 +136,20 @@ func (u *uploads) begin(w http.ResponseWriter, r *http.Request) {
 	u.tus.PostFile(w, r)
 }
 
+// rooted leaves of Location what is an address here. Scheme and host are those of the request, which a proxy may have got otherwise: a
+// client that came by https would send its key and the scan in clear.
+type rooted struct{ http.ResponseWriter }
+
+func (w rooted) WriteHeader(status int) {
+	if at, err := url.Parse(w.Header().Get("Location")); err == nil && at.Path != "" {
+		w.Header().Set("Location", at.Path)
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets a ResponseController through.
+func (w rooted) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 // receipt answers with the Receipt of a finished upload; 409 while bytes are missing.
 func (u *uploads) receipt(w http.ResponseWriter, r *http.Request) {
 	receipt, err := u.finish(r.Context(), chi.URLParam(r, "id"))
@@ -155,7 +169,7 @@ func receiptHeader(r Receipt) tus.HTTPHeader {
 func (u *uploads) serve(h http.HandlerFunc) http.HandlerFunc {
 	wrapped := http.StripPrefix("/api/v1/uploads", u.tus.Middleware(h)) // what is left of the path is the identifier
 	return func(w http.ResponseWriter, r *http.Request) {
-		t := &withheld{ResponseWriter: w}
+		t := &withheld{ResponseWriter: rooted{w}}
 		wrapped.ServeHTTP(t, r)
 		if t.failed == 0 {
 			return

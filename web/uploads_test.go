@@ -32,7 +32,10 @@ func (s *server) create(size int, status int, metadata ...string) (path string, 
 	if response.StatusCode != status {
 		s.t.Fatalf("create: %s %s", response.Status, data)
 	}
-	return strings.TrimPrefix(response.Header.Get("Location"), s.URL), data
+	if path = response.Header.Get("Location"); status == http.StatusCreated && !strings.HasPrefix(path, "/api/v1/uploads/") { // a proxy has another host
+		s.t.Fatalf("Location %q", path)
+	}
+	return path, data
 }
 
 func (s *server) patch(path string, offset int, data []byte) (*http.Response, []byte) {
@@ -238,7 +241,7 @@ func TestUploadMetadataInTwoFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	response.Body.Close()
-	path := strings.TrimPrefix(response.Header.Get("Location"), s.URL)
+	path := response.Header.Get("Location")
 	response, data := s.patch(path, 0, scanBytes("a"))
 	expectProblem(t, "other bytes", response, data, http.StatusBadRequest, "not the declared")
 }
@@ -258,7 +261,7 @@ func TestConcurrentPushes(t *testing.T) {
 				return
 			}
 			response, _ := s.do("POST", "/api/v1/uploads", nil, "Tus-Resumable", "1.0.0", "Upload-Length", strconv.Itoa(len(scan)))
-			path := strings.TrimPrefix(response.Header.Get("Location"), s.URL)
+			path := response.Header.Get("Location")
 			if response, data := s.patch(path, 0, scan); response.StatusCode != http.StatusNoContent {
 				t.Errorf("%s %s", response.Status, data)
 			}

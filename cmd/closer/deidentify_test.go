@@ -100,7 +100,7 @@ func TestDeidentifiedServerKeepsNoPatient(t *testing.T) {
 	post("/scans?method=zero-filled", raw, 422)
 	pieces := []string{"Tus-Resumable", "1.0.0", "Upload-Length", strconv.Itoa(len(raw))}
 	_, created, _ := send("POST", api+"/uploads", "", nil, pieces...)
-	if status, _, answer := send("PATCH", created.Get("Location"), "application/offset+octet-stream", raw, "Tus-Resumable", "1.0.0", "Upload-Offset", "0"); status != 422 {
+	if status, _, answer := send("PATCH", "http://"+address+created.Get("Location"), "application/offset+octet-stream", raw, "Tus-Resumable", "1.0.0", "Upload-Offset", "0"); status != 422 {
 		t.Errorf("raw data of a subject in pieces: %d %s", status, answer)
 	}
 	tus := []string{"Tus-Resumable", "1.0.0", "Upload-Length", "25664"}
@@ -108,7 +108,7 @@ func TestDeidentifiedServerKeepsNoPatient(t *testing.T) {
 		t.Errorf("DICOM in pieces: %d %s", status, answer)
 	}
 	_, header, _ := send("POST", api+"/uploads", "", nil, tus...)
-	status, _, answer := send("PATCH", header.Get("Location"), "application/offset+octet-stream", file("ge_rtia_epi.dcm"), "Tus-Resumable", "1.0.0", "Upload-Offset", "0")
+	status, _, answer := send("PATCH", "http://"+address+header.Get("Location"), "application/offset+octet-stream", file("ge_rtia_epi.dcm"), "Tus-Resumable", "1.0.0", "Upload-Offset", "0")
 	if seen.Write(answer); status != 415 {
 		t.Errorf("undeclared DICOM in pieces: %d %s", status, answer)
 	}
