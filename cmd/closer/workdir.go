@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/closer-mri/closer/internal/store"
 )
@@ -19,6 +20,9 @@ func newWorkDir() (dir string, remove func(), err error) {
 		return "", nil, fmt.Errorf("look for directories of dead workers: %w", err)
 	}
 	for _, path := range old {
+		if !ownDirectory(path) {
+			continue
+		}
 		if held, err := store.LockDir(path); err == nil {
 			os.RemoveAll(path) // what cannot be removed is left to the next worker
 			held.Close()
@@ -32,4 +36,15 @@ func newWorkDir() (dir string, remove func(), err error) {
 		return "", nil, errors.Join(fmt.Errorf("hold the directory for jobs: %w", err), os.RemoveAll(dir))
 	}
 	return dir, func() { os.RemoveAll(dir); held.Close() }, nil
+}
+
+// ownDirectory reports whether a path is a directory of this user. Where everybody may make one of its name, anything else could lead
+// elsewhere.
+func ownDirectory(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || !info.IsDir() {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
 }

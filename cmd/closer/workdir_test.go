@@ -38,3 +38,26 @@ func TestWorkDirOfDeadWorkers(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 }
+
+// TestPlantedWorkDir: a name that another user planted where everybody may make one leads to no file of ours being made elsewhere.
+func TestPlantedWorkDir(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	elsewhere := t.TempDir()
+	planted := filepath.Join(os.TempDir(), workDirs+"planted")
+	if err := os.Mkdir(planted, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for link, target := range map[string]string{planted + "2": elsewhere, filepath.Join(planted, "lock"): filepath.Join(elsewhere, "nologin")} {
+		if err := os.Symlink(target, link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, remove, err := newWorkDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove()
+	if made, err := os.ReadDir(elsewhere); err != nil || len(made) > 0 {
+		t.Errorf("elsewhere there is %v, %v", made, err)
+	}
+}
