@@ -21,12 +21,12 @@ type Queue interface {
 	// Identity names this queue among all that there ever were: the same in every process and after every restart.
 	Identity() string
 	// Submit stores a new record in state Queued and makes it claimable. If the ID exists it returns that record and false,
-	// unless its state is Failed or StateCanceled: then the job is queued again and created is true. The job is durable when
+	// unless its state is Failed or StateCanceled, or it is ErrUnreadable: then the job is queued again and created is true. The job is durable when
 	// Submit returns; a crash within it leaves either nothing or a job that will run. Busy when the queue is full.
 	Submit(ctx context.Context, job Job) (stored Job, created bool, err error)
 	// Job returns a record; NotFound.
 	Job(ctx context.Context, id string) (Job, error)
-	// Jobs returns all records, newest first.
+	// Jobs returns all records, newest first; ErrUnreadable beside those that can be read when there are others.
 	Jobs(ctx context.Context) ([]Job, error)
 	// Changes returns the records that are new or have changed since the call that returned the cursor since, the identifiers of
 	// those that are gone since, and the cursor for the next call. The cursor 0 stands for the beginning; any other means

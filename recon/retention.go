@@ -27,7 +27,7 @@ type Retention struct {
 	Deleted func(Job)     // called after each deletion of a record; nil is allowed
 }
 
-// Sweep deletes what is due at a time. It is a Conflict, and nothing is deleted, when the content belongs to another queue: to one
+// Sweep deletes what is due at a time. While the record of a job is ErrUnreadable, whose files nobody can tell then, it deletes no files. It is a Conflict, and nothing is deleted, when the content belongs to another queue: to one
 // that knows nothing of its jobs it would all look like what nobody needs.
 func (r Retention) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 	if err := r.own(ctx); err != nil {
@@ -72,7 +72,7 @@ func CheckFiles(ctx context.Context, queue Queue, blobs Blobs) error {
 		return err
 	}
 	jobs, err := queue.Jobs(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrUnreadable) {
 		return err
 	}
 	for _, job := range jobs { // of a server that knew no owner yet
@@ -108,7 +108,7 @@ func (r Retention) own(ctx context.Context) error {
 // expire deletes the records of jobs that ended before a time, in the order in which they ended.
 func (r Retention) expire(ctx context.Context, before time.Time) error {
 	jobs, err := r.Queue.Jobs(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrUnreadable) {
 		return err
 	}
 	jobs = slices.DeleteFunc(jobs, func(j Job) bool { return !j.State.Terminal() || !j.Finished.Before(before) || j.undelivered() })

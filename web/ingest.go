@@ -61,7 +61,7 @@ func (a *api) ingest(ctx context.Context, up arrival) (r Receipt, created bool, 
 	id := recon.JobID(up.sha256, up.recipe, a.Models)
 	job, err := a.Queue.Job(ctx, id)
 	known := err == nil && job.State != recon.Failed && job.State != recon.StateCanceled
-	if err != nil && recon.CodeOf(err) != recon.NotFound {
+	if err != nil && recon.CodeOf(err) != recon.NotFound && !errors.Is(err, recon.ErrUnreadable) {
 		return r, false, err
 	}
 	if !known {

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -119,7 +121,7 @@ func (a *api) listScans(w http.ResponseWriter, r *http.Request) {
 	}
 	var jobs []recon.Job
 	if err == nil {
-		jobs, err = a.Queue.Jobs(r.Context())
+		jobs, err = a.jobs(r.Context())
 	}
 	if err != nil {
 		fail(w, r, err)
@@ -137,6 +139,15 @@ func (a *api) listScans(w http.ResponseWriter, r *http.Request) {
 	}{scans[:min(limit, len(scans))], total})
 }
 
+// jobs are all that can be read.
+func (a *api) jobs(ctx context.Context) ([]recon.Job, error) {
+	jobs, err := a.Queue.Jobs(ctx)
+	if errors.Is(err, recon.ErrUnreadable) {
+		err = nil
+	}
+	return jobs, err
+}
+
 // whole parses an integer parameter.
 func whole(name, value string, absent, least, most int) (int, error) {
 	if value == "" {
@@ -152,7 +163,7 @@ func whole(name, value string, absent, least, most int) (int, error) {
 func (a *api) getScan(w http.ResponseWriter, r *http.Request) {
 	id := chi.URLParam(r, "id")
 	concerns(r, id, "")
-	jobs, err := a.Queue.Jobs(r.Context())
+	jobs, err := a.jobs(r.Context())
 	if err != nil {
 		fail(w, r, err)
 		return

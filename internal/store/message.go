@@ -62,7 +62,7 @@ func (q *Queue) ensureMessage(ctx context.Context, r record) error {
 // reconcile makes sure that every job that must run has a message. A job that changes meanwhile may get a superfluous one, which
 // the worker that receives it drops.
 func (q *Queue) reconcile(ctx context.Context) error {
-	jobs, err := q.Jobs(ctx)
+	feed, err := q.synced(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (q *Queue) reconcile(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	for _, job := range jobs {
+	for _, job := range feed.list() {
 		if job.State.Terminal() || info.State.Subjects[q.subject(job.ID)] > 0 {
 			continue
 		}

@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,14 +23,15 @@ type mirror struct {
 
 	revisions map[string]uint64 // of each record in feed; only the watch uses it
 
-	mu       sync.Mutex
-	applied  uint64  // the latest revision in feed
-	complete uint64  // every record that was stored up to here is in feed, in this or in a later revision
-	moved    *signal // fires when one of them changes
+	mu         sync.Mutex
+	applied    uint64          // the latest revision in feed
+	complete   uint64          // every record that was stored up to here is in feed, in this or in a later revision
+	moved      *signal         // fires when one of them changes
+	unreadable map[string]bool // the records that feed lacks, or has an earlier revision of
 }
 
 func newMirror(stream jetstream.Stream) *mirror {
-	return &mirror{feed: newFeed(), stream: stream, revisions: map[string]uint64{}, moved: newSignal()}
+	return &mirror{feed: newFeed(), stream: stream, revisions: map[string]uint64{}, moved: newSignal(), unreadable: map[string]bool{}}
 }
 
 // settleTime is how long synced waits for a watch that is behind all the time, because records change faster than it shows them.
@@ -78,12 +82,7 @@ func (q *Queue) synced(ctx context.Context) (*feed, error) {
 func (m *mirror) entry(e jetstream.KeyValueEntry) {
 	if e.Revision() > m.revisions[e.Key()] {
 		m.revisions[e.Key()] = e.Revision()
-		var r record
-		if e.Operation() != jetstream.KeyValuePut { // its mark stays in the bucket, so that a new watch shows it too
-			m.feed.remove(e.Key())
-		} else if json.Unmarshal(e.Value(), &r) == nil {
-			m.feed.set(r.Job)
-		}
+		m.take(e)
 	}
 	m.mu.Lock()
 	m.applied = max(m.applied, e.Revision())
@@ -96,13 +95,39 @@ func (m *mirror) entry(e jetstream.KeyValueEntry) {
 	m.moved.fire()
 }
 
+// take puts a record into feed.
+func (m *mirror) take(e jetstream.KeyValueEntry) {
+	var r record
+	readable := true
+	if e.Operation() != jetstream.KeyValuePut { // its mark stays in the bucket, so that a new watch shows it too
+		m.feed.remove(e.Key())
+	} else if readable = json.Unmarshal(e.Value(), &r) == nil; readable {
+		m.feed.set(r.Job)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if delete(m.unreadable, e.Key()); !readable {
+		m.unreadable[e.Key()] = true
+	}
+}
+
+// damage is ErrUnreadable when there are records that cannot be read, and names the first.
+func (m *mirror) damage() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.unreadable) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", recon.ErrUnreadable, slices.Min(slices.Collect(maps.Keys(m.unreadable))))
+}
+
 // Jobs implements recon.Queue.
 func (q *Queue) Jobs(ctx context.Context) ([]recon.Job, error) {
 	feed, err := q.synced(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return feed.list(), nil
+	return feed.list(), q.mirror.damage()
 }
 
 // Changes implements recon.Queue.

@@ -61,7 +61,7 @@ func (q *Queue) Submit(ctx context.Context, job recon.Job) (recon.Job, bool, err
 		case err == nil:
 			before = &r
 			fallthrough
-		case recon.CodeOf(err) == recon.NotFound:
+		case recon.CodeOf(err) == recon.NotFound, errors.Is(err, recon.ErrUnreadable): // which nobody misses
 			if err := q.room(ctx); err != nil {
 				return recon.Job{}, false, err
 			}

@@ -1,12 +1,16 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/recon"
@@ -103,4 +107,75 @@ func TestServersSweepTheSame(t *testing.T) {
 	} else {
 		r.Close()
 	}
+}
+
+// The files of a job whose record is damaged stay, and the sweep says why; those of others expire by their records. The same job
+// submitted again heals it.
+func TestDamagedRecordKeepsItsFiles(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, t.TempDir(), store.ServerOptions{})
+	q, blobs := connect(t, server.URL(), store.Options{}), openBlobs(t, t.TempDir(), anyDisk)
+	scans := map[string]recon.Blob{}
+	for _, id := range []string{"damaged", "other"} {
+		var err error
+		if scans[id], err = blobs.Put(t.Context(), strings.NewReader("the scan of "+id)); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := q.Submit(t.Context(), recon.Job{ID: id, Input: scans[id]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := q.Cancel(t.Context(), "other"); err != nil {
+		t.Fatal(err)
+	}
+	records := bucket(t, server.URL())
+	if _, err := records.Put(t.Context(), "damaged", []byte(`{"id": 1`)); err != nil {
+		t.Fatal(err)
+	}
+	sweep := func(q recon.Queue) (left []string, err error) {
+		_, err = recon.Retention{Queue: q, Blobs: blobs, Keep: time.Minute}.Sweep(t.Context(), time.Now().Add(2*recon.OrphanAge))
+		for id, scan := range scans {
+			if r, err := blobs.Open(t.Context(), scan.SHA256); err == nil {
+				r.Close()
+				left = append(left, id)
+			}
+		}
+		slices.Sort(left)
+		return left, err
+	}
+	restarted := connect(t, server.URL(), store.Options{Reconcile: time.Hour}) // which never knew what is damaged
+	if left, err := sweep(restarted); len(left) != 2 || !errors.Is(err, recon.ErrUnreadable) || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("left are the scans of %v, %v", left, err)
+	}
+	if jobs, err := restarted.Jobs(t.Context()); len(jobs) != 0 || !errors.Is(err, recon.ErrUnreadable) {
+		t.Errorf("jobs %v, %v", jobs, err)
+	}
+	if err := recon.CheckFiles(t.Context(), restarted, blobs); err != nil {
+		t.Error(err)
+	}
+	if _, created, err := restarted.Submit(t.Context(), recon.Job{ID: "damaged", Input: scans["damaged"]}); !created || err != nil {
+		t.Errorf("submitted again it is created: %t, %v", created, err)
+	}
+	if left, err := sweep(restarted); len(left) != 1 || left[0] != "damaged" || err != nil {
+		t.Errorf("left are the scans of %v, %v", left, err)
+	}
+}
+
+// bucket is the one of the records.
+func bucket(t *testing.T, address string) jetstream.KeyValue {
+	t.Helper()
+	conn, err := nats.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := js.KeyValue(t.Context(), "closer-jobs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records
 }
