@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -96,13 +98,18 @@ func (a *attempt) state() (progress recon.JobProgress, results []recon.Artifact,
 		progress = a.tracker.progress(time.Now())
 	}
 	changed, a.unstored = a.unstored, false
-	results = a.list()
-	for _, r := range a.job.Results { // what an earlier attempt showed does not vanish while this one makes it again
+	return progress, a.results(), changed
+}
+
+// results are those to be shown meanwhile: what an earlier attempt made does not vanish while this one makes it again.
+func (a *attempt) results() []recon.Artifact {
+	results := a.list()
+	for _, r := range a.job.Results {
 		if _, again := a.files[r.Name]; !again {
 			results = append(results, r)
 		}
 	}
-	return progress, results, changed
+	return results
 }
 
 // finish ends the job. One that is done has come to the end of its slices, which no update may have said.
@@ -137,13 +144,8 @@ func (a *attempt) list() []recon.Artifact {
 	return out
 }
 
-// execute reconstructs the job's input and stores what it makes.
+// execute reconstructs the job's input and stores what it makes. It waits for room on a full disk, with nothing of this job on it.
 func (a *attempt) execute(ctx context.Context) error {
-	dir, err := os.MkdirTemp(a.dir, "")
-	if err != nil {
-		return fmt.Errorf("make a directory for the job: %w", err)
-	}
-	defer os.RemoveAll(dir)
 	b := newBuilder(a.job.Recipe, a.engine)
 	b.networks = a.networks
 	methods, err := b.possible()
@@ -153,6 +155,22 @@ func (a *attempt) execute(ctx context.Context) error {
 	for _, note := range b.notes {
 		a.log.Warn(note, "job", a.job.ID)
 	}
+	var failed error
+	err = outlast(ctx, a.log, func() error {
+		failed = a.reconstruct(ctx, methods, b.notes)
+		return a.roomless(failed)
+	})
+	return cmp.Or(err, failed)
+}
+
+// reconstruct is execute in a directory that is there for as long as it runs.
+func (a *attempt) reconstruct(ctx context.Context, methods []recon.Method, notes []string) error {
+	dir, err := os.MkdirTemp(a.dir, "")
+	if err != nil {
+		return fmt.Errorf("make a directory for the job: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	a.begun(methods)
 	input, fetching := filepath.Join(dir, "input"), time.Now()
 	if err := outlast(ctx, a.log, func() error { return a.fetch(ctx, input) }); err != nil {
 		return err
@@ -162,17 +180,35 @@ func (a *attempt) execute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out.notes, out.begin, out.fetch = b.notes, a.begin, fetched
+	out.notes, out.begin, out.fetch = notes, a.begin, fetched
 	out.grown = func() error { return a.publish(ctx, out.dir) }
-	a.mu.Lock()
-	a.tracker = newTracker(methods)
-	a.mu.Unlock()
 	_, err = out.fill(ctx, input, a.job.Recipe, recon.Pipeline{Methods: methods, Checkpoint: a.slices, Progress: func(p recon.Progress) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.tracker.update(p, time.Now())
 	}})
 	return err
+}
+
+// begun makes the attempt one that has nothing of its own yet. Files that it had are gone, and new ones may look like them.
+func (a *attempt) begun(methods []recon.Method) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.job.Results, a.files, a.tracker = a.results(), map[string]stored{}, newTracker(methods)
+}
+
+// leastRoom is what is free on a disk that is not full, in bytes. What HDF5 says of a full one cannot be told from other trouble.
+const leastRoom = 16 << 20
+
+// roomless is Unavailable when an error may come of a full disk.
+func (a *attempt) roomless(err error) error {
+	var disk syscall.Statfs_t
+	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
+		syscall.Statfs(a.dir, &disk) == nil && disk.Bavail*uint64(disk.Bsize) < leastRoom
+	if recon.CodeOf(err) != recon.Internal || !full {
+		return nil
+	}
+	return &recon.Error{Code: recon.Unavailable, Message: "the disk for the files of jobs is full", Cause: err}
 }
 
 // fetch copies the input to a private file. The blob store checks that it is what was pushed.
