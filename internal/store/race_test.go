@@ -28,6 +28,19 @@ func TestStateThatChangesWhileItIsSent(t *testing.T) {
 	}
 }
 
+// A clock that is set back by hours keeps no job waiting so long for another worker: its trouble goes by the time that passes.
+func TestTroubleGoesByNoClock(t *testing.T) {
+	var none, some trouble
+	if none.pardon(time.Minute) > 0 {
+		t.Error("servers that always answered pardon a silent worker")
+	}
+	some.note()
+	last := *some.last.Load()
+	if pardon := some.pardon(time.Minute); pardon <= 0 || pardon > time.Minute || last == last.Round(0) { // which is without the monotonic reading
+		t.Errorf("pardoned for %v since %v", pardon, last)
+	}
+}
+
 // entryOf is what a watch shows.
 type entryOf struct {
 	jetstream.KeyValueEntry

@@ -57,13 +57,21 @@ func transient(err error) bool {
 }
 
 // trouble is when the servers last did not answer. Workers that could not reach them then may live.
-type trouble struct{ last atomic.Int64 } // in nanoseconds since 1970
+type trouble struct{ last atomic.Pointer[time.Time] } // with its monotonic reading; nil when they always did
 
-func (t *trouble) note() { t.last.Store(time.Now().UnixNano()) }
+func (t *trouble) note() {
+	now := time.Now()
+	t.last.Store(&now)
+}
 
-// pardon is how long from now the silence of a worker says nothing: until it had the lease time, since the trouble, to break it.
+// pardon is how long from now the silence of a worker says nothing: until it had the lease time, since the trouble, to break it. A clock
+// that is set meanwhile, as one is after a start, makes it neither longer nor shorter.
 func (t *trouble) pardon(lease time.Duration) time.Duration {
-	return time.Until(time.Unix(0, t.last.Load()).Add(lease))
+	last := t.last.Load()
+	if last == nil {
+		return 0
+	}
+	return time.Until(last.Add(lease))
 }
 
 func unanswered(cause error) error {
