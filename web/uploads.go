@@ -101,9 +101,11 @@ func SweepUploads(dataDir string, since time.Time, log *slog.Logger) error {
 }
 
 func (u *uploads) options(w http.ResponseWriter, r *http.Request)   { u.serve(nil)(w, r) }
-func (u *uploads) create(w http.ResponseWriter, r *http.Request)    { u.serve(u.begin)(w, r) }
+func (u *uploads) create(w http.ResponseWriter, r *http.Request)    { u.serve(u.checked(u.begin))(w, r) }
 func (u *uploads) terminate(w http.ResponseWriter, r *http.Request) { u.serve(u.tus.DelFile)(w, r) }
-func (u *uploads) patch(w http.ResponseWriter, r *http.Request)     { u.serve(u.tus.PatchFile)(w, r) }
+func (u *uploads) patch(w http.ResponseWriter, r *http.Request) {
+	u.serve(u.checked(u.tus.PatchFile))(w, r)
+}
 
 // head tells how much has arrived. An upload that is complete is finished first, if the server died before it was: a client that
 // learns from here that nothing is missing will ask no more.
@@ -128,12 +130,28 @@ func (u *uploads) head(w http.ResponseWriter, r *http.Request) {
 // begin refuses what tusd would ignore, and take for a whole scan what is a part of one.
 func (u *uploads) begin(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Upload-Concat") != "" {
-		p := problemf(http.StatusBadRequest, "uploads are not concatenated here: send the scan as one upload, without Upload-Concat")
-		note(r.Context(), p)
-		w.WriteHeader(p.Status)
+		reject(w, r, "uploads are not concatenated here: send the scan as one upload, without Upload-Concat")
 		return
 	}
 	u.tus.PostFile(w, r)
+}
+
+// checked refuses the digest of a piece, which tusd would ignore too: its sender relies on it.
+func (u *uploads) checked(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upload-Checksum") != "" {
+			reject(w, r, "pieces are not checked here: give the digest of the scan as the metadatum digest, without Upload-Checksum")
+			return
+		}
+		h(w, r)
+	}
+}
+
+// reject leaves what is wrong with a request to serve.
+func reject(w http.ResponseWriter, r *http.Request, why string) {
+	p := problemf(http.StatusBadRequest, "%s", why)
+	note(r.Context(), p)
+	w.WriteHeader(p.Status)
 }
 
 // rooted leaves of Location what is an address here. Scheme and host are those of the request, which a proxy may have got otherwise: a

@@ -212,6 +212,7 @@ func TestMalformedUploads(t *testing.T) {
 		{"Upload-Metadata", "recipe bWV0aG9kPXR2;digest AAAA", `the value of "recipe"`},
 		{"Upload-Metadata", "filetype YXBwbGljYXRpb24veC1oZGY1,digest,recipe ,digest AAAA", `"digest" is more than once`},
 		{"Upload-Concat", "partial", "Upload-Concat"},
+		{"Upload-Checksum", "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=", "Upload-Checksum"},
 		{"Upload-Concat", "final;/api/v1/uploads/a /api/v1/uploads/b", "Upload-Concat"},
 	} {
 		response, data := s.do("POST", "/api/v1/uploads", nil, "Tus-Resumable", "1.0.0", "Upload-Length", "10", c.header, c.value)
@@ -224,6 +225,13 @@ func TestMalformedUploads(t *testing.T) {
 		"Upload-Metadata", "recipe , digest,,filetype YXBwbGljYXRpb24veC1oZGY1, filename") // as tus-js-client writes what is empty
 	if response.StatusCode != http.StatusCreated {
 		t.Errorf("empty values: %s %s", response.Status, data)
+	}
+	path := response.Header.Get("Location")
+	response, data = s.do("PATCH", path, strings.NewReader("\x89"), "Tus-Resumable", "1.0.0", "Upload-Offset", "0", "Content-Type", "application/offset+octet-stream",
+		"Upload-Checksum", "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=")
+	expectProblem(t, "a piece with a digest", response, data, http.StatusBadRequest, "Upload-Checksum")
+	if response, _ = s.do("HEAD", path, nil, "Tus-Resumable", "1.0.0"); response.Header.Get("Upload-Offset") != "0" {
+		t.Errorf("%s bytes of it are there", response.Header.Get("Upload-Offset"))
 	}
 }
 
