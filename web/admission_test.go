@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/closer-mri/closer/internal/store"
+	"github.com/closer-mri/closer/recon"
 )
 
 // refused checks a refusal that says when to come again.
@@ -114,6 +116,39 @@ func TestFullDisk(t *testing.T) {
 	}
 	if receipt := get[Receipt](s, path+"/receipt"); receipt.SHA256 != hexSum(scan) {
 		t.Errorf("it became %+v", receipt)
+	}
+}
+
+// busy is a blob store that counts who asks it at the same time whether it is ready.
+type busy struct {
+	recon.Blobs
+	now, most atomic.Int32
+}
+
+func (b *busy) Ready(context.Context) error {
+	now := b.now.Add(1)
+	defer b.now.Add(-1)
+	for most := b.most.Load(); now > most && !b.most.CompareAndSwap(most, now); most = b.most.Load() {
+	}
+	time.Sleep(200 * time.Millisecond) // in which others ask
+	return nil
+}
+
+// Anybody may ask whether the server is ready, so that it looks once for all who ask at a time.
+func TestReadyForMany(t *testing.T) {
+	blobs := &busy{}
+	s := start(t, func(c *Config) { blobs.Blobs, c.Blobs = c.Blobs, blobs })
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if response, data := s.do("GET", "/readyz", nil); response.StatusCode != http.StatusOK {
+				t.Errorf("%s %s", response.Status, data)
+			}
+		})
+	}
+	all.Wait()
+	if most := blobs.most.Load(); most != 1 {
+		t.Errorf("the store was asked %d times at once", most)
 	}
 }
 

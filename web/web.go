@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/closer-mri/closer/recon"
 )
@@ -60,12 +61,13 @@ const DefaultMaxUpload = 8 << 30
 // api is the state behind the handlers.
 type api struct {
 	Config
-	keys     func() *keyring // as they are now; nil without authentication
-	sessions *sessions
-	crowd    crowd
-	metrics  *metrics
-	inspect  *semaphore.Weighted // sandboxed children at a time
-	uploads  *uploads
+	keys      func() *keyring // as they are now; nil without authentication
+	sessions  *sessions
+	crowd     crowd
+	metrics   *metrics
+	inspect   *semaphore.Weighted // sandboxed children at a time
+	uploads   *uploads
+	readiness singleflight.Group
 }
 
 // New returns the handler of the whole API. It keeps unfinished uploads in DataDir; SweepUploads forgets those that were abandoned.
