@@ -18,12 +18,19 @@ import (
 
 func main() {
 	sandbox.Main() // does not return in the child that parses untrusted files
+	dumpNothing()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := command().ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, sentence(err))
 		os.Exit(1)
 	}
+}
+
+// dumpNothing keeps what is in memory, patients too, out of core files, of the processes that this one starts as well. A limit of 0 would
+// let the kernel pipe it to a program still (core(5)).
+func dumpNothing() {
+	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{Cur: 1, Max: 1}) // or else there is a lower one already
 }
 
 func command() *cobra.Command {

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -135,5 +137,46 @@ func TestPatientStaysInDICOM(t *testing.T) {
 	}
 	if status, answer := ask("GET", "/dicom-web/studies", nil); status != 200 || !bytes.Contains(answer, []byte(name)) {
 		t.Errorf("and DICOMweb does not: %d %s", status, answer)
+	}
+}
+
+// TestNobodyElseReads: no other user of the machine reads what is below --data, and nobody finds what was in memory in a core file.
+func TestNobodyElseReads(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	server, address := serving(t, data)
+	r, err := http.NewRequest("POST", "http://"+address+"/api/v1/uploads", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Tus-Resumable", "1.0.0")
+	r.Header.Set("Upload-Length", "1000")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.Body.Close(); response.StatusCode != http.StatusCreated {
+		t.Fatal(response.Status)
+	}
+	err = filepath.WalkDir(data, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || path == data {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil && info.Mode()&0o077 != 0 {
+			t.Errorf("%s is %v", strings.TrimPrefix(path, data), info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	server.awaitSaying(t, "worker ready")
+	worker := regexp.MustCompile(`worker=\S+/(\d+)`).FindStringSubmatch(server.stderr())[1]
+	for _, pid := range []string{strconv.Itoa(server.Process.Pid), worker} {
+		limits := read(t, "/proc", pid, "limits")
+		if core := regexp.MustCompile(`Max core file size +(\S+) +(\S+)`).FindSubmatch(limits); string(core[1]) > "1" || string(core[2]) > "1" {
+			t.Errorf("core files may have %s bytes, and may be let to have %s", core[1], core[2])
+		}
 	}
 }

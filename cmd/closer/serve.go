@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -102,6 +103,7 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	if err := o.check(); err != nil {
 		return err
 	}
+	syscall.Umask(0o077) // also for the files of libraries
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	encryption, err := o.encryption(log)
 	if err != nil {
