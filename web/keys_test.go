@@ -146,17 +146,27 @@ func TestBadKeys(t *testing.T) {
 	}
 }
 
-// A panic is answered, and logged without the request's text.
+// A panic is answered, and logged without the request's text, or that of a file.
 func TestPanic(t *testing.T) {
 	s := start(t, func(c *Config) {
-		c.DICOMweb = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a defect") })
+		c.DICOMweb = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/quoted" {
+				panic("Doe^Jane is no date")
+			}
+			_ = []int{}[len(r.URL.Path)]
+		})
 	})
-	response, data := s.do("GET", "/dicom-web/studies", nil)
-	expectProblem(t, "panic", response, data, http.StatusInternalServerError, "made a mistake")
-	if !strings.Contains(s.log.String(), "a defect") {
-		t.Error("the log does not say why")
+	for path, why := range map[string]string{"studies": "index out of range", "quoted": "panic: string"} {
+		response, data := s.do("GET", "/dicom-web/"+path, nil)
+		expectProblem(t, "panic", response, data, http.StatusInternalServerError, "made a mistake")
+		if log := s.log.String(); !strings.Contains(log, why) || !strings.Contains(log, "keys_test.go") {
+			t.Errorf("the log does not say %s, and where", why)
+		}
 	}
-	response, _ = s.do("GET", "/healthz", nil, "X-Request-Id", "mine-1")
+	if strings.Contains(s.log.String(), "Doe") {
+		t.Error("the log quotes what may be a file")
+	}
+	response, _ := s.do("GET", "/healthz", nil, "X-Request-Id", "mine-1")
 	if response.Header.Get("X-Request-Id") != "mine-1" {
 		t.Errorf("request %q", response.Header.Get("X-Request-Id"))
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -70,13 +71,21 @@ func recovered(w middleware.WrapResponseWriter, r *http.Request, v any) (abort b
 	if v == http.ErrAbortHandler {
 		return true
 	}
-	p := problemOf(fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+	p := problemOf(fmt.Errorf("panic: %s\n%s", harmless(v), debug.Stack()))
 	if w.Status() != 0 {
 		note(r.Context(), p)
 		return true
 	}
 	fail(w, r, p)
 	return false
+}
+
+// harmless is what the log may say of a panic: the runtime's own words, and of any other only its type, since it may quote a file.
+func harmless(v any) string {
+	if err, ok := v.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%T", v)
 }
 
 func (a *api) done(w middleware.WrapResponseWriter, r *http.Request, t *request, took time.Duration) {
