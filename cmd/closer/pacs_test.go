@@ -137,3 +137,16 @@ func fetch(t *testing.T, url string) []byte {
 	}
 	return body.Bytes()
 }
+
+// A server says at its start that images are to travel in clear, and not where they do not.
+func TestArchiveInClear(t *testing.T) {
+	t.Parallel()
+	for address, clear := range map[string]bool{
+		"http://pacs.invalid/dicom-web": true, "https://pacs.invalid/dicom-web": false, "http://127.0.0.1:1/dicom-web": false,
+	} {
+		server, _ := serving(t, t.TempDir(), "--workers", "0", "--pacs", address)
+		if told := strings.Contains(server.stderr(), "to the archive in clear"); told != clear {
+			t.Errorf("%s: told %t", address, told)
+		}
+	}
+}

@@ -190,6 +190,9 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 		if sender, err = pacs.New(pacs.Config{Queue: queue, Blobs: blobs, URL: o.pacs, Credentials: o.pacsCredentials, Log: log}); err != nil {
 			return err
 		}
+		if !private(o.pacs) {
+			log.Warn("images of patients travel to the archive in clear: use https for --pacs")
+		}
 	}
 
 	ctx, stop := context.WithCancel(ctx)
