@@ -100,6 +100,11 @@ func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p 
 func (o *output) grow(ctx context.Context, rec *recon.Reconstruction, result *recon.Result, left []recon.Method) error {
 	shown := o.grown != nil && len(left) > 0
 	exported := spend(&rec.Timing.Export)
+	if o.grown == nil { // what an interrupted run left is known by its report, to renew and to readers
+		if err := writeFile(o.path("report.json"), o.describe(rec, preliminary(left)).WriteJSON); err != nil {
+			return err
+		}
+	}
 	var writing errgroup.Group
 	writing.Go(func() error { return o.series(ctx, rec, result) })
 	writing.Go(func() error { return o.images(rec, result) })
@@ -113,11 +118,7 @@ func (o *output) grow(ctx context.Context, rec *recon.Reconstruction, result *re
 	}
 	if shown {
 		writing.Go(func() error {
-			names := make([]string, len(left))
-			for i, m := range left {
-				names[i] = m.Name
-			}
-			_, err := o.writeReports(rec, fmt.Sprintf("Preliminary: written before the end of the job, with %s still to come.", strings.Join(names, ", then ")))
+			_, err := o.writeReports(rec, preliminary(left))
 			return err
 		})
 	}
@@ -189,8 +190,34 @@ func (o *output) uncertainty(ctx context.Context, rec *recon.Reconstruction, res
 	return nil
 }
 
+// preliminary is the note of a report that is written before the end, with methods left.
+func preliminary(left []recon.Method) string {
+	var names []string
+	for _, m := range left {
+		names = append(names, m.Name)
+	}
+	still := ""
+	if names != nil {
+		still = fmt.Sprintf(", with %s still to come", strings.Join(names, ", then "))
+	}
+	return "Preliminary: written before the end of the job" + still + "."
+}
+
 // writeReports writes the reports of what there is. The last ones cannot tell how long they take themselves.
 func (o *output) writeReports(rec *recon.Reconstruction, notes ...string) (*recon.Report, error) {
+	report := o.describe(rec, notes...)
+	for name, write := range map[string]func(io.Writer) error{
+		"report.json": report.WriteJSON, "report.csv": report.WriteCSV, "report.html": report.WriteHTML,
+	} {
+		if err := writeFile(o.path(name), write); err != nil {
+			return nil, err
+		}
+	}
+	return report, nil
+}
+
+// describe is the report of what there is, with notes that the next one will not have.
+func (o *output) describe(rec *recon.Reconstruction, notes ...string) *recon.Report {
 	rec.Timing.Total = time.Since(o.begin)
 	if o.report == nil {
 		o.report = recon.NewReport(rec, software())
@@ -200,14 +227,7 @@ func (o *output) writeReports(rec *recon.Reconstruction, notes ...string) (*reco
 	}
 	report := *o.report
 	report.Notes = append(slices.Clip(report.Notes), notes...)
-	for name, write := range map[string]func(io.Writer) error{
-		"report.json": report.WriteJSON, "report.csv": report.WriteCSV, "report.html": report.WriteHTML,
-	} {
-		if err := writeFile(o.path(name), write); err != nil {
-			return nil, err
-		}
-	}
-	return &report, nil
+	return &report
 }
 
 // writeFile writes through a temporary file, so that a reader sees all of it or none.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/hex"
@@ -241,6 +242,14 @@ func results(ctx context.Context, server *remote, job recon.Job, dir string) err
 		if err := renew(dir, report.Input.SHA256); err != nil {
 			return err
 		}
+		// The report is first: what an interrupted fetch leaves is known by it, to renew and to readers.
+		first := func(f recon.Artifact) int {
+			if f.Name == "report.json" {
+				return 0
+			}
+			return 1
+		}
+		slices.SortStableFunc(job.Results, func(a, b recon.Artifact) int { return cmp.Compare(first(a), first(b)) })
 		for _, f := range job.Results {
 			if !filepath.IsLocal(f.Name) {
 				return fmt.Errorf("the server named a result %q, which is outside of %s", f.Name, dir)
