@@ -82,6 +82,23 @@ func TestNetworkOfFixedBatch(t *testing.T) {
 	}
 }
 
+// Networks in each other's place are told apart before anything is reconstructed.
+func TestNetworkOfTheOtherKind(t *testing.T) {
+	needRuntime(t)
+	scan, out := phantom(t, "--matrix", "64"), filepath.Join(t.TempDir(), "out")
+	for flag, c := range map[string]struct{ file, want string }{
+		"--unet-network":  {"../../score/score.onnx", "network unet: the model takes a noise level, as a score network; a U-Net is x → image"},
+		"--score-network": {"../../unet/unet.onnx", "network score: the model takes no noise level, as a U-Net; a score network is (x, sigma) → denoised"},
+	} {
+		if _, stderr, err := try("recon", scan, "-o", out, flag, c.file); err == nil || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: %v, %q", flag, err, stderr)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Errorf("%s: something was made before", flag)
+		}
+	}
+}
+
 // The sampler as graphs and from the host gives the same report, and consistent images, for one coil and several.
 func TestStepsPerRunDoesNotChangeTheResult(t *testing.T) {
 	needRuntime(t)

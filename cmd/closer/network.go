@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"sync"
 	"time"
 
@@ -53,6 +54,17 @@ func openNetwork(name string, file []byte, e engine) (*network, error) {
 		return nil, refused
 	}
 	return n, nil
+}
+
+// checkKind refuses a network in the place of one of the other kind, before slices are spent on it.
+func (n *network) checkKind() error {
+	switch isScore := n.name == "score"; {
+	case isScore && !n.TakesNoiseLevel():
+		return errors.New("the model takes no noise level, as a U-Net; a score network is (x, sigma) → denoised")
+	case !isScore && n.TakesNoiseLevel():
+		return errors.New("the model takes a noise level, as a score network; a U-Net is x → image")
+	}
+	return nil
 }
 
 // graphs returns those that a score network was inlined in, nil where samplers run from the host, step by step. A network that cannot
@@ -128,6 +140,11 @@ func (s *networks) get(name string, file []byte, e engine) (*network, error) {
 		return n, nil
 	}
 	n, err := openNetwork(name, file, e)
+	if err == nil {
+		if err = n.checkKind(); err != nil {
+			n.close()
+		}
+	}
 	if err != nil {
 		return nil, recon.Errorf(recon.Unavailable, "network %s: %w", name, err)
 	}

@@ -53,6 +53,9 @@ func Open(model []byte, opt Options) (*Session, error) {
 // One says whether the model takes a single image a run: its first dimension is declared as 1.
 func (s *Session) One() bool { return s.one }
 
+// TakesNoiseLevel says whether the model has an input sigma, as score networks have and U-Nets have not.
+func (s *Session) TakesNoiseLevel() bool { return s.inputs == 2 }
+
 // inspect checks opt, loads the runtime and returns the inputs and outputs that the model declares.
 func inspect(model []byte, opt Options) (inputs, outputs []runtime.InputOutputInfo, err error) {
 	if err := CheckDevice(opt.Device); err != nil {
@@ -141,7 +144,7 @@ func lastSentence(s string) string {
 // Run evaluates the network on a batch: dst and x are (n, 2, ny, nx), sigma is (n) or nil for a network without it. When ctx
 // ends, the run is terminated between two nodes of the graph and ctx's error returned.
 func (s *Session) Run(ctx context.Context, dst, x, sigma []float32, n, ny, nx int) error {
-	if (sigma != nil) != (s.inputs == 2) {
+	if (sigma != nil) != s.TakesNoiseLevel() {
 		return fmt.Errorf("the network takes %d inputs; noise level given: %v", s.inputs, sigma != nil)
 	}
 	shape := runtime.NewShape(int64(n), 2, int64(ny), int64(nx))
