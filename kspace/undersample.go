@@ -32,8 +32,11 @@ type Undersampling struct {
 
 // Mask draws the mask of nx columns. The error says which value does not fit.
 func (u Undersampling) Mask(nx int) (Mask, error) {
-	if !(u.Accel >= 1) || u.Accel > float64(nx) {
-		return nil, fmt.Errorf("acceleration %g is not between 1 and the %d phase-encode columns", u.Accel, nx)
+	if !(u.Accel >= 1) {
+		return nil, fmt.Errorf("acceleration %g is less than 1", u.Accel)
+	}
+	if u.Accel > float64(nx) {
+		return nil, fmt.Errorf("acceleration %g is more than the %d phase-encode columns", u.Accel, nx)
 	}
 	if !(u.ACS >= 0) || u.ACS >= 1 {
 		return nil, fmt.Errorf("ACS fraction %g is not in [0, 1)", u.ACS)
@@ -60,7 +63,7 @@ func gaussianExact(nx int, u Undersampling, r *mt19937) (Mask, error) {
 	m, n := make(Mask, nx), int(float64(nx)*u.ACS)
 	want := int(float64(nx) / u.Accel)
 	if n > want {
-		return nil, fmt.Errorf("ACS fraction %g alone is %d of %d columns, more than acceleration %g allows (%d)", u.ACS, n, nx, u.Accel, want)
+		return nil, fmt.Errorf("ACS fraction %g alone is more than acceleration %g leaves, %.3g of the columns", u.ACS, u.Accel, 1/u.Accel)
 	}
 	m.set(nx/2-n/2, n)
 	std := float64(nx) * 15 / 128
@@ -115,7 +118,7 @@ func fastMRIMask(nx int, u Undersampling, r *mt19937) (Mask, error) {
 	case EquispacedFraction:
 		step := u.Accel * (low - cols) / (low*u.Accel - cols)
 		if !(step >= 1) {
-			return nil, fmt.Errorf("ACS fraction %g alone exceeds acceleration %g", u.ACS, u.Accel)
+			return nil, fmt.Errorf("ACS fraction %g alone is more than acceleration %g leaves, %.3g of the columns", u.ACS, u.Accel, 1/u.Accel)
 		}
 		offset := r.intn(int(math.RoundToEven(step)))
 		for i := 0; float64(offset)+float64(i)*step < cols-1; i++ {

@@ -1,7 +1,9 @@
 package recon
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/closer-mri/closer/kspace"
 )
@@ -45,6 +47,9 @@ const (
 	maxSigma  = 1000
 )
 
+// widest is more columns than any scan has; a mask of nearly all of more takes long to draw.
+const widest = 1 << 12
+
 // Validate says in a sentence what is wrong with the recipe, as far as that can be known without the input.
 func (r Recipe) Validate() error {
 	if len(r.Methods) == 0 {
@@ -59,7 +64,7 @@ func (r Recipe) Validate() error {
 		return Errorf(Invalid, "protocol %q is neither %s nor %s", r.Protocol, ScannerGrid, ScoreMRI320)
 	}
 	if r.Slices != nil && (len(r.Slices) != 2 || r.Slices[0] < 0 || r.Slices[0] >= r.Slices[1]) {
-		return Errorf(Invalid, "slices %v are not a range from:to with from < to", r.Slices)
+		return Errorf(Invalid, "slices %s are not a range from:to with from < to", strings.ReplaceAll(strings.Trim(fmt.Sprint(r.Slices), "[]"), " ", ":"))
 	}
 	if (r.T0 != 0 || r.NumScales != 0) && (r.SigmaStart != 0 || r.Steps != 0) {
 		return Errorf(Invalid, "give either t0 and num-scales or sigma-start and steps, not both")
@@ -76,8 +81,8 @@ func (r Recipe) Validate() error {
 	if !(r.SigmaStart >= 0 && r.SigmaStart <= maxSigma) {
 		return Errorf(Invalid, "sigma-start %g is not between 0 and %d", r.SigmaStart, maxSigma)
 	}
-	if !(r.Accel >= 0) {
-		return Errorf(Invalid, "acceleration %g is negative", r.Accel)
+	if !(r.Accel >= 0 && r.Accel <= widest) {
+		return Errorf(Invalid, "acceleration %g is not between 1 and %d", r.Accel, widest)
 	}
 	if r.Samples < 0 || r.Samples > 1000 {
 		return Errorf(Invalid, "%d samples are not between 1 and 1000", r.Samples)
@@ -86,7 +91,7 @@ func (r Recipe) Validate() error {
 		return Errorf(Invalid, "%w", err)
 	}
 	if r.Mask != NoMask {
-		if _, err := r.Undersampling().Mask(1 << 12); err != nil { // wider than any scan; a mask of nearly all columns takes long to draw when wider
+		if _, err := r.Undersampling().Mask(widest); err != nil {
 			return Errorf(Invalid, "mask: %w", err)
 		}
 	}

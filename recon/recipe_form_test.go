@@ -1,6 +1,7 @@
 package recon_test
 
 import (
+	"math"
 	"net/url"
 	"reflect"
 	"testing"
@@ -34,4 +35,29 @@ func FuzzParseRecipe(f *testing.F) {
 		}
 		recon.JobID("0123", r, nil) // panics when there is no JSON form
 	})
+}
+
+// A recipe is refused in terms of its own values: a scan, whose width the sentence could speak of, is not there yet.
+func TestRecipeErrors(t *testing.T) {
+	for query, want := range map[string]string{
+		"accel=4&acs=0.3":                          "mask: ACS fraction 0.3 alone is more than acceleration 4 leaves, 0.25 of the columns",
+		"accel=8&acs=0.3&mask=equispaced_fraction": "mask: ACS fraction 0.3 alone is more than acceleration 8 leaves, 0.125 of the columns",
+		"accel=0.5":                                "mask: acceleration 0.5 is less than 1",
+		"accel=5000":                               "acceleration 5000 is not between 1 and 4096",
+		"accel=-7&mask=none":                       "acceleration -7 is not between 1 and 4096",
+		"slices=2:2":                               "slices 2:2 are not a range from:to with from < to",
+		"slices=-1:2":                              "slices -1:2 are not a range from:to with from < to",
+	} {
+		form, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := recon.ParseRecipe(form); err == nil || err.Error() != want {
+			t.Errorf("%s: %v\nwant %s", query, err, want)
+		}
+	}
+	r := recon.DefaultRecipe()
+	if r.Accel = math.NaN(); r.Validate() == nil || r.Validate().Error() != "acceleration NaN is not between 1 and 4096" {
+		t.Errorf("acceleration NaN: %v", r.Validate())
+	}
 }
