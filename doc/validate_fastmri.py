@@ -124,7 +124,7 @@ def table(reports):
     for (protocol, reference, accel, method), ms in sorted(rows.items(), key=lambda row: row[0][:3]):
         volumes = [m["volume"] for m in ms if "volume" in m]
         lines.append((
-            f"{accel:g}", protocol, reference, method, str(len(ms)), spread([decibel(v) for v in volumes]),
+            f"{accel:g}" if accel else "acquired", protocol, reference, method, str(len(ms)), spread([decibel(v) for v in volumes]),
             spread([v["ssim"] for v in volumes]), spread([v["nmse"] for v in volumes]),
             *[spread([m["held_out_error"] for m in ms if "held_out_error" in m])] * held,
             f"{statistics.fmean(m['seconds_per_slice'] for m in ms):.2f}",
@@ -191,6 +191,8 @@ def main():
             print(f"{name} ×{accel:g}: {state['state']}: {state.get('error', '')}", file=sys.stderr)
         left = (time.monotonic() - start) / i * (len(jobs) - i)
         print(f"done {i} of {len(jobs)}, about {left:.0f} s left", file=sys.stderr)
+    if not reports and not failed:
+        raise SystemExit(f"none of the volumes is of acquisition {' or '.join(a.acquisition)}")
     table(reports)
     if failed:
         raise SystemExit(f"{failed} reconstructions failed and are missing from the table")

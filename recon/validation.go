@@ -104,6 +104,28 @@ func (v *Validation) WriteJSON(w io.Writer) error {
 	return enc.Encode(v)
 }
 
+// Repeated returns the files of each scan that is there under several names, and so counts several times in the means.
+func (v *Validation) Repeated() [][]string {
+	files := map[string][]string{}
+	var scans []string
+	for _, u := range v.Units {
+		scan := u.Report.Input.SHA256
+		if files[scan] == nil {
+			scans = append(scans, scan)
+		}
+		if !slices.Contains(files[scan], u.File) {
+			files[scan] = append(files[scan], u.File)
+		}
+	}
+	var out [][]string
+	for _, scan := range scans {
+		if len(files[scan]) > 1 {
+			out = append(out, files[scan])
+		}
+	}
+	return out
+}
+
 // groupValues are the metrics of one method over volumes, while they are collected.
 type groupValues struct{ psnr, ssim, nmse, seconds, heldOut []float64 }
 

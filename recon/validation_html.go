@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"strconv"
+	"strings"
 )
 
 //go:embed validation.html.tmpl
@@ -13,7 +14,8 @@ var validationTemplate string
 
 var validationPage = template.Must(template.New("validation").Funcs(template.FuncMap{
 	"psnr": showPSNR, "fixed": showFixed, "short": showShort, "seconds": showSeconds, "accel": showAccel, "spread": MeanStd.String,
-	"at": func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },
+	"all": func(names []string) string { return strings.Join(names, ", ") },
+	"at":  func(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) },
 }).Parse(validationTemplate))
 
 // String writes m as fastMRI's evaluate.py does, with four significant digits; a dash where there is no mean.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,7 @@ type sweep struct {
 	done     int // of all units: finished, failed, or found not to be wanted
 	fresh    int // those of done that this run computed
 	all      int
+	images   []string // paths below the output directory, of the finished units
 }
 
 func newSweep(o validateOptions, recipes []recon.Recipe, volumes int) *sweep {
@@ -242,6 +244,7 @@ func (s *sweep) write() (*recon.Validation, error) {
 			return nil, err
 		}
 		units = append(units, u.Unit)
+		s.images = slices.AppendSeq(s.images, maps.Keys(u.Images))
 		path[id{u.File, u.Accel, u.Report.Protocol}] = p
 	}
 	v := recon.NewValidation(s.maskSeed, units, s.failures)
@@ -261,4 +264,25 @@ func (s *sweep) write() (*recon.Validation, error) {
 		}
 	}
 	return v, nil
+}
+
+// foreignImages are the images that lie among those of the reports, in folders that are submissions, and were made by other sweeps.
+func (s *sweep) foreignImages() ([]string, error) {
+	folders := map[string]bool{}
+	for _, name := range s.images {
+		folders[filepath.Dir(name)] = true
+	}
+	var out []string
+	for _, folder := range slices.Sorted(maps.Keys(folders)) {
+		entries, err := os.ReadDir(filepath.Join(s.run.out, folder))
+		if err != nil {
+			return nil, fmt.Errorf("look for images of other sweeps: %w", err)
+		}
+		for _, e := range entries {
+			if name := filepath.Join(folder, e.Name()); !slices.Contains(s.images, name) {
+				out = append(out, filepath.Join(s.run.out, name))
+			}
+		}
+	}
+	return out, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"text/tabwriter"
 
@@ -146,13 +148,25 @@ func validate(ctx context.Context, paths []string, o validateOptions) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if len(s.units) == 0 && len(s.failures) == 0 {
+		return recon.Errorf(recon.NotFound, "none of the volumes is of acquisition %s", strings.Join(o.acquisitions, " or "))
+	}
 	v, err := s.write()
 	if err != nil {
 		return err
 	}
 	printValidation(os.Stdout, v)
+	foreign, err := s.foreignImages()
+	if err != nil {
+		return err
+	}
+	for _, path := range foreign {
+		fmt.Printf("%s is not of this sweep, whose report does not speak of it\n", path)
+	}
 	fmt.Printf("\nreport   %s\nimages   %s\n", filepath.Join(o.run.out, "report.html"), filepath.Join(o.run.out, "*", "*", "*", "reconstructions"))
-	if n := len(v.Failures); n > 0 {
+	if n := len(v.Failures); n == 1 {
+		return errors.New("1 reconstruction failed and is missing from the numbers; the report says why")
+	} else if n > 1 {
 		return fmt.Errorf("%d reconstructions failed and are missing from the numbers; the report says why", n)
 	}
 	return nil
@@ -216,12 +230,22 @@ func printValidation(w io.Writer, v *recon.Validation) {
 		if acquisition == "" {
 			acquisition = "all"
 		}
-		fmt.Fprintf(t, "%g\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s%.2f\n",
-			float64(g.Accel), g.Protocol, g.Reference, acquisition, g.Method, g.Volumes, g.PSNR, g.SSIM, g.NMSE, cell(g), float64(g.SecondsPerSlice))
+		accel := "acquired"
+		if g.Accel != 0 {
+			accel = fmt.Sprintf("%g", float64(g.Accel))
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s%.2f\n",
+			accel, g.Protocol, g.Reference, acquisition, g.Method, g.Volumes, g.PSNR, g.SSIM, g.NMSE, cell(g), float64(g.SecondsPerSlice))
 	}
 	t.Flush()
-	if len(v.Groups) == 0 {
+	switch {
+	case len(v.Units) == 0:
+		fmt.Fprintln(w, "no volume was reconstructed")
+	case len(v.Groups) == 0:
 		fmt.Fprintln(w, "no volume has a reference, so there are no metrics")
+	}
+	for _, names := range v.Repeated() {
+		fmt.Fprintf(w, "one scan under several names, which counts as often: %s\n", strings.Join(names, ", "))
 	}
 	for _, u := range v.Units {
 		if u.Report.Input.Simulated {

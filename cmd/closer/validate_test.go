@@ -270,7 +270,7 @@ func TestValidateThroughAServer(t *testing.T) {
 	}
 	// Volumes of another acquisition do not count, whether or not this Python has h5py.
 	none, err := exec.Command("python3", "../../doc/validate_fastmri.py", filepath.Join(scans, "nested"), "--to", "http://"+address, "--method", "zero-filled", "--acquisition", "AXT1").CombinedOutput()
-	if err != nil || len(means(string(none))) != 0 || !strings.Contains(string(none), "no metrics") {
+	if err == nil || len(means(string(none))) != 0 || !strings.Contains(string(none), "none of the volumes is of acquisition AXT1") {
 		t.Errorf("of another acquisition: %v\n%s", err, none)
 	}
 	if out, err := exec.Command("python3", "../../doc/validate_fastmri.py", scans, "--to", "http://127.0.0.1:1").CombinedOutput(); err == nil || !strings.HasPrefix(string(out), "no server answers") {
@@ -400,10 +400,49 @@ func TestValidateFollowsLinks(t *testing.T) {
 // Without a mask there is one result, of no acceleration, whatever accelerations are asked for.
 func TestValidateWithoutAMask(t *testing.T) {
 	out := t.TempDir()
-	closer(t, "validate", volumes(t, 1), "-o", out, "--mask", "none", "--accel", "2,4", "--method", "zero-filled")
+	printed := closer(t, "validate", volumes(t, 1), "-o", out, "--mask", "none", "--accel", "2,4", "--method", "zero-filled")
 	v := readValidation(t, out)
 	if len(v.Units) != 1 || v.Units[0].Accel != 0 || len(v.Groups) != 1 || len(v.Failures) != 0 {
 		t.Errorf("%d units, the first of acceleration %v, %d groups, failures %v", len(v.Units), v.Units[0].Accel, len(v.Groups), v.Failures)
+	}
+	if rows := means(printed); len(rows) != 1 || !strings.HasPrefix(rows[0], "acquired ") {
+		t.Errorf("printed\n%s", printed)
+	}
+}
+
+// What makes the means others than they seem is said: scans that are there twice, images of other sweeps among those of a submission, and
+// that nothing counts.
+func TestValidateSaysWhatCounts(t *testing.T) {
+	scans, out := volumes(t, 2), t.TempDir()
+	sweep := func(args ...string) string {
+		return closer(t, append([]string{"validate", scans, "-o", out, "--method", "zero-filled"}, args...)...)
+	}
+	if printed := sweep(); strings.Contains(printed, "as often") || strings.Contains(printed, "not of this sweep") {
+		t.Errorf("two scans:\n%s", printed)
+	}
+	first, second := filepath.Join(scans, "nested", "file0000.h5"), filepath.Join(scans, "nested", "file0001.h5")
+	if err := os.WriteFile(filepath.Join(scans, "copy.h5"), read(t, first), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(second); err != nil {
+		t.Fatal(err)
+	}
+	printed := sweep("--mask-seed", "1")
+	if !strings.Contains(printed, "counts as often: copy.h5, file0000.h5\n") || !strings.Contains(string(read(t, out, "report.html")), "<code>copy.h5, file0000.h5</code>") {
+		t.Errorf("a scan twice:\n%s", printed)
+	}
+	if stale := filepath.Join(out, "scanner-grid", "accel-4", "zero-filled", "reconstructions", "file0001.h5"); !strings.Contains(printed, stale+" is not of this sweep") {
+		t.Errorf("an image of another sweep:\n%s", printed)
+	}
+	if _, stderr, err := try("validate", scans, "-o", t.TempDir(), "--acquisition", "AXT1,AXFLAIR"); err == nil || !strings.Contains(stderr, "none of the volumes is of acquisition AXT1 or AXFLAIR") {
+		t.Errorf("another acquisition: %v: %s", err, stderr)
+	}
+	if err := os.Truncate(first, 100); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, err := try("validate", first, "-o", t.TempDir(), "--method", "zero-filled")
+	if err == nil || !strings.Contains(stdout, "no volume was reconstructed") || !strings.HasSuffix(stderr, "1 reconstruction failed and is missing from the numbers; the report says why\n") {
+		t.Errorf("a broken file: %v\n%s%s", err, stdout, stderr)
 	}
 }
 
