@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
 	"time"
 )
 
@@ -80,6 +81,9 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 	if rec.References != nil {
 		r.Reference = cmp.Or(rec.Header.Reference, "unnamed")
 	}
+	if note := otherUnits(rec); note != "" {
+		r.Notes = append(r.Notes, note)
+	}
 	r.measure()
 	return r
 }
@@ -122,6 +126,30 @@ func withUsableReference(rec *Reconstruction) (*Reconstruction, string) {
 	c := *rec
 	c.References = nil
 	return &c, "The reference in the file does not have the size of the reconstructed images, so there are no metrics."
+}
+
+// otherUnits is a note on a reference whose intensities are far from those of the images, as one that was normalised has; "" where they
+// agree. Undersampling changes them by much less.
+func otherUnits(rec *Reconstruction) string {
+	const far = 10
+	if rec.References == nil || len(rec.Results) == 0 {
+		return ""
+	}
+	norm := func(images [][]float32) float64 {
+		var sum float64
+		for _, im := range images {
+			for _, v := range im {
+				sum += float64(v) * float64(v)
+			}
+		}
+		return math.Sqrt(sum)
+	}
+	ratio := norm(rec.References) / norm(rec.Results[0].Magnitudes())
+	if !(ratio > far || ratio < 1./far) || ratio == 0 || math.IsInf(ratio, 1) { // a blank volume has no intensity
+		return ""
+	}
+	return fmt.Sprintf("The reference is %s times as bright as the images: it is not in the units of the k-space, and PSNR, SSIM and NMSE say nothing.",
+		showShort(Number(ratio)))
 }
 
 // WithoutTimings returns a copy of r with every field that depends on the clock set to 0, for comparing runs.

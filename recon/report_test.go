@@ -318,3 +318,19 @@ func TestMaskBits(t *testing.T) {
 		t.Errorf("unpacked %v, want %v", got, m)
 	}
 }
+
+// A reference in other units than the k-space is told: its figures look like those of a bad reconstruction.
+func TestReportOfOtherUnits(t *testing.T) {
+	for factor, want := range map[float32]bool{1: false, 2: false, 0.5: false, 1e6: true, 20: true, 0.05: true, 0: false} {
+		rec := sample()
+		for _, im := range rec.References {
+			for i := range im {
+				im[i] *= factor
+			}
+		}
+		notes := strings.Join(NewReport(rec, Software{}).Notes, " ")
+		if strings.Contains(notes, "not in the units of the k-space") != want {
+			t.Errorf("reference × %g: %q", factor, notes)
+		}
+	}
+}
