@@ -21,6 +21,11 @@ func showPSNR(p, nmse Number) string {
 	}
 }
 
+// Text writes q as people read it: a dash for what has no meaning, ∞ for the PSNR of an image equal to its reference.
+func (q ReportQuality) Text() (psnr, ssim, nmse string) {
+	return showPSNR(q.PSNR, q.NMSE), showFixed(q.SSIM, 4), showFixed(q.NMSE, 5)
+}
+
 func showFixed(n Number, digits int) string {
 	if !n.Finite() {
 		return missing

@@ -20,3 +20,21 @@ func TestShow(t *testing.T) {
 		}
 	}
 }
+
+func TestQualityAsText(t *testing.T) {
+	nan, inf := Number(math.NaN()), Number(math.Inf(1))
+	for _, c := range []struct {
+		q    ReportQuality
+		want [3]string
+	}{
+		{ReportQuality{31.456, 0.91234, 0.012346}, [3]string{"31.46", "0.9123", "0.01235"}},
+		{ReportQuality{inf, 1, 0}, [3]string{"∞", "1.0000", "0.00000"}},
+		{ReportQuality{nan, 1, 0}, [3]string{"∞", "1.0000", "0.00000"}}, // read from JSON
+		{ReportQuality{nan, nan, nan}, [3]string{"–", "–", "–"}},
+	} {
+		psnr, ssim, nmse := c.q.Text()
+		if got := [3]string{psnr, ssim, nmse}; got != c.want {
+			t.Errorf("%v: %q, want %q", c.q, got, c.want)
+		}
+	}
+}

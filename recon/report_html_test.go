@@ -171,6 +171,24 @@ func TestPageTellsSamples(t *testing.T) {
 	}
 }
 
+// The page gives NMSE with significant digits, and no seed of a mask that the scanner made.
+func TestPageTellsWhatTheNumbersAre(t *testing.T) {
+	rec := sample()
+	rec.Sampling.Kind, rec.Sampling.Mode, rec.Sampling.AccelNominal = "acquired", "", 0
+	for i := range rec.References { // 0.0002 would be taken for anything from 0.00015 to 0.00025
+		for k := range rec.Results[2].Slices[i].Magnitude {
+			rec.Results[2].Slices[i].Magnitude[k] = rec.References[i][k] * 1.0125
+		}
+	}
+	page := htmlOf(t, NewReport(rec, Software{}))
+	if want := "1.6×10⁻⁴"; strings.Count(page, want) != 1+4 { // the volume and its slices
+		t.Errorf("NMSE %s is there %d times, want 5", want, strings.Count(page, want))
+	}
+	if strings.Contains(page, "seed 3") || !strings.Contains(page, "Pattern acquired") {
+		t.Error("an acquired mask has a seed")
+	}
+}
+
 // Pages of every shape of run hold together.
 func TestWriteHTMLOfUnusualRuns(t *testing.T) {
 	for name, change := range map[string]func(*Reconstruction){
