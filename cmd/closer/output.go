@@ -36,10 +36,23 @@ type output struct {
 // newOutput makes the directory. dated is the date of the study in DICOM, which fastMRI files do not hold: the time the input was
 // written stands for it, so that a second run gives the same files.
 func newOutput(dir string, dated time.Time) (*output, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("make output directory: %w", err)
+	if err := makeOutput(dir); err != nil {
+		return nil, err
 	}
 	return &output{dir: dir, begin: time.Now(), dicom: dicomio.Options{Software: "closer " + version, Now: dated}}, nil
+}
+
+// makeOutput makes a directory for results and sees that it can be written to, before anything is spent on them.
+func makeOutput(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make output directory: %w", err)
+	}
+	f, err := os.CreateTemp(dir, ".tmp-*")
+	if err != nil {
+		return fmt.Errorf("write to the output directory: %w", err)
+	}
+	f.Close()
+	return os.Remove(f.Name())
 }
 
 func (o *output) path(parts ...string) string {
@@ -246,7 +259,7 @@ func writeFile(path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// printTable prints what the report says of each method.
+// printTable prints what the report says of each method, and its notes.
 func printTable(w io.Writer, r *recon.Report) {
 	heldOut := r.Mask != nil && r.Mask.HeldOut != nil
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -258,7 +271,7 @@ func printTable(w io.Writer, r *recon.Report) {
 	for _, m := range r.Methods {
 		psnr, ssim, nmse := "–", "–", "–"
 		if v := m.Volume; v != nil {
-			psnr, ssim, nmse = fmt.Sprintf("%.2f", v.PSNR), fmt.Sprintf("%.4f", v.SSIM), fmt.Sprintf("%.5f", v.NMSE)
+			psnr, ssim, nmse = v.Text()
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%.2f\t%.1e\t", m.Name, psnr, ssim, nmse, m.NFE, m.SecondsPerSlice, m.DCResidual.RMS)
 		if m.HeldOutError != nil {
@@ -273,5 +286,8 @@ func printTable(w io.Writer, r *recon.Report) {
 	}
 	if r.Input.Simulated {
 		fmt.Fprintln(w, "k-space was simulated from images: these figures say nothing about clinical quality")
+	}
+	for _, note := range r.Notes {
+		fmt.Fprintln(w, note)
 	}
 }

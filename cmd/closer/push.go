@@ -64,7 +64,6 @@ gives to the series. One that fails does not keep the others.`,
 	f.DurationVar(&o.patience, "patience", 2*time.Minute, "how long to try without any progress")
 	f.IntVar(&o.parallel, "parallel", 4, "uploads at a time")
 	c.MarkFlagRequired("to")
-	c.MarkFlagsMutuallyExclusive("no-wait", "output")
 	return c
 }
 
@@ -75,6 +74,9 @@ func push(ctx context.Context, inputs []string, recipe recon.Recipe, o pushOptio
 	if o.parallel < 1 {
 		return recon.Errorf(recon.Invalid, "%d uploads at a time are too few", o.parallel)
 	}
+	if o.noWait && o.out != "" {
+		return recon.Errorf(recon.Invalid, "--no-wait leaves before there are results for --output")
+	}
 	server, err := newRemote(o.to, o.key, o.patience)
 	if err != nil {
 		return err
@@ -82,6 +84,11 @@ func push(ctx context.Context, inputs []string, recipe recon.Recipe, o pushOptio
 	found, err := findScans(inputs)
 	if err != nil {
 		return err
+	}
+	if o.out != "" {
+		if err := makeOutput(o.out); err != nil {
+			return err
+		}
 	}
 	if len(found) == 1 {
 		scan := found[0]
@@ -392,11 +399,12 @@ func (s *remote) persist(ctx context.Context, try func(progress func()) error) e
 	}
 }
 
-// final reports whether waiting cannot change an error: the server refused for good, or its certificate is not trusted here.
+// final reports whether waiting cannot change an error: the server refused for good, its certificate is not trusted here, or it does not
+// speak TLS.
 func final(err error) bool {
 	if r := (*refusal)(nil); errors.As(err, &r) {
 		return !r.temporary()
 	}
 	var untrusted *tls.CertificateVerificationError
-	return errors.As(err, &untrusted)
+	return errors.As(err, &untrusted) || errors.Is(err, http.ErrSchemeMismatch)
 }

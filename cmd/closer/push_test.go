@@ -215,7 +215,8 @@ func TestPushMistakes(t *testing.T) {
 		"required flag":           {text},
 		"and no DICOM file below": {t.TempDir(), "--to", server.URL},
 		"are too few":             {text, "--to", server.URL, "--parallel", "0"},
-		"none of the others can":  {text, "--to", server.URL, "--no-wait", "-o", t.TempDir()},
+		"no-wait leaves before":   {text, "--to", server.URL, "--no-wait", "-o", t.TempDir()},
+		"make output directory":   {phantom(t), "--to", "http://127.0.0.1:1", "--patience", "1s", "-o", "/proc/closer"}, // before it is sent
 	} {
 		if _, stderr, err := try(append([]string{"push"}, args...)...); err == nil || !strings.Contains(stderr, want) {
 			t.Errorf("%v: %v\n%s\nexpected: %s", args, err, stderr, want)
@@ -284,7 +285,7 @@ func TestPushDirectory(t *testing.T) {
 	}
 }
 
-// A server whose certificate is not trusted is not waited for; one that is away is, for as long as the patience lasts, and that is said once.
+// A server whose certificate is not trusted, or that has none, is not waited for; one that is away is, for as long as the patience lasts, and that is said once.
 func TestPushWaitsForWhatMayCome(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	scan := phantom(t)
@@ -294,6 +295,12 @@ func TestPushWaitsForWhatMayCome(t *testing.T) {
 	defer secret.Close()
 	if _, stderr, err := try("push", scan, "--to", secret.URL, "--patience", "1h"); err == nil || !strings.Contains(stderr, "certificate") || strings.Contains(stderr, "waiting") {
 		t.Errorf("an unknown certificate: %v\n%s", err, stderr)
+	}
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	https := strings.Replace(plain.URL, "http", "https", 1)
+	if _, stderr, err := try("push", scan, "--to", https, "--patience", "2s"); err == nil || !strings.Contains(stderr, "HTTP response to HTTPS") || strings.Contains(stderr, "waiting") {
+		t.Errorf("a server without TLS: %v\n%s", err, stderr)
 	}
 	if _, stderr, err := try("push", scan, "--to", "http://127.0.0.1:1", "--patience", "2s"); err == nil || strings.Count(stderr, "waiting for the server: ") != 1 {
 		t.Errorf("a server that is away: %v\n%s", err, stderr)
