@@ -61,7 +61,7 @@ func serveCommand() *cobra.Command {
 		Short: "Take scans over HTTP, reconstruct them, and give back images and reports",
 		Long: `Take scans over HTTP and reconstruct them, until it is asked to stop. The queue (NATS JetStream) and all files are in --data,
 and a worker process is started and kept running; --nats and --blobs use services that other hosts share instead.
-What was acknowledged survives a crash of any of it.`,
+What was acknowledged survives a crash of any of it. $CLOSER_NATS stands in for --nats, which may hold a secret: every user sees arguments.`,
 		Example: "  closer serve --data /var/lib/closer",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), o) },
@@ -80,7 +80,7 @@ What was acknowledged survives a crash of any of it.`,
 	f.IntVar(&o.workers, "workers", 1, "worker processes to start here; 0 leaves the work to other hosts")
 	f.IntVar(&o.attempts, "attempts", store.DefaultMaxAttempts, "workers that a job may lose without getting further before it fails")
 	f.DurationVar(&o.lease, "lease", 0, fmt.Sprintf("how long a worker may be silent before its job is given to another (default %v)", store.DefaultLease))
-	f.IntVar(&o.queueLimit, "queue-limit", 1000, "jobs that may wait")
+	f.IntVar(&o.queueLimit, "queue-limit", 1000, "jobs that may wait; 0 is no limit")
 	f.IntVar(&o.uploadsPerClient, "uploads-per-client", 16, "uploads of one client at a time; 0 is no limit")
 	f.Int64Var(&o.maxUpload, "max-upload", web.DefaultMaxUpload>>20, "largest input, MiB")
 	f.Var(&o.keep, "keep", "how long a job stays after its end, with its scan and results, for example 30d (default for ever)")

@@ -53,6 +53,10 @@ func (o serveOptions) checkNumbers() error {
 		return recon.Errorf(recon.Invalid, "--workers or --uploads-per-client is negative")
 	case o.maxUpload < 1 || o.maxUpload > maxUploadMiB:
 		return recon.Errorf(recon.Invalid, "--max-upload %d is not a number of MiB from 1 to %d", o.maxUpload, int64(maxUploadMiB))
+	case o.attempts < 1:
+		return tooFewAttempts(o.attempts)
+	case o.queueLimit < 0:
+		return recon.Errorf(recon.Invalid, "--queue-limit %d is negative; 0 is no limit", o.queueLimit)
 	case o.replicas < 0:
 		return recon.Errorf(recon.Invalid, "--replicas is negative")
 	case o.replicas > 1 && o.nats == "":
@@ -63,6 +67,11 @@ func (o serveOptions) checkNumbers() error {
 		return recon.Errorf(recon.Invalid, "--keep-uploads %v is less than an hour; 0 keeps them for ever", &o.keepUploads)
 	}
 	return nil
+}
+
+// tooFewAttempts is the refusal of a number of lost workers with which no job could run.
+func tooFewAttempts(n int) error {
+	return recon.Errorf(recon.Invalid, "--attempts %d is not a number from 1", n)
 }
 
 func (o serveOptions) checkAddresses() error {

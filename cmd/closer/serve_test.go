@@ -143,6 +143,8 @@ func TestServeRefusals(t *testing.T) {
 		"--max-upload -1":          {"--max-upload", "-1"},
 		"--max-upload 9999":        {"--max-upload", "99999999999999"},
 		"3 needs --nats":           {"--replicas", "3"},
+		"--attempts 0 is not":      {"--attempts", "0", "--listen", "127.0.0.1:0", "--nats", "elsewhere"},
+		"--queue-limit -1 is":      {"--queue-limit", "-1"},
 		`origin "http://viewer.e`:  {"--dicomweb-origin", "http://viewer.example/"},
 		`origin "foo" is not`:      {"--dicomweb-origin", "https://viewer.example,foo"},
 		`--dicomweb-url "foo"`:     {"--dicomweb-url", "foo"},
@@ -158,6 +160,9 @@ func TestServeRefusals(t *testing.T) {
 		if err == nil || !strings.Contains(stderr, want) || strings.Contains(stderr, "server ready") {
 			t.Errorf("%v: %v, said %q, want something about %q", args, err, stderr, want)
 		}
+	}
+	if _, stderr, err := try("work", "--nats", "elsewhere", "--blobs", data, "--attempts", "0"); err == nil || !strings.Contains(stderr, "--attempts 0 is not") {
+		t.Errorf("a worker: %v, %s", err, stderr)
 	}
 }
 

@@ -39,6 +39,9 @@ $CLOSER_NATS and $CLOSER_BLOBS stand in for --nats and --blobs, since the first 
 			if natsURL == "" || blobsURL == "" {
 				return recon.Errorf(recon.Invalid, "a worker needs --nats and --blobs")
 			}
+			if attempts < 1 {
+				return tooFewAttempts(attempts)
+			}
 			if err := e.check(); err != nil {
 				return err
 			}
