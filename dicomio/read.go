@@ -94,7 +94,7 @@ func find(path string) ([]string, error) {
 	case err != nil:
 		return nil, err
 	case len(paths) == 0:
-		return nil, refuse("the directory holds no DICOM file")
+		return nil, refuse("the directory holds no DICOM file; an HDF5 file is given by its own name")
 	case len(paths) > maxFiles:
 		return nil, refuse("the directory holds more than %d DICOM files", maxFiles)
 	}

@@ -73,7 +73,7 @@ func reconstruct(ctx context.Context, input string, recipe recon.Recipe, opt run
 	b.printNotes(os.Stderr)
 	file, err := os.Stat(input)
 	if errors.Is(err, fs.ErrNotExist) {
-		return recon.Errorf(recon.NotFound, "the file does not exist")
+		return recon.Errorf(recon.NotFound, "%s does not exist", input)
 	} else if err != nil {
 		return fmt.Errorf("input: %w", err)
 	}
