@@ -330,11 +330,14 @@ func TestMistakes(t *testing.T) {
 		"slices 5:9":     {"recon", scan, "-o", t.TempDir(), "--slices", "5:9", "--method", "tv"},
 		"not a range":    {"recon", scan, "-o", t.TempDir(), "--slices", "abc"},
 		"HDF5":           {"recon", notHDF5, "-o", t.TempDir(), "--method", "tv"},
-		"does not exist": {"recon", "/nowhere.h5", "-o", t.TempDir(), "--method", "tv"},
+		"e.h5 does not":  {"recon", "/nowhere.h5", "-o", t.TempDir(), "--method", "tv"},
+		"its own name":   {"recon", filepath.Dir(scan), "-o", t.TempDir(), "--method", "tv"},
 		"unknown flag":   {"recon", scan, "-o", t.TempDir(), "--nonsense"},
 		"contrast":       {"phantom", "-o", filepath.Join(t.TempDir(), "p.h5"), "--contrast", "t9"},
 		"accepts 1 arg":  {"recon", "-o", t.TempDir()},
 		"either t0":      {"recon", scan, "-o", t.TempDir(), "--t0", "0.1", "--steps", "3"},
+		"--slices is a":  {"phantom", "-o", filepath.Join(t.TempDir(), "p.h5"), "--slices", "0"},
+		"and --coils":    {"simulate", scan, "-o", filepath.Join(t.TempDir(), "s.h5"), "--coils", "0"},
 		".npy":           {"simulate", writeTemp(t, "x.npy", "junk"), "-o", filepath.Join(t.TempDir(), "s.h5")},
 		"required flag":  {"recon", scan},
 		"named twice":    {"recon", scan, "-o", t.TempDir(), "--method", "tv", "--method", "tv"},
@@ -360,6 +363,33 @@ func writeTemp(t *testing.T, name, content string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// A scan that is simulated from DICOM has the pixels of its images in mm, also where they are resampled, and their thickness.
+func TestSimulatedScanHasTheSizeOfItsImages(t *testing.T) {
+	out := t.TempDir()
+	closer(t, "recon", phantom(t, "--matrix", "64"), "-o", out, "--method", "zero-filled")
+	images := filepath.Join(out, "dicom", "reference")
+	for _, name := range []string{"0001.dcm", "0002.dcm"} {
+		file := read(t, images, name)
+		for old, other := range map[string]string{"3.4375\\3.4375": "0.5000\\0.2500", "\x18\x00\x50\x00DS\x02\x005 ": "\x18\x00\x50\x00DS\x02\x002 "} {
+			if bytes.Count(file, []byte(old)) != 1 {
+				t.Fatalf("%s does not have %q once", name, old)
+			}
+			file = bytes.Replace(file, []byte(old), []byte(other), 1)
+		}
+		if err := os.WriteFile(filepath.Join(images, name), file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for matrix, want := range map[string][2]recon.Number{"64": {0.5, 0.25}, "32": {1, 0.5}} {
+		scan, out := filepath.Join(t.TempDir(), "scan.h5"), t.TempDir()
+		closer(t, "simulate", images, "-o", scan, "--matrix", matrix)
+		closer(t, "recon", scan, "-o", out, "--method", "zero-filled")
+		if in := readReport(t, out).Input; in.Spacing == nil || *in.Spacing != want || in.Thickness != 2 {
+			t.Errorf("matrix %s: pixels of %v mm, %v thick, want %v and 2", matrix, in.Spacing, in.Thickness, want)
+		}
+	}
 }
 
 // simulate takes what numpy writes, and recon takes what simulate writes.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/closer-mri/closer/internal/phantom"
+	"github.com/closer-mri/closer/recon"
 )
 
 func phantomCommand() *cobra.Command {
@@ -21,13 +22,19 @@ func phantomCommand() *cobra.Command {
 scan, and acquire it: coils, phase, noise, readout oversampling. The reference is stored beside the k-space.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkAcquisition(acquisition); err != nil {
+				return err
+			}
+			if head.Slices < 1 {
+				return recon.Errorf(recon.Invalid, "--slices is a number from 1, not %d", head.Slices)
+			}
 			head.Contrast, head.Matrix = phantom.Contrast(contrast), acquisition.Matrix
 			acquisition.NoiseSeed, acquisition.PhaseSeed = head.Seed, head.Seed+1
 			whole, err := head.Defaults()
 			if err != nil {
 				return err
 			}
-			return writeScan(out, whole, acquisition, whole.Contrast.Acquisition())
+			return writeScan(out, whole, nominal, acquisition, whole.Contrast.Acquisition())
 		},
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "file to write")
@@ -43,6 +50,14 @@ func acquisitionFlags(c *cobra.Command, a *phantom.Acquisition) {
 	c.Flags().IntVar(&a.Matrix, "matrix", 320, "pixels of the reconstructed field of view per axis")
 	c.Flags().IntVar(&a.Coils, "coils", 1, "receive coils; more than one makes a multi-coil file")
 	c.Flags().Float64Var(&a.Noise, "noise", 0.005, "standard deviation of the noise in real and imaginary part, where bright tissue is 1")
+}
+
+// checkAcquisition refuses numbers whose zero the phantom's packages read as a default.
+func checkAcquisition(a phantom.Acquisition) error {
+	if a.Matrix < 1 || a.Coils < 1 {
+		return recon.Errorf(recon.Invalid, "--matrix and --coils are numbers from 1, not %d and %d", a.Matrix, a.Coils)
+	}
+	return nil
 }
 
 func makeParent(path string) error {

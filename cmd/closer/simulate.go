@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -24,12 +25,15 @@ func simulateCommand() *cobra.Command {
 The file is labelled as simulated, and so is everything made from it. It tests code and trains networks; it is not a measurement.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			source, err := readImages(cmd.Context(), args[0])
+			if err := checkAcquisition(acquisition); err != nil {
+				return err
+			}
+			source, size, err := readImages(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			acquisition.NoiseSeed = acquisition.PhaseSeed
-			return writeScan(out, source, acquisition, "SIMULATED")
+			return writeScan(out, source, size, acquisition, "SIMULATED")
 		},
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "file to write")
@@ -39,28 +43,43 @@ The file is labelled as simulated, and so is everything made from it. It tests c
 	return c
 }
 
-// sliceThickness of simulated files in mm: they have none of their own.
-const sliceThickness = 5
+// size is what a slice covers in mm: the field of view along rows and columns of the simulated images, and the thickness.
+type size struct{ down, across, thickness float64 }
+
+// nominal is the size of images that have none of their own.
+var nominal = size{phantom.FOV, phantom.FOV, 5}
+
+// sizeOf is that of the images of a DICOM volume, which are made square before they are acquired.
+func sizeOf(v dicomio.Volume) size {
+	side := float64(max(v.Rows, v.Cols))
+	s := size{side * v.Spacing[0], side * v.Spacing[1], cmp.Or(v.Thickness, nominal.thickness)}
+	if !(s.down > 0 && s.across > 0) {
+		s.down, s.across = nominal.down, nominal.across
+	}
+	return s
+}
 
 // readImages reads magnitude images from a .npy file, a DICOM file or a directory of DICOM files.
-func readImages(ctx context.Context, path string) (*phantom.Volume, error) {
+func readImages(ctx context.Context, path string) (*phantom.Volume, size, error) {
 	if strings.HasSuffix(path, ".npy") {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, err
+			return nil, size{}, err
 		}
 		defer f.Close()
-		return readNPY(f)
+		v, err := readNPY(f)
+		return v, nominal, err
 	}
 	v, err := dicomio.Read(ctx, path)
 	if err != nil {
-		return nil, err
+		return nil, size{}, err
 	}
-	return phantom.NewVolume(v.Rows, v.Cols, v.Slices)
+	source, err := phantom.NewVolume(v.Rows, v.Cols, v.Slices)
+	return source, sizeOf(v), err
 }
 
-// writeScan acquires every slice of source and writes the file.
-func writeScan(path string, source phantom.Source, a phantom.Acquisition, acquisition string) error {
+// writeScan acquires every slice of source, with that field of view, and writes the file.
+func writeScan(path string, source phantom.Source, field size, a phantom.Acquisition, acquisition string) error {
 	scanner, err := phantom.NewScanner(source, a)
 	if err != nil {
 		return recon.Errorf(recon.Invalid, "%w", err)
@@ -69,12 +88,11 @@ func writeScan(path string, source phantom.Source, a phantom.Acquisition, acquis
 		return err
 	}
 	ny, nx := scanner.Grid()
-	fov := float64(phantom.FOV)
-	pitch := fov / float64(scanner.Matrix)
+	down, across := field.down/float64(scanner.Matrix), field.across/float64(scanner.Matrix) // of a pixel
 	err = fastmri.WriteSimulated(path, fastmri.Simulated{
 		Acquisition: acquisition, Slices: source.Len(), Coils: scanner.Coils, Ny: ny, Nx: nx,
-		Encoded: fastmri.Space{X: ny, Y: nx, Z: 1, FOVx: float64(ny) * pitch, FOVy: float64(nx) * pitch, FOVz: sliceThickness},
-		Recon:   fastmri.Space{X: scanner.Matrix, Y: scanner.Matrix, Z: 1, FOVx: fov, FOVy: fov, FOVz: sliceThickness},
+		Encoded: fastmri.Space{X: ny, Y: nx, Z: 1, FOVx: float64(ny) * down, FOVy: float64(nx) * across, FOVz: field.thickness},
+		Recon:   fastmri.Space{X: scanner.Matrix, Y: scanner.Matrix, Z: 1, FOVx: field.down, FOVy: field.across, FOVz: field.thickness},
 		Slice: func(i int, dst *recon.Slice) error {
 			s, err := scanner.Scan(i)
 			if err != nil {
