@@ -35,7 +35,7 @@ func ended(t *testing.T, address, id string) (job recon.Job) {
 
 // A job that kills each worker that takes it fails after as many attempts as there are, with a sentence, and holds up nothing.
 func TestJobThatKillsItsWorkers(t *testing.T) {
-	server, address := serving(t, t.TempDir(), "--lease", "1s", "--attempts", "3")
+	server, address := serving(t, t.TempDir(), "--lease", "3s", "--attempts", "3") // long enough for a new worker to begin
 	scan := phantom(t)
 	poison := pushed(t, address, scan, "method=tv")
 	good := []string{pushed(t, address, scan, "method=zero-filled"), pushed(t, address, scan, "method=zero-filled&accel=2")}
