@@ -64,14 +64,15 @@ func (t *trouble) note() {
 	t.last.Store(&now)
 }
 
-// pardon is how long from now the silence of a worker says nothing: until it had the lease time, since the trouble, to break it. A clock
-// that is set meanwhile, as one is after a start, makes it neither longer nor shorter.
+// pardon is how long from now the silence of a worker says nothing: until it had the lease time, since the trouble, to break it, and the
+// time before that in which it waits for the answer to a request that was lost. A clock that is set meanwhile, as one is after a start,
+// makes it neither longer nor shorter.
 func (t *trouble) pardon(lease time.Duration) time.Duration {
 	last := t.last.Load()
 	if last == nil {
 		return 0
 	}
-	return time.Until(last.Add(lease))
+	return time.Until(last.Add(tryTime + lease))
 }
 
 func unanswered(cause error) error {
