@@ -10,9 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/internal/testkit"
 	"github.com/closer-mri/closer/recon"
@@ -125,16 +122,7 @@ func pid(t *testing.T, job recon.Job) (pid int) {
 // leader is the NATS server that leads the stream of job records.
 func leader(t *testing.T, addresses string) string {
 	t.Helper()
-	conn, err := nats.Connect(addresses)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stream, err := js.Stream(t.Context(), "KV_closer-jobs")
+	stream, err := testkit.JetStream(t, addresses).Stream(t.Context(), "KV_closer-jobs")
 	if err != nil {
 		t.Fatal(err)
 	}

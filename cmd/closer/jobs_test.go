@@ -8,10 +8,8 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/closer-mri/closer/internal/store"
+	"github.com/closer-mri/closer/internal/testkit"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -234,7 +232,7 @@ func TestWorkerThatCannotClaimEndsItsJobs(t *testing.T) {
 	b.submit(t, "job", scan, ccdf(200))
 	b.submit(t, "beside", scan, ccdf(endless))
 	b.underway(t, "job", "beside")
-	if _, err := b.jetstream(t).Publish(t.Context(), store.DefaultName+".run.no-job!", nil); err != nil {
+	if _, err := testkit.JetStream(t, b.nats).Publish(t.Context(), store.DefaultName+".run.no-job!", nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.queue.Cancel(t.Context(), "beside"); err != nil {
@@ -251,7 +249,7 @@ func TestWorkerOutlastsADamagedRecord(t *testing.T) {
 	needRuntime(t)
 	b, scan := newBench(t), phantom(t, "--matrix", "64")
 	b.submit(t, "damaged", scan, ccdf(1))
-	records, err := b.jetstream(t).KeyValue(t.Context(), store.DefaultName+"-jobs")
+	records, err := testkit.JetStream(t, b.nats).KeyValue(t.Context(), store.DefaultName+"-jobs")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,19 +262,4 @@ func TestWorkerOutlastsADamagedRecord(t *testing.T) {
 	if !strings.Contains(w.stderr(), "a job is left alone") {
 		t.Errorf("the worker says %q", w.stderr())
 	}
-}
-
-// jetstream returns the server below the queue.
-func (b *bench) jetstream(t *testing.T) jetstream.JetStream {
-	t.Helper()
-	conn, err := nats.Connect(b.nats)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return js
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/closer-mri/closer/internal/store"
@@ -140,7 +139,7 @@ func TestClaimOutlastsItsServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	q := connect(t, server.URL(), store.Options{})
-	workers, err := raw(t, server.URL()).Consumer(ctx, "closer-run", "workers")
+	workers, err := testkit.JetStream(t, server.URL()).Consumer(ctx, "closer-run", "workers")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,21 +171,6 @@ func TestClaimOutlastsItsServer(t *testing.T) {
 	}
 }
 
-// raw is the stream client behind the queue's back.
-func raw(t *testing.T, address string) jetstream.JetStream {
-	t.Helper()
-	conn, err := nats.Connect(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(20_000))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return js
-}
-
 // TestReconcile loses the message of a queued and of a running job and doubles that of others.
 func TestReconcile(t *testing.T) {
 	t.Parallel()
@@ -202,7 +186,7 @@ func TestReconcile(t *testing.T) {
 	if lease, err := q.Claim(ctx, "a worker that is gone"); err != nil || lease.Job().ID != "orphan" {
 		t.Fatalf("%v, %v", lease, err)
 	}
-	js := raw(t, server.URL())
+	js := testkit.JetStream(t, server.URL())
 	stream, err := js.Stream(ctx, "closer-run")
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +241,7 @@ func TestSuperfluousMessages(t *testing.T) {
 	if _, _, err := q.Submit(ctx, testkit.TestJob("one")); err != nil {
 		t.Fatal(err)
 	}
-	js := raw(t, server.URL())
+	js := testkit.JetStream(t, server.URL())
 	for range 3 {
 		if _, err := js.Publish(ctx, "closer.run.one", nil); err != nil {
 			t.Fatal(err)
@@ -289,7 +273,7 @@ func TestResubmitRepairs(t *testing.T) {
 	t.Parallel()
 	server := startServer(t, t.TempDir(), store.ServerOptions{})
 	q := connect(t, server.URL(), store.Options{})
-	bucket, err := raw(t, server.URL()).KeyValue(t.Context(), "closer-jobs")
+	bucket, err := testkit.JetStream(t, server.URL()).KeyValue(t.Context(), "closer-jobs")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +296,7 @@ func TestManyRecords(t *testing.T) {
 	const n = 10_000
 	server := startServer(t, t.TempDir(), store.ServerOptions{})
 	connect(t, server.URL(), store.Options{}) // makes the bucket
-	js := raw(t, server.URL())
+	js := testkit.JetStream(t, server.URL())
 	start := time.Now()
 	var last jetstream.PubAckFuture
 	for i := range n {

@@ -9,10 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/closer-mri/closer/internal/store"
+	"github.com/closer-mri/closer/internal/testkit"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -128,7 +126,10 @@ func TestDamagedRecordKeepsItsFiles(t *testing.T) {
 	if _, err := q.Cancel(t.Context(), "other"); err != nil {
 		t.Fatal(err)
 	}
-	records := bucket(t, server.URL())
+	records, err := testkit.JetStream(t, server.URL()).KeyValue(t.Context(), "closer-jobs")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := records.Put(t.Context(), "damaged", []byte(`{"id": 1`)); err != nil {
 		t.Fatal(err)
 	}
@@ -159,23 +160,4 @@ func TestDamagedRecordKeepsItsFiles(t *testing.T) {
 	if left, err := sweep(restarted); len(left) != 1 || left[0] != "damaged" || err != nil {
 		t.Errorf("left are the scans of %v, %v", left, err)
 	}
-}
-
-// bucket is the one of the records.
-func bucket(t *testing.T, address string) jetstream.KeyValue {
-	t.Helper()
-	conn, err := nats.Connect(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	records, err := js.KeyValue(t.Context(), "closer-jobs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return records
 }

@@ -10,6 +10,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // NATSNode is one nats-server process of an external cluster.
@@ -107,4 +110,19 @@ func FreePorts(t *testing.T, n int) (ports []int) {
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports
+}
+
+// JetStream is the stream client of servers, behind the back of the queue in them.
+func JetStream(t *testing.T, addresses string) jetstream.JetStream {
+	t.Helper()
+	conn, err := nats.Connect(addresses)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(20_000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
 }
