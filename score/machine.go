@@ -17,6 +17,9 @@ type Term struct {
 	Of     Array
 }
 
+// Quarter is i^quarters: that many quarter turns of a phase.
+func Quarter(quarters int) complex64 { return [4]complex64{1, 1i, -1, -1i}[quarters&3] }
+
 // Machine carries out the operations that samplers are made of. The host does each at once; package graph records them and runs
 // several steps as one ONNX graph. Errors wait for Step: what was computed after one is never looked at.
 type Machine interface {
@@ -108,7 +111,7 @@ func (h *host) Sum(terms ...Term) Array {
 }
 
 func (h *host) Turn(x Array, quarters int) Array {
-	dst, turn := h.image(), [4]complex64{1, 1i, -1, -1i}[quarters&3]
+	dst, turn := h.image(), Quarter(quarters)
 	for i, v := range x.(kspace.Image).Pix {
 		dst.Pix[i] = turn * v
 	}

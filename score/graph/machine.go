@@ -146,8 +146,8 @@ func (m *machine) Turn(a score.Array, quarters int) score.Array {
 	x := m.use(a)
 	swapped := m.opInt("Gather", "axis", 1, x, m.ints(1, 0))
 	ix := m.op("Mul", swapped, m.floats([]float32{-1, 1}, 2, 1, 1))
-	turn := [4]complex128{1, 1i, -1, -1i}[quarters&3]
-	return m.record(m.op("Add", m.op("Mul", x, m.scalar(real(turn))), m.op("Mul", ix, m.scalar(imag(turn)))))
+	turn := score.Quarter(quarters)
+	return m.record(m.op("Add", m.op("Mul", x, m.scalar(float64(real(turn)))), m.op("Mul", ix, m.scalar(float64(imag(turn))))))
 }
 
 // Ratio implements score.Machine.
