@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from .export import load
-from .iterates import levels
+from .iterates import Run, levels
 from .networks import Initialiser, Score
 from .physics import as_complex, channels, fft2c, gaussian1d, ifft2c, project
 
@@ -73,15 +73,6 @@ def measurement(path: Path, report: dict):
     return y / scale, mask, scale, reference
 
 
-def noise_free(denoise, x, sigmas, consistent):
-    """VE's steps without their noise, D asked in another quarter turn of the phase at each: x <- D + (next/sigma)^2 (x - D)."""
-    for step, (sigma, following) in enumerate(zip(sigmas, [*sigmas[1:], 0.0])):
-        turn = 1j**step
-        estimate = consistent(denoise(turn * x, sigma) / turn)
-        x = estimate + (following / sigma) ** 2 * (x - estimate)
-    return x
-
-
 @torch.no_grad()
 def reconstruct(method: dict, y, mask, unet, score):
     """One method of the report; None when PyTorch cannot repeat it."""
@@ -95,8 +86,8 @@ def reconstruct(method: dict, y, mask, unet, score):
     if method["name"] == "unet-dc":
         return consistent(initial())
     if method["name"] == "ccdf" and method["sampler"] == "noise-free":
-        denoise = lambda x, s: as_complex(score(channels(x), torch.full((len(x),), s)))
-        return noise_free(denoise, consistent(initial()), levels(method["sigma_start"], method["sigma_end"], method["steps"]), consistent)
+        descent = levels(method["sigma_start"], method["sigma_end"], method["steps"])
+        return Run(unet, (zero_filled, y, mask), False, descent, "cpu").finish(score)
     return None
 
 

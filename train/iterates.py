@@ -55,6 +55,12 @@ class Run:
         del self.levels[0]
         return len(self.levels) > 1
 
+    def finish(self, model) -> torch.Tensor:
+        """The image at the end of the run."""
+        while self.advance(self.ask(model)):
+            pass
+        return self.x
+
 
 def complex_noise(like: torch.Tensor) -> torch.Tensor:
     """White noise of deviation 1 in each channel."""

@@ -36,9 +36,7 @@ def validate_score(model, slices: Slices, args, initial) -> dict:
     for clean, k, mask in validation_measurements(slices):
         for name in reached:
             run = Run(initial, (clean, k, mask), name == "ve", levels(0.012 if name == "ve" else 0.16, 0.005, 5), args.device)
-            while run.advance(run.ask(model)):
-                pass
-            reached[name].append(psnr(run.x.cpu(), clean))
+            reached[name].append(psnr(run.finish(model).cpu(), clean))
     return {f"denoise_gain_db_{s}": float(np.mean(v)) for s, v in gain.items()} | {f"{k}_db": float(np.mean(v)) for k, v in reached.items()}
 
 
