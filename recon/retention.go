@@ -27,8 +27,9 @@ type Retention struct {
 	Deleted func(Job)     // called after each deletion of a record; nil is allowed
 }
 
-// Sweep deletes what is due at a time. While the record of a job is ErrUnreadable, whose files nobody can tell then, it deletes no files. It is a Conflict, and nothing is deleted, when the content belongs to another queue: to one
-// that knows nothing of its jobs it would all look like what nobody needs.
+// Sweep deletes what is due at a time. While the record of a job is ErrUnreadable, whose files nobody can tell then, it deletes no files.
+// It is a Conflict, and nothing is deleted, when the content belongs to another queue: to one that knows nothing of its jobs it would
+// all look like what nobody needs.
 func (r Retention) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 	if err := r.own(ctx); err != nil {
 		return Swept{}, err
