@@ -224,8 +224,8 @@ func ended(err error) error {
 	switch e.Reason {
 	case sandbox.Canceled:
 		code = recon.Canceled
-	case sandbox.Setup:
-		code = recon.Internal
+	case sandbox.Setup, sandbox.Stalled:
+		code = recon.Unavailable
 	}
 	return &recon.Error{Code: code, Message: e.Message, Cause: err}
 }

@@ -346,7 +346,7 @@ func translate(err error) error {
 		return &recon.Error{Code: recon.Invalid, Message: string(about)}
 	case errors.As(err, &end) && end.Reason == sandbox.Canceled:
 		return canceled(end.Cause)
-	case errors.As(err, &end) && end.Reason == sandbox.Setup:
+	case errors.As(err, &end) && (end.Reason == sandbox.Setup || end.Reason == sandbox.Stalled):
 		return &recon.Error{Code: recon.Unavailable, Message: end.Message, Cause: errors.New(end.Detail)}
 	case errors.As(err, &end):
 		return &recon.Error{Code: recon.Invalid, Message: printable(end.Message), Cause: errors.New(end.Detail)}

@@ -144,6 +144,9 @@ func (a *attempt) list() []recon.Artifact {
 	return out
 }
 
+// triesToRead is how often an attempt begins when what it needs, such as the reader of its scan, did not come to run.
+const triesToRead = 3
+
 // execute reconstructs the job's input and stores what it makes. It waits for room on a full disk, with nothing of this job on it.
 func (a *attempt) execute(ctx context.Context) error {
 	b := newBuilder(a.job.Recipe, a.engine)
@@ -156,8 +159,12 @@ func (a *attempt) execute(ctx context.Context) error {
 		a.log.Warn(note, "job", a.job.ID)
 	}
 	var failed error
+	tries := 0
 	err = outlast(ctx, a.log, func() error {
 		failed = a.reconstruct(ctx, methods, b.notes)
+		if tries++; recon.CodeOf(failed) == recon.Unavailable && tries < triesToRead {
+			return failed
+		}
 		return a.roomless(failed)
 	})
 	return cmp.Or(err, failed)

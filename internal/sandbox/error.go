@@ -15,7 +15,8 @@ const (
 	Refused  Reason = "refused"  // the task returned an error: Message is its text
 	Crashed  Reason = "crashed"  // the child died: a crafted or damaged file
 	Memory   Reason = "memory"   // it needed more than Limits.Memory
-	Time     Reason = "time"     // it took longer than Limits.Wall or Limits.CPU
+	Time     Reason = "time"     // it worked for longer than Limits.Wall or Limits.CPU
+	Stalled  Reason = "stalled"  // Limits.Wall passed while it hardly ran, for want of a processor or a disk: nothing is known about the file
 	Canceled Reason = "canceled" // the context ended; Unwrap gives the context's error
 	Setup    Reason = "setup"    // it could not be started or confined: nothing is known about the file
 )
@@ -40,6 +41,15 @@ func setupError(err error) *Error {
 
 func timeError(limit time.Duration) *Error {
 	return &Error{Reason: Time, Message: fmt.Sprintf("the file could not be read safely: the reader took longer than %g s", limit.Seconds())}
+}
+
+// overdue explains a child that Limits.Wall ended after it had consumed worked of CPU time in the exchange.
+func overdue(wall, worked time.Duration) *Error {
+	if worked >= wall/10 {
+		return timeError(wall)
+	}
+	return &Error{Reason: Stalled, Message: fmt.Sprintf("the reader came to run for %.2g s in %g s: the machine or its disk is too slow at present",
+		worked.Seconds(), wall.Seconds())}
 }
 
 // ended explains a child that ended by itself.

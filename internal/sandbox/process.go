@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Process is a running child. Its methods may be called from several goroutines, Do by one at a time.
@@ -131,7 +133,8 @@ func (p *Process) Do(ctx context.Context, f func(r io.Reader, w io.Writer) error
 		p.kill(&Error{Reason: Canceled, Message: "reading was canceled", Cause: context.Cause(ctx)})
 	})
 	defer stop()
-	timer := time.AfterFunc(p.limits.Wall, func() { p.kill(timeError(p.limits.Wall)) })
+	before := p.worked()
+	timer := time.AfterFunc(p.limits.Wall, func() { p.kill(overdue(p.limits.Wall, p.worked()-before)) })
 	defer timer.Stop()
 
 	err := f(p.stdout, p.stdin)
@@ -145,6 +148,16 @@ func (p *Process) Do(ctx context.Context, f func(r io.Reader, w io.Writer) error
 		return p.reason
 	}
 	return p.ended()
+}
+
+// worked is the CPU time that the child has consumed; 0 when it has ended.
+func (p *Process) worked() time.Duration {
+	var t unix.Timespec
+	clock := int32(^p.cmd.Process.Pid<<3 | 2) // of all threads of a process, made as clock_getcpuclockid(3) does
+	if unix.ClockGettime(clock, &t) != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
 }
 
 // isOver reports whether err is what the pipes of a dead child, or of one about to die, give.

@@ -131,7 +131,7 @@ func TestEndings(t *testing.T) {
 		{"test.hog", Limits{Memory: 128 << 20}, Memory, "the file could not be read safely: the reader used more than 128 MiB"},
 		{"test.memory", Limits{}, Memory, "the file could not be read safely: the reader used more than 1024 MiB"},
 		{"test.spin", Limits{CPU: time.Second}, Time, "the file could not be read safely: the reader took longer than 1 s"},
-		{"test.sleep", Limits{Wall: 300 * time.Millisecond}, Time, "the file could not be read safely: the reader took longer than 0.3 s"},
+		{"test.sleep", Limits{Wall: 2 * time.Second}, Stalled, "the reader came to run for 0"},
 		{"test.noise", Limits{}, Refused, strings.Repeat("x", 100)},
 		{"test.unknown", Limits{}, Setup, "the reader could not be started"},
 	} {
@@ -149,6 +149,35 @@ func TestEndings(t *testing.T) {
 				t.Logf("detail: %.300s", e.Detail)
 			}
 		})
+	}
+}
+
+// A file that keeps its reader busy is to blame for the time it takes, a machine that does not let the reader run is not.
+func TestOverdue(t *testing.T) {
+	for worked, want := range map[time.Duration]Reason{0: Stalled, 900 * time.Millisecond: Stalled, time.Second: Time, 20 * time.Second: Time} {
+		if err := overdue(10*time.Second, worked); err.Reason != want {
+			t.Errorf("after %v of work it is %s: %v", worked, err.Reason, err)
+		}
+	}
+	p, err := Start(t.Context(), "test.spin", file(t, ""), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for p.worked() < 100*time.Millisecond {
+		time.Sleep(time.Millisecond)
+	}
+	idle, err := Start(t.Context(), "test.sleep", file(t, ""), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	before := idle.worked()
+	for start := p.worked(); p.worked() < start+100*time.Millisecond; {
+		time.Sleep(time.Millisecond)
+	}
+	if slept := idle.worked() - before; slept > 100*time.Millisecond {
+		t.Errorf("a child that slept worked for %v", slept)
 	}
 }
 
