@@ -59,7 +59,7 @@ func surviveMutations(t *testing.T, dir string, mutations int, names ...string) 
 					continue
 				}
 				start := time.Now()
-				h, slices, usage, err := readAll(t, path, 4*time.Second)
+				h, slices, usage, err := readAll(t, path, 20*time.Second)
 				if took := time.Since(start); took > 2*time.Second {
 					t.Logf("mutant %d took %.1f s: %v", n, took.Seconds(), err)
 				}
