@@ -135,7 +135,7 @@ class Augment:
             y = rng.integers(0, image.shape[0] - rows + 1)
             x, o = (image.shape[1] - width) // 2, (nx - width) // 2
             clean[i, :, o:o + width] = image[y:y + rows, x:x + width]
-            accel = int(rng.choice([2, 2, 4, 4, 4, 6, 6, 8]))
+            accel = int(rng.choice([2, 2, 2, 4, 4, 4, 6, 6, 8]))
             acs = ACS_FRACTION[accel] * rng.uniform(0.8, 1.25)
             masks[i, 0] = gaussian1d(nx, accel, acs, rng, "exact" if rng.random() < 0.8 else "score-mri")
         return torch.from_numpy(clean), *measure(torch.from_numpy(clean), torch.from_numpy(masks), rng)
