@@ -59,7 +59,14 @@ func (j *Job) Delivery(series string) (Delivery, bool) {
 	return Delivery{}, false
 }
 
-// undelivered reports whether a series of the job is still on its way.
-func (j *Job) undelivered() bool {
+// undelivered reports whether a series of the job is still on its way, or has yet to be sent off to an archive that is sent all.
+func (j *Job) undelivered(archive bool) bool {
+	if names, _ := j.Series(); archive && j.State == Done {
+		for _, name := range names {
+			if _, known := j.Delivery(name); !known {
+				return true
+			}
+		}
+	}
 	return slices.ContainsFunc(j.Deliveries, func(d Delivery) bool { return d.State == DeliveryQueued || d.State == DeliverySending })
 }

@@ -24,6 +24,7 @@ type Retention struct {
 	Queue   Queue
 	Blobs   Blobs
 	Keep    time.Duration // how long a job that ended stays; 0 is for ever
+	Archive bool          // every series of a job that is done is sent to an archive, soon: none expires before
 	Deleted func(Job)     // called after each deletion of a record; nil is allowed
 }
 
@@ -112,7 +113,7 @@ func (r Retention) expire(ctx context.Context, before time.Time) error {
 	if err != nil && !errors.Is(err, ErrUnreadable) {
 		return err
 	}
-	jobs = slices.DeleteFunc(jobs, func(j Job) bool { return !j.State.Terminal() || !j.Finished.Before(before) || j.undelivered() })
+	jobs = slices.DeleteFunc(jobs, func(j Job) bool { return !j.State.Terminal() || !j.Finished.Before(before) || j.undelivered(r.Archive) })
 	slices.SortFunc(jobs, func(a, b Job) int { return a.Finished.Compare(b.Finished) })
 	for _, job := range jobs {
 		switch err := r.Queue.Delete(ctx, job.ID); CodeOf(err) {

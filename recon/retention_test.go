@@ -273,21 +273,31 @@ func TestRetentionOfManyServers(t *testing.T) {
 func TestRetentionWaitsForTheArchive(t *testing.T) {
 	a := newArchive(t)
 	a.submit("job", "scan")
-	job := a.run("dicom/tv/1.dcm")
-	for _, c := range []struct {
-		state recon.DeliveryState
-		left  int
-	}{{recon.DeliveryQueued, 1}, {recon.DeliverySending, 1}, {recon.DeliverySent, 0}} {
-		if _, err := a.queue.Deliver(t.Context(), job.ID, recon.Delivery{Series: "tv", State: c.state}); err != nil {
+	job := a.run("dicom/tv/1.dcm", "dicom/unet/1.dcm")
+	deliver := func(series string, state recon.DeliveryState) {
+		if _, err := a.queue.Deliver(t.Context(), job.ID, recon.Delivery{Series: series, State: state}); err != nil {
 			t.Fatal(err)
-		}
-		if _, err := (recon.Retention{Queue: a.queue, Blobs: a.blobs, Keep: keep}).Sweep(t.Context(), job.Finished.Add(2*keep)); err != nil {
-			t.Fatal(err)
-		}
-		if ids := a.whole(); len(ids) != c.left {
-			t.Errorf("jobs %v while the series is %s", ids, c.state)
 		}
 	}
+	left := func(want int, when string) {
+		t.Helper()
+		r := recon.Retention{Queue: a.queue, Blobs: a.blobs, Keep: keep, Archive: true}
+		if _, err := r.Sweep(t.Context(), job.Finished.Add(2*keep)); err != nil {
+			t.Fatal(err)
+		}
+		if ids := a.whole(); len(ids) != want {
+			t.Errorf("jobs %v %s", ids, when)
+		}
+	}
+	left(1, "before any series is on its way, as after an outage of the server")
+	deliver("unet", recon.DeliveryFailed)
+	left(1, "before all series are on their way")
+	for _, state := range []recon.DeliveryState{recon.DeliveryQueued, recon.DeliverySending} {
+		deliver("tv", state)
+		left(1, "while a series is "+string(state))
+	}
+	deliver("tv", recon.DeliverySent)
+	left(0, "when none is on its way")
 }
 
 // A queue that was made anew knows none of the jobs whose files are there: it deletes nothing.

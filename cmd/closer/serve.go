@@ -200,7 +200,7 @@ func serve(ctx context.Context, o serveOptions) (err error) {
 	defer background.Wait() // before the queue is closed: workers give their jobs back
 	defer stop()
 	background.Go(func() {
-		retain(ctx, recon.Retention{Queue: queue, Blobs: blobs, Keep: time.Duration(o.keep)}, newRetentionClock(log),
+		retain(ctx, recon.Retention{Queue: queue, Blobs: blobs, Keep: time.Duration(o.keep), Archive: sender != nil}, newRetentionClock(log),
 			func(now time.Time) error {
 				if o.keepUploads == 0 {
 					return nil
