@@ -59,14 +59,16 @@ func (j *Job) Delivery(series string) (Delivery, bool) {
 	return Delivery{}, false
 }
 
+// Undispatched returns the series of the job that have no delivery yet, in order.
+func (j *Job) Undispatched() []string {
+	names, _ := j.Series()
+	return slices.DeleteFunc(names, func(name string) bool { _, known := j.Delivery(name); return known })
+}
+
 // undelivered reports whether a series of the job is still on its way, or has yet to be sent off to an archive that is sent all.
 func (j *Job) undelivered(archive bool) bool {
-	if names, _ := j.Series(); archive && j.State == Done {
-		for _, name := range names {
-			if _, known := j.Delivery(name); !known {
-				return true
-			}
-		}
+	if archive && j.State == Done && len(j.Undispatched()) > 0 {
+		return true
 	}
 	return slices.ContainsFunc(j.Deliveries, func(d Delivery) bool { return d.State == DeliveryQueued || d.State == DeliverySending })
 }

@@ -163,12 +163,9 @@ func (s *Sender) plan(ctx context.Context, job recon.Job) (recon.Job, error) {
 	if job.State != recon.Done {
 		return job, nil
 	}
-	names, _ := job.Series()
 	var added []recon.Delivery
-	for _, name := range names {
-		if _, known := job.Delivery(name); !known {
-			added = append(added, recon.Delivery{Series: name, State: recon.DeliveryQueued, Time: now()})
-		}
+	for _, name := range job.Undispatched() {
+		added = append(added, recon.Delivery{Series: name, State: recon.DeliveryQueued, Time: now()})
 	}
 	if added == nil {
 		return job, nil
