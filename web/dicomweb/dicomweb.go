@@ -18,6 +18,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/closer-mri/closer/dicomio"
 	"github.com/closer-mri/closer/recon"
@@ -54,6 +55,7 @@ type server struct {
 	Config
 	index   *index
 	recent  recent
+	memory  *semaphore.Weighted
 	reading sync.Mutex // held while an object that came in is in memory
 }
 
@@ -63,7 +65,7 @@ func New(c Config) http.Handler {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	s := &server{Config: c, index: newIndex(c.Library, c.Log)}
+	s := &server{Config: c, index: newIndex(c.Library, c.Log), memory: newMemory()}
 	return s.cors(s.routes())
 }
 
@@ -171,9 +173,6 @@ func writeProblem(w http.ResponseWriter, status int, detail string) {
 		w.Header().Set("Retry-After", "5")
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "5")
-	}
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "title": http.StatusText(status), "status": status, "detail": detail})
 }

@@ -41,6 +41,12 @@ func (s *server) frames(w http.ResponseWriter, r *http.Request) {
 		notAcceptable(w, r)
 		return
 	}
+	release, err := s.reserve(r.Context(), in)
+	if err != nil {
+		s.problem(w, r, err)
+		return
+	}
+	defer release()
 	frames, err := s.framesIn(r.Context(), in, syntax)
 	if err != nil {
 		s.problem(w, r, err)

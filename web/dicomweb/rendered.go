@@ -115,6 +115,11 @@ var errViewport = recon.Errorf(recon.Invalid, "viewport is a width and a height 
 
 // draw shows a frame through its window, scaled to fit the view.
 func (s *server) draw(ctx context.Context, in *instance, number int, v view) (image.Image, error) {
+	release, err := s.reserve(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	defer release() // the picture is small beside the object
 	data, err := s.index.read(ctx, in.file)
 	if err != nil {
 		return nil, err

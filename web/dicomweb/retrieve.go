@@ -89,7 +89,19 @@ func (s *server) retrieve(w http.ResponseWriter, r *http.Request) {
 // bulk answers with the value of the element at a place within an instance, Explicit VR Little Endian whatever the file is. Compressed
 // pixels are those of all frames, decoded.
 func (s *server) bulk(w http.ResponseWriter, r *http.Request) {
-	in, data, err := s.content(r)
+	named, err := s.named(r)
+	if err != nil {
+		s.problem(w, r, err)
+		return
+	}
+	in := named[0]
+	release, err := s.reserve(r.Context(), in)
+	if err != nil {
+		s.problem(w, r, err)
+		return
+	}
+	defer release()
+	data, err := s.index.read(r.Context(), in.file)
 	if err != nil {
 		s.problem(w, r, err)
 		return
@@ -138,16 +150,6 @@ func at(set dicomio.DataSet, place []string) ([]byte, bool) {
 		return nil, false
 	}
 	return at(e.Items[n-1], place[2:])
-}
-
-// content reads the one instance that the path names.
-func (s *server) content(r *http.Request) (*instance, []byte, error) {
-	named, err := s.named(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	data, err := s.index.read(r.Context(), named[0].file)
-	return named[0], data, err
 }
 
 // part is one piece of content to send.
