@@ -47,6 +47,15 @@ def read(path: Path, network: str, device="cpu") -> dict:
     return state
 
 
+def restore(model, weights: dict, path: Path):
+    """Copy weights of the checkpoint at path into a model. Ends the program where the checkpoint's has other layers."""
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as e:
+        raise SystemExit(f"{path} is of a network of another shape than train/networks.py has: begin in another folder, at its exported file "
+                         "with --start where the shape now has more blocks") from e
+
+
 def replace(path: Path, data: bytes):
     """Write a file whole or not at all."""
     temporary = path.with_name(path.name + ".tmp")

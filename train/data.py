@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from . import files
-from .physics import ACS_FRACTION, fft2c, gaussian1d, ifft2c, smooth_phase
+from .physics import ACS_FRACTION, combine, fft2c, gaussian1d, ifft2c, ring, smooth_phase
 
 # These groups were low-pass filtered by the scanner along image columns: their phase encode axis must be the other one.
 FILTERED = ("openms", "cheng", "scdcine")
@@ -119,11 +119,11 @@ class Augment:
                     break
         return torch.from_numpy(out)
 
-    def strips(self, n: int, rows: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """n strips of rows x the whole phase encode width: (clean, measured k-space columns, mask).
+    def strips(self, n: int, rows: int, coils: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """n strips of rows x the whole phase encode width: (clean, measured k-space columns, mask, coil sensitivity maps).
 
         A 1-D mask aliases along phase encode alone, so strips carry all of the aliasing at a fraction of the cost. A smaller image is
-        set in zeros.
+        set in zeros. One coil has no maps.
         """
         rng = self.rng
         nx = int(rng.choice([256, 320, 320, 368]))
@@ -138,18 +138,21 @@ class Augment:
             accel = int(rng.choice([2, 2, 2, 4, 4, 4, 6, 6, 8]))
             acs = ACS_FRACTION[accel] * rng.uniform(0.8, 1.25)
             masks[i, 0] = gaussian1d(nx, accel, acs, rng, "exact" if rng.random() < 0.8 else "score-mri")
-        return torch.from_numpy(clean), *measure(torch.from_numpy(clean), torch.from_numpy(masks), rng)
+        maps = None if coils == 1 else torch.from_numpy(np.stack([ring(coils, rows, nx, rng) for _ in range(n)]))
+        return torch.from_numpy(clean), *measure(torch.from_numpy(clean), torch.from_numpy(masks), rng, maps=maps)
 
 
-def measure(clean: torch.Tensor, mask: torch.Tensor, rng: np.random.Generator, noise: float | None = None):
-    """k-space of clean with complex noise (std per channel; random up to 1 % when None), zero off the mask, and the mask."""
-    shape = (clean.shape[0], 1, 1)
+def measure(clean: torch.Tensor, mask: torch.Tensor, rng: np.random.Generator, noise: float | None = None, maps: torch.Tensor | None = None):
+    """k-space of clean with complex noise (std per channel; random up to 1 % when None), zero off the mask, the mask and the maps."""
+    if maps is not None:
+        clean, mask = maps * clean.unsqueeze(1), mask.unsqueeze(1)
+    shape = (len(clean),) + (1,) * (clean.ndim - 1)
     level = rng.uniform(0, 0.01, shape) if noise is None else np.full(shape, noise)
     n = rng.standard_normal(clean.shape) + 1j * rng.standard_normal(clean.shape)
     k = fft2c(clean) + torch.from_numpy((n * level).astype(np.complex64))
-    return k * mask, mask
+    return k * mask, mask, maps
 
 
-def zero_filled(k: torch.Tensor) -> torch.Tensor:
-    """A^H y of one coil."""
-    return ifft2c(k)
+def zero_filled(k: torch.Tensor, maps: torch.Tensor | None = None) -> torch.Tensor:
+    """A^H y."""
+    return combine(ifft2c(k), maps)

@@ -89,7 +89,7 @@ def unet_loss(augment, args, _):
     """Charbonnier on the image and, as much again, on what data consistency leaves of the error."""
 
     def loss(model):
-        clean, k, mask = (t.to(args.device) for t in augment.strips(args.batch, args.rows))
+        clean, k, mask = (t.to(args.device) for t in augment.strips(args.batch, args.rows)[:3])
         out = model(channels(zero_filled(k)))
         target = channels(clean)
         consistent = channels(project(as_complex(out), k, mask))
@@ -145,8 +145,8 @@ class Training:
                 "step": self.step, "spent": self.minutes, "history": self.history}
 
     def resume(self, state: dict):
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
+        for model, weights in ((self.model, state["model"]), (self.average, state["average"])):
+            checkpoint.restore(model, weights, self.args.out / "last.pt")
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.minutes, self.history = state["step"], state["spent"], state.get("history", [])  # older checkpoints have none
 

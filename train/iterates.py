@@ -12,6 +12,7 @@ from .data import Augment, zero_filled
 from .physics import as_complex, channels, project
 
 STEPS = np.array([2, 3, 5, 10, 20])
+COILS = np.array([1, 1, 1, 1, 4, 8])
 WAITING = 8  # runs under way at once: consecutive training steps are then of different slices
 
 
@@ -21,16 +22,16 @@ def levels(start: float, end: float, steps: int) -> list[float]:
 
 
 class Run:
-    """One run of CCDF on slices, (clean, k-space, mask), a step at a time: the network is asked at x and level, and advance makes the
+    """One run of CCDF on slices, (clean, k-space, mask, maps), a step at a time: the network is asked at x and level, and advance makes the
     next iterate. A noise-free run asks in another quarter turn of the phase at each step."""
 
     def __init__(self, initial, measured, noisy: bool, descent: list[float], device: str):
-        self.clean, self.k, self.mask = (t.to(device) for t in measured)
+        self.clean, self.k, self.mask, self.maps = (t if t is None else t.to(device) for t in measured)
         self.noisy = noisy  # the paper's VE; else noise-free, whose own error stands for the noise
         self.levels = [*descent, 0.0]
         self.turn = 1
         with torch.no_grad():
-            x = as_complex(initial(channels(zero_filled(self.k))))
+            x = as_complex(initial(channels(zero_filled(self.k, self.maps))))
         self.x = x + descent[0] * complex_noise(x) if noisy else self.consistent(x)
 
     def ask(self, model) -> torch.Tensor:
@@ -39,7 +40,7 @@ class Run:
         return as_complex(model(channels(self.turn * self.x), level)) / self.turn
 
     def consistent(self, x: torch.Tensor) -> torch.Tensor:
-        return project(x, self.k, self.mask)
+        return project(x, self.k, self.mask, self.maps)
 
     def advance(self, estimate: torch.Tensor) -> bool:
         """Take one step with the network's estimate D(x, level); False when that was the last."""
@@ -75,14 +76,15 @@ class Iterates:
         self.runs = []
 
     def new(self) -> Run:
-        """A run of a sampler, a start, a number of steps and a height of strips at random; of each number of steps as many iterates."""
+        """A run of a sampler, a start, a number of steps and of coils and a height of strips at random; of each number of steps as many
+        iterates."""
         rng = self.augment.rng
         noisy = rng.random() < 0.25
         low, high = (0.01, 0.04) if noisy else (0.02, 0.6)
         start, end = np.exp(rng.uniform(np.log([low, 0.005]), np.log([high, 0.02]))).tolist()
         steps = int(rng.choice(STEPS, p=1 / STEPS / sum(1 / STEPS)))
         rows = int(rng.choice(self.rows * np.array([1, 2, 4]) // 2))
-        strips = self.augment.strips(max(1, self.n * self.rows // rows), rows)
+        strips = self.augment.strips(max(1, self.n * self.rows // rows), rows, int(rng.choice(COILS)))
         return Run(self.initial, strips, noisy, levels(start, end, steps), self.device)
 
     def loss(self, model) -> torch.Tensor:

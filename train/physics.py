@@ -50,9 +50,30 @@ def smooth_phase(ny: int, nx: int, rng: np.random.Generator) -> np.ndarray:
     return np.exp(1j * phase).astype(np.complex64)
 
 
-def project(x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Hard data consistency of one coil: sampled k-space columns of x become those of y."""
-    return ifft2c(torch.where(mask, y, fft2c(x)))
+def ring(coils: int, ny: int, nx: int, rng: np.random.Generator) -> np.ndarray:
+    """Sensitivity maps (coils, ny, nx), sum of squares 1, of loops around the object as closer's phantom has them: a slice cuts each in two
+    wires of opposite current (Biot and Savart). Rows are ny consecutive ones of nx."""
+    y0 = rng.uniform(-1, 1 - 2 * ny / nx) if ny < nx else -1
+    z = np.linspace(-1, 1, nx) + 1j * (y0 + 2 / nx * np.arange(ny))[:, None]
+    middle, half = 2 * np.pi * np.arange(coils) / coils + rng.uniform(0, 2 * np.pi), min(1.1 * np.pi / coils, np.pi / 4.5)
+    wires = rng.uniform(1.3, 1.8) * np.exp(1j * (middle + half * np.array([[-1], [1]])))
+    d = z - wires[:, :, None, None]
+    field = d.conj() / (np.abs(d) ** 2 + 0.04)  # a wire has a thickness
+    maps = field[0] - field[1]
+    return (maps / np.linalg.norm(maps, axis=0)).astype(np.complex64)
+
+
+def project(x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, maps: torch.Tensor | None = None) -> torch.Tensor:
+    """x + A^H(y - A x). Of one coil it is hard data consistency: sampled k-space columns of x become those of y (n, ny, nx). Of several,
+    whose y and maps are (n, coils, ny, nx), it is a gradient step."""
+    if maps is None:
+        return ifft2c(torch.where(mask, y, fft2c(x)))
+    return x + combine(ifft2c(mask * (y - fft2c(maps * x.unsqueeze(1)))), maps)
+
+
+def combine(coils: torch.Tensor, maps: torch.Tensor | None) -> torch.Tensor:
+    """One image (n, ny, nx) of coil images (n, coils, ny, nx), or of one coil without maps the image itself."""
+    return coils if maps is None else (maps.conj() * coils).sum(1)
 
 
 def channels(x: torch.Tensor) -> torch.Tensor:

@@ -33,10 +33,10 @@ def validate_score(model, slices: Slices, args, initial) -> dict:
             out = model(x + s * torch.randn_like(x), torch.tensor([s], device=args.device))
             gain[s].append(20 * math.log10(s) - 10 * math.log10(float(((out - x) ** 2).mean())))
     reached = {"noise_free": [], "ve": []}
-    for clean, k, mask in validation_measurements(slices):
+    for measured in validation_measurements(slices):
         for name in reached:
-            run = Run(initial, (clean, k, mask), name == "ve", levels(0.012 if name == "ve" else 0.16, 0.005, 5), args.device)
-            reached[name].append(psnr(run.finish(model).cpu(), clean))
+            run = Run(initial, measured, name == "ve", levels(0.012 if name == "ve" else 0.16, 0.005, 5), args.device)
+            reached[name].append(psnr(run.finish(model).cpu(), measured[0]))
     return {f"denoise_gain_db_{s}": float(np.mean(v)) for s, v in gain.items()} | {f"{k}_db": float(np.mean(v)) for k, v in reached.items()}
 
 
@@ -51,7 +51,7 @@ def validation_measurements(slices: Slices):
 def validate_unet(model, slices: Slices, args, _) -> dict:
     """PSNR of zero-filled, network, network + data consistency at x4."""
     rows = []
-    for clean, k, mask in validation_measurements(slices):
+    for clean, k, mask, _ in validation_measurements(slices):
         zf = zero_filled(k)
         out = as_complex(model(channels(zf).to(args.device))).cpu()
         rows.append([psnr(zf, clean), psnr(out, clean), psnr(project(out, k, mask), clean)])

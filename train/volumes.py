@@ -1,8 +1,8 @@
 """Write slices of a split as a fastMRI-layout volume:  python -m train.volumes --split test --group openms --out DIR
 
 k-space is forward-simulated from magnitude images: phase encode along an axis the scanner did not filter, zero phase (the
-papers' protocol) or a random smooth phase, complex noise. The reference is the noise-free magnitude. The files say that they
-are simulated; closer validate and train.evaluate read them.
+papers' protocol) or a random smooth phase, complex noise, and with --coils a ring of receive coils. The reference is the noise-free
+magnitude. The files say that they are simulated; closer validate reads them, and train.evaluate those of one coil.
 """
 import argparse
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from .data import Slices
-from .physics import fft2c, smooth_phase
+from .physics import fft2c, ring, smooth_phase
 
 HEADER = """<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><encoding>
 <encodedSpace>{space}</encodedSpace><reconSpace>{space}</reconSpace>
@@ -21,8 +21,9 @@ HEADER = """<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMR
 SPACE = "<matrixSize><x>{ny}</x><y>{nx}</y><z>1</z></matrixSize><fieldOfView_mm><x>{height:g}</x><y>220</y><z>5</z></fieldOfView_mm>"  # x is readout
 
 
-def volume(slices: Slices, count: int, phase: bool, noise: float, seed: int):
-    """(k-space (count, ny, nx) complex64, reference (count, ny, nx) float32), evenly spaced slices, nearly empty ends left out."""
+def volume(slices: Slices, count: int, phase: bool, noise: float, coils: int, seed: int):
+    """(k-space (count, ny, nx), or of several coils (count, coils, ny, nx), complex64, reference (count, ny, nx) float32), evenly spaced
+    slices, nearly empty ends left out."""
     full = [i for i in range(len(slices)) if (slices.magnitude(i) > 0.1).mean() > 0.1]
     chosen = [full[i] for i in np.linspace(0, len(full) - 1, min(count, len(full))).astype(int)]
     images = [slices.magnitude(i) for i in chosen]
@@ -31,7 +32,10 @@ def volume(slices: Slices, count: int, phase: bool, noise: float, seed: int):
     reference = np.stack(images)
     rng = np.random.default_rng(seed)
     phases = np.stack([smooth_phase(*x.shape, rng) if phase else np.ones_like(x) for x in reference])
-    k = fft2c(torch.from_numpy((reference * phases).astype(np.complex64))).numpy()
+    x = reference * phases
+    if coils > 1:
+        x = x[:, None] * ring(coils, *reference.shape[1:], rng)
+    k = fft2c(torch.from_numpy(x.astype(np.complex64))).numpy()
     k += (noise * (rng.standard_normal(k.shape) + 1j * rng.standard_normal(k.shape))).astype(np.complex64)
     return k.astype(np.complex64), reference
 
@@ -39,7 +43,7 @@ def volume(slices: Slices, count: int, phase: bool, noise: float, seed: int):
 def write(path: Path, k: np.ndarray, reference: np.ndarray):
     with h5py.File(path, "w") as f:
         f["kspace"] = k
-        f["reconstruction_esc"] = reference
+        f["reconstruction_esc" if k.ndim == 3 else "reconstruction_rss"] = reference
         ny, nx = k.shape[-2:]
         f["ismrmrd_header"] = HEADER.format(space=SPACE.format(ny=ny, nx=nx, height=220 * ny / nx))
         f.attrs.update(acquisition="SIMULATED", max=float(reference.max()), norm=float(np.linalg.norm(reference)),
@@ -53,16 +57,17 @@ def main():
     p.add_argument("--group", default="openms")
     p.add_argument("--slices", type=int, default=12)
     p.add_argument("--noise", type=float, default=0.005, help="std per channel; 1.0 is bright tissue")
+    p.add_argument("--coils", type=int, default=1)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--out", type=Path, required=True)
     args = p.parse_args()
-    if args.slices < 1:
-        p.error("--slices begin at 1")
+    if args.slices < 1 or args.coils < 1:
+        p.error("--slices and --coils begin at 1")
     args.out.mkdir(parents=True, exist_ok=True)
     slices = Slices(args.data, args.split, (args.group,))
     for phase in (False, True):
-        path = args.out / f"{args.split}_{args.group}_{'phase' if phase else 'zerophase'}.h5"
-        write(path, *volume(slices, args.slices, phase, args.noise, args.seed))
+        path = args.out / f"{args.split}_{args.group}_{'phase' if phase else 'zerophase'}{f'_{args.coils}coils' if args.coils > 1 else ''}.h5"
+        write(path, *volume(slices, args.slices, phase, args.noise, args.coils, args.seed))
         print(path)
 
 

@@ -93,8 +93,21 @@ class Fit(Case):
         self.fit()
         self.assertIn("is of the score network: unet needs another folder", str(self.ended))
         self.last.write_bytes(self.last.read_bytes()[:1000])
-        for ended in (self.fit(), self.call(export.main, "unet", "--checkpoint", self.last, "--out", self.folder / "unet.onnx")):
-            self.assertIn("last.pt cannot be read as a checkpoint", str(self.ended))
+        self.refused("last.pt cannot be read as a checkpoint")
+
+    def refused(self, reason: str, **named):
+        """Neither training goes on from the checkpoint, nor is it exported."""
+        self.fit(**named)
+        self.assertIn(reason, str(self.ended))
+        self.call(export.main, "unet", "--checkpoint", self.last, "--out", self.folder / "unet.onnx")
+        self.assertIn(reason, str(self.ended))
+
+    def test_a_checkpoint_of_other_layers_is_refused(self):
+        self.fit()
+        state = checkpoint.read(self.last, "unet")
+        weights = Initialiser((1, 1, 1, 1)).state_dict()
+        checkpoint.save(self.last, {**state, "model": weights, "average": weights})
+        self.refused("last.pt is of a network of another shape", minutes=1)
 
     def test_checkpoints_of_older_programs_go_on(self):
         self.fit()
@@ -170,6 +183,21 @@ class Export(Case):
         self.assertIn("not compared with PyTorch", said)
         self.assertIn("not compared with PyTorch", (self.folder / "CARD.md").read_text())
         export.load(Initialiser(), self.folder / "unet.onnx")
+
+
+    def test_a_network_of_more_blocks_begins_as_the_one_it_was(self):
+        small, large = Score((1, 1, 2, 1)).eval(), Score((1, 2, 2, 3)).eval()
+        with torch.no_grad():
+            for parameter in small.parameters():
+                parameter.copy_(0.1 * torch.randn_like(parameter)).copy_(parameter.half())
+        path = self.folder / "score.onnx"
+        path.write_bytes(export.to_onnx(small, "score"))
+        export.load(large, path)
+        x, sigma = torch.randn(2, 2, 32, 48), torch.tensor([0.01, 0.3])
+        self.assertTrue(torch.equal(small(x, sigma), large(x, sigma)))
+        path.write_bytes(export.to_onnx(large, "score"))
+        with self.assertRaisesRegex(SystemExit, "another network than Score"):
+            export.load(small, path)
 
 
 class Rows(Case):

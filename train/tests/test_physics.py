@@ -1,0 +1,47 @@
+import unittest
+
+import numpy as np
+import torch
+
+from train import physics
+from train.data import measure, zero_filled
+
+N, COILS, NY, NX = 2, 4, 16, 48
+
+
+def random(*shape) -> torch.Tensor:
+    return torch.complex(torch.randn(shape), torch.randn(shape))
+
+
+class SeveralCoils(unittest.TestCase):
+    def setUp(self):
+        torch.manual_seed(0)
+        self.rng = np.random.default_rng(0)
+        self.maps = torch.from_numpy(np.stack([physics.ring(COILS, NY, NX, self.rng) for _ in range(N)]))
+        mask = np.stack([physics.gaussian1d(NX, 4, 0.08, self.rng)[None] for _ in range(N)])
+        self.clean = random(N, NY, NX)
+        _, self.mask, _ = self.measured = measure(self.clean, torch.from_numpy(mask), self.rng, noise=0, maps=self.maps)
+
+    def test_maps_are_normalised_and_differ(self):
+        torch.testing.assert_close((self.maps.abs() ** 2).sum(1), torch.ones(N, NY, NX))
+        self.assertGreater(float(self.maps.abs().std(1).mean()), 0.05)
+
+    def test_zero_filling_is_the_adjoint_of_the_measurement(self):
+        y = random(N, COILS, NY, NX) * self.mask
+        torch.testing.assert_close(torch.vdot(self.measured[0].flatten(), y.flatten()),
+                                   torch.vdot(self.clean.flatten(), zero_filled(y, self.maps).flatten()))
+
+    def test_what_agrees_with_the_measurement_stays(self):
+        torch.testing.assert_close(physics.project(self.clean, *self.measured), self.clean)
+
+    def test_consistency_is_not_expansive_and_of_one_coil_a_projection(self):
+        a, b = random(N, NY, NX), random(N, NY, NX)
+        moved = physics.project(a, *self.measured) - physics.project(b, *self.measured)
+        self.assertLess(float(moved.norm()), float((a - b).norm()))
+        one = torch.ones(N, 1, NY, NX, dtype=torch.complex64)
+        y = random(N, NY, NX) * self.mask[:, 0]
+        torch.testing.assert_close(physics.project(a, y[:, None], self.mask, one), physics.project(a, y, self.mask[:, 0]))
+
+
+if __name__ == "__main__":
+    unittest.main()
