@@ -112,7 +112,7 @@ func (h fromHost) SampleBatch(ctx context.Context, k Kind, batch []Item, sigmas 
 	for i, item := range batch {
 		opt := Options{Initial: h.Initial, Noise: item.Noise}
 		if item.Measurement != nil {
-			opt.Consistency = kspace.Project(*item.Measurement, lambda)
+			opt.Consistency, opt.Coils = kspace.Project(*item.Measurement, lambda), item.Measurement.Y.Nc
 		}
 		if progress != nil {
 			opt.Progress = func(step, steps int) { progress(i*steps+step, len(batch)*steps) }

@@ -25,6 +25,7 @@ func Quarter(quarters int) complex64 { return [4]complex64{1, 1i, -1, -1i}[quart
 type Machine interface {
 	Initial(x Array) Array                // G(x) of the zero-filled x, such as the U-Net's
 	Denoise(x Array, sigma float64) Array // D(x, σ), one NFE
+	Coils() int                           // of the measurement; 0 where there is none
 	Consistent(x Array) Array             // x moved towards the measurement; x itself where there is none
 	Noise(draw int) Array                 // unit normal; equal draws give equal noise
 	Sum(terms ...Term) Array              // Σ w·a
@@ -79,6 +80,8 @@ func (h *host) network(run func(dst kspace.Image) error) Array {
 	}
 	return dst
 }
+
+func (h *host) Coils() int { return h.opt.Coils }
 
 func (h *host) Consistent(x Array) Array {
 	if h.opt.Consistency == nil {

@@ -9,13 +9,18 @@ func init() { register("noise-free", Kind{Sampler: NoiseFree, Clean: true, Contr
 //
 //	x̂ = DC(i^{−k} D(i^k x, σ_i)), k = 0, 1, …;  x ← x̂ + (σ_{i−1}/σ_i)² (x − x̂)
 //
-// One NFE a step. It is a point estimate, not a posterior sample: without a measurement and under a Gaussian prior it ends, in any
+// Of several coils the estimates of all but the last step are settled, which takes more than DC's one gradient step. One NFE a step. It is a point estimate, not a posterior sample: without a measurement and under a Gaussian prior it ends, in any
 // number of steps, at the posterior mean D(x, σ_start), where DDIM's smaller steps end at a sample of the prior.
 func NoiseFree(m Machine, x Array, sigmas []float64) (Array, error) {
 	steps := len(sigmas) - 1
-	x = m.Consistent(x) // and it stays so, being a mixture of consistent images
+	x = settle(m, x) // and of one coil it stays consistent, being a mixture of consistent images
 	for k := range steps {
-		estimate := m.Consistent(m.Turn(m.Denoise(m.Turn(x, k), sigmas[k]), -k))
+		estimate := m.Turn(m.Denoise(m.Turn(x, k), sigmas[k]), -k)
+		if k+1 < steps {
+			estimate = settle(m, estimate)
+		} else {
+			estimate = m.Consistent(estimate) // what is delivered has no more noise of the coils than that
+		}
 		keep := sigmas[k+1] / sigmas[k]
 		x = towards(m, x, estimate, keep*keep)
 		if err := m.Step(k+1, steps, &x); err != nil {

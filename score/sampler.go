@@ -16,6 +16,7 @@ type Sampler func(m Machine, x Array, sigmas []float64) (Array, error)
 type Options struct {
 	Initial     Initial                          // for samplers that call it
 	Consistency kspace.Consistency               // with the measurement; nil samples the prior
+	Coils       int                              // of the measurement
 	Noise       func(dst kspace.Image, draw int) // fills dst with unit normal noise; equal draws give equal noise
 	Progress    func(step, steps int)            // called after each step; nil is allowed
 }

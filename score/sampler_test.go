@@ -179,6 +179,42 @@ func TestSamplersEndConsistent(t *testing.T) {
 	})
 }
 
+// Coils whose maps are a wave each see the neighbours of every column that is acquired: together they tell the whole image, and estimates
+// are settled towards it. One coil is projected, and says nothing of the other columns.
+func TestEstimatesOfSeveralCoilsSettle(t *testing.T) {
+	const ny, nx, coils = 16, 24, 4
+	maps, mask, truth := kspace.NewData(coils, ny, nx), make(kspace.Mask, nx), kspace.NewImage(ny, nx)
+	for i := range maps.Val {
+		c, x := i/(ny*nx), i%nx
+		maps.Val[i] = complex64(cmplx.Exp(complex(0, 2*math.Pi*float64(c*x)/nx)) / 2)
+	}
+	for i := range mask {
+		mask[i] = i%3 != 1
+	}
+	score.Noise{Seed: 9}.Fill(truth, 0)
+	k, err := score.Lookup("noise-free")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, a := range map[int]kspace.Operator{1: kspace.NewCartesian(ny, mask), coils: kspace.NewSense(maps, mask)} {
+		y := kspace.NewData(n, ny, nx)
+		a.Forward(y, truth)
+		left := func(coils int) float64 {
+			x, opt := kspace.NewImage(ny, nx), score.Options{Consistency: kspace.Project(kspace.Measurement{Y: y, A: a}, 1), Coils: coils}
+			if err := k.Sample(t.Context(), testkit.Gaussian{S: 1e6}, x, sigmas(t, 0.3, 0.01, 3), opt); err != nil { // which leaves all as it is
+				t.Fatal(err)
+			}
+			kspace.Add(x.Pix, -1, truth.Pix)
+			return kspace.Norm(x.Pix) / kspace.Norm(truth.Pix)
+		}
+		once, settled := left(0), left(n)
+		t.Logf("%d coils: %.4f of the image is missing, %.4f without settling", n, settled, once)
+		if n == 1 && settled != once || n > 1 && settled > once/4 {
+			t.Errorf("%d coils: %.4f of the image is missing, %.4f without settling", n, settled, once)
+		}
+	}
+}
+
 // traced is a denoiser that keeps the states it was called at.
 type traced struct {
 	testkit.Gaussian

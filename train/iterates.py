@@ -5,6 +5,8 @@ own earlier estimates shape the next iterate. Each step of a run is trained on b
 one evaluation, and the estimate, made consistent, is the target (Aggarwal et al., MoDL, IEEE TMI 2019, trains through all steps at once;
 Ross et al., DAgger, AISTATS 2011, collects a policy's own inputs as this does).
 """
+import math
+
 import numpy as np
 import torch
 
@@ -13,6 +15,7 @@ from .physics import as_complex, channels, project
 
 STEPS = np.array([2, 3, 5, 10, 20])
 COILS = np.array([1, 1, 1, 1, 4, 8])
+SETTLING = 6
 WAITING = 8  # runs under way at once: consecutive training steps are then of different slices
 
 
@@ -32,7 +35,7 @@ class Run:
         self.turn = 1
         with torch.no_grad():
             x = as_complex(initial(channels(zero_filled(self.k, self.maps))))
-        self.x = x + descent[0] * complex_noise(x) if noisy else self.consistent(x)
+        self.x = x + descent[0] * complex_noise(x) if noisy else self.settle(x)
 
     def ask(self, model) -> torch.Tensor:
         """D(x, level)."""
@@ -41,6 +44,16 @@ class Run:
 
     def consistent(self, x: torch.Tensor) -> torch.Tensor:
         return project(x, self.k, self.mask, self.maps)
+
+    def settle(self, x: torch.Tensor) -> torch.Tensor:
+        """Towards the measurement by gradient steps with Nesterov's momentum, as closer's score.settle; of one coil the first goes all the way."""
+        if self.maps is None:
+            return self.consistent(x)
+        before, t = x, 1.0
+        for _ in range(SETTLING):
+            now, following = self.consistent(x), (1 + math.sqrt(1 + 4 * t * t)) / 2
+            before, x, t = now, now + (t - 1) / following * (now - before), following
+        return before
 
     def advance(self, estimate: torch.Tensor) -> bool:
         """Take one step with the network's estimate D(x, level); False when that was the last."""
@@ -51,7 +64,8 @@ class Run:
             noise = np.sqrt(g2) * complex_noise(estimate) if following > 0 else 0
             self.x = self.consistent(keep**2 * self.x + (1 - keep**2) * estimate + noise)
         else:
-            self.x = keep**2 * self.x + (1 - keep**2) * self.consistent(estimate)
+            towards = self.settle if following > 0 else self.consistent
+            self.x = keep**2 * self.x + (1 - keep**2) * towards(estimate)
             self.turn *= 1j
         del self.levels[0]
         return len(self.levels) > 1

@@ -71,7 +71,7 @@ func BenchmarkSampler(b *testing.B) {
 	x, noise := start(m, kind, sigmas[0])
 	b.Run("host", func(b *testing.B) {
 		_, network := open(b, 1)
-		opt := score.Options{Consistency: kspace.Project(m, 1), Noise: noise}
+		opt := score.Options{Consistency: kspace.Project(m, 1), Coils: m.Y.Nc, Noise: noise}
 		measure(b, func() error { return kind.Sample(b.Context(), network, x, sigmas, opt) })
 	})
 	for _, k := range []int{1, 5} {

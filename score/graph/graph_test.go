@@ -178,7 +178,7 @@ func compare(t *testing.T, name string, network []byte, m kspace.Measurement, k,
 		want, noise := start(m, kind, sigmas[0])
 		got := want.Clone()
 		counter := &score.Counter{Denoiser: &score.Network{Runner: session}}
-		if err := kind.Sample(t.Context(), counter, want, sigmas, score.Options{Consistency: kspace.Project(m, lambda), Noise: noise}); err != nil {
+		if err := kind.Sample(t.Context(), counter, want, sigmas, score.Options{Consistency: kspace.Project(m, lambda), Coils: m.Y.Nc, Noise: noise}); err != nil {
 			t.Fatal(err)
 		}
 		var told []int

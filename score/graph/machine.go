@@ -117,6 +117,14 @@ func (m *machine) network(n *Network, a score.Array, level string) score.Array {
 	return m.record(to)
 }
 
+// Coils implements score.Machine.
+func (m *machine) Coils() int {
+	if m.physics == nil {
+		return 0
+	}
+	return max(1, m.physics.coils)
+}
+
 // Consistent implements score.Machine.
 func (m *machine) Consistent(a score.Array) score.Array {
 	if m.physics == nil {

@@ -3,7 +3,7 @@ import unittest
 import numpy as np
 import torch
 
-from train import physics
+from train import iterates, physics
 from train.data import measure, zero_filled
 
 N, COILS, NY, NX = 2, 4, 16, 48
@@ -33,6 +33,19 @@ class SeveralCoils(unittest.TestCase):
 
     def test_what_agrees_with_the_measurement_stays(self):
         torch.testing.assert_close(physics.project(self.clean, *self.measured), self.clean)
+
+    def test_runs_of_several_coils_settle(self):
+        """Coils that are a wave each see the neighbours of every column that is acquired, and so tell the whole image."""
+        waves = torch.exp(2j * np.pi * torch.arange(COILS)[:, None, None] * torch.arange(NX) / NX) / COILS**0.5
+        mask = torch.arange(NX).remainder(3).ne(1).expand(N, 1, NX)
+        measured = measure(self.clean, mask, self.rng, noise=0, maps=waves.expand(N, COILS, NY, NX).to(torch.complex64))
+        run = iterates.Run(torch.zeros_like, (self.clean, *measured), False, [0.3, 0.1], "cpu")
+        once = physics.project(torch.zeros_like(self.clean), *measured)
+        self.assertLess(float((run.x - self.clean).norm()), 0.1 * float((once - self.clean).norm()))
+        estimate = random(N, NY, NX)
+        self.assertTrue(run.advance(run.x))
+        self.assertFalse(run.advance(estimate))
+        torch.testing.assert_close(run.x, physics.project(estimate, *measured))
 
     def test_consistency_is_not_expansive_and_of_one_coil_a_projection(self):
         a, b = random(N, NY, NX), random(N, NY, NX)
