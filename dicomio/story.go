@@ -22,6 +22,11 @@ func methodTitle(rec *recon.Reconstruction, result *recon.Result) string {
 	return title
 }
 
+// initialWords says what a sampler started from.
+var initialWords = map[string]string{
+	recon.InitialUNet: "a U-Net", recon.InitialTV: "total variation", recon.InitialUNetTV: "the mean of a U-Net and total variation",
+}
+
 // methodStory says how a method made its images.
 func methodStory(rec *recon.Reconstruction, result *recon.Result) string {
 	m := &result.Method
@@ -34,6 +39,9 @@ func methodStory(rec *recon.Reconstruction, result *recon.Result) string {
 		}
 		if m.SigmaStart > 0 {
 			fmt.Fprintf(&b, " from noise level %.4g", m.SigmaStart)
+		}
+		if what := initialWords[m.Initial]; what != "" {
+			fmt.Fprintf(&b, " after %s", what)
 		}
 		fmt.Fprintf(&b, ", seed %d", m.Seed)
 		if m.Samples > 1 {
@@ -150,6 +158,7 @@ func evaluations(result *recon.Result) int {
 func methodRecipe(rec *recon.Reconstruction, result *recon.Result) []string {
 	m := result.Method
 	recipe := struct {
+		Initial        string `json:",omitempty"`
 		Sampler        string
 		T0, SigmaStart float64
 		SigmaEnd       float64
@@ -161,7 +170,7 @@ func methodRecipe(rec *recon.Reconstruction, result *recon.Result) []string {
 		Models         []recon.Model
 		Sampling       *recon.Sampling
 		Protocol       recon.Protocol
-	}{m.Sampler, m.T0, m.SigmaStart, m.SigmaEnd, m.NumScales, m.Steps, m.Seed, m.Device, m.Precision, m.Models, rec.Sampling, rec.Protocol}
+	}{m.Initial, m.Sampler, m.T0, m.SigmaStart, m.SigmaEnd, m.NumScales, m.Steps, m.Seed, m.Device, m.Precision, m.Models, rec.Sampling, rec.Protocol}
 	text, err := json.Marshal(recipe)
 	if err != nil {
 		// Only a number that JSON cannot hold; its text does as well.

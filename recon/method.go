@@ -30,6 +30,7 @@ type BatchReconstructor interface {
 // Method is a named, fully configured reconstructor and what the report and the DICOM files say about it.
 type Method struct {
 	Name       string  // "zero-filled", "tv", "unet", "ccdf", …
+	Initial    string  // what CCDF starts from: "unet", "tv", "unet-tv"; "" for others
 	Sampler    string  // "" when the method does not sample
 	T0         float64 // CCDF's starting time as a fraction of the schedule; 0 when it was given by SigmaStart
 	NumScales  int     // number of levels N of the full schedule; 0 when T0 is

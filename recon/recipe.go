@@ -20,6 +20,7 @@ type Recipe struct {
 	Protocol   Protocol `json:"protocol"`
 	HeldOut    float64  `json:"held_out,omitempty"` // fraction of the acquired columns to predict instead of using them; MaskSeed draws them
 	Slices     []int    `json:"slices,omitempty"`   // [from, to) of the scan's slices; nil is all
+	Initial    string   `json:"initial,omitempty"`  // what CCDF starts from; "" is the U-Net
 	Sampler    string   `json:"sampler,omitempty"`  // "" is chosen for the rest of the recipe
 	T0         float64  `json:"t0,omitempty"`       // with NumScales, instead of SigmaStart and Steps
 	NumScales  int      `json:"num_scales,omitempty"`
@@ -28,6 +29,13 @@ type Recipe struct {
 	Seed       uint64   `json:"seed"`
 	Samples    int      `json:"samples,omitempty"` // of stochastic samplers, averaged; 0 and 1 are one
 }
+
+// What CCDF starts from.
+const (
+	InitialUNet   = "unet"
+	InitialTV     = "tv"
+	InitialUNetTV = "unet-tv" // the mean of the two, the U-Net's made consistent
+)
 
 // NoMask keeps every acquired column.
 const NoMask = "none"
@@ -65,6 +73,9 @@ func (r Recipe) Validate() error {
 	}
 	if r.Slices != nil && (len(r.Slices) != 2 || r.Slices[0] < 0 || r.Slices[0] >= r.Slices[1]) {
 		return Errorf(Invalid, "slices %s are not a range from:to with from < to", strings.ReplaceAll(strings.Trim(fmt.Sprint(r.Slices), "[]"), " ", ":"))
+	}
+	if !slices.Contains([]string{"", InitialUNet, InitialTV, InitialUNetTV}, r.Initial) {
+		return Errorf(Invalid, "initial %q is none of %s, %s and %s", r.Initial, InitialUNet, InitialTV, InitialUNetTV)
 	}
 	if (r.T0 != 0 || r.NumScales != 0) && (r.SigmaStart != 0 || r.Steps != 0) {
 		return Errorf(Invalid, "give either t0 and num-scales or sigma-start and steps, not both")

@@ -42,6 +42,7 @@ func (r Recipe) Form() url.Values {
 	put("mask-seed", strconv.FormatUint(uint64(r.MaskSeed), 10), r.MaskSeed == 0)
 	put("protocol", string(r.Protocol), false)
 	put("held-out", number(r.HeldOut), r.HeldOut == 0)
+	put("initial", r.Initial, r.Initial == "")
 	put("sampler", r.Sampler, r.Sampler == "")
 	put("t0", number(r.T0), r.T0 == 0)
 	put("num-scales", strconv.Itoa(r.NumScales), r.NumScales == 0)
@@ -76,6 +77,10 @@ func (r *Recipe) set(name, value string) (err error) {
 		r.HeldOut, err = finite(value)
 	case "slices":
 		r.Slices, err = ParseSlices(value)
+	case "initial":
+		if r.Initial = value; value == InitialUNet {
+			r.Initial = "" // the same recipe, so the same job
+		}
 	case "sampler":
 		r.Sampler = value
 	case "t0":

@@ -12,7 +12,7 @@ import (
 // FuzzParseRecipe: whatever the query, there is a valid recipe, which its form gives back, or an error that is the client's.
 func FuzzParseRecipe(f *testing.F) {
 	f.Add("")
-	f.Add("method=tv&method=unet&mask=random&accel=2&acs=0.1&mask-seed=7&slices=1:3&sampler=ddim&sigma-start=0.1&steps=3&seed=9&samples=4")
+	f.Add("method=tv&method=unet&mask=random&accel=2&acs=0.1&mask-seed=7&slices=1:3&initial=tv&sampler=ddim&sigma-start=0.1&steps=3&seed=9&samples=4")
 	f.Add("t0=0.02&num-scales=1000&protocol=score-mri-320&mask-mode=score-mri&samples=1")
 	f.Add("held-out=0.05")
 	f.Add("accel=NaN&steps=-1")

@@ -5,6 +5,7 @@ import "math"
 // MethodReport is what one method did with the scan.
 type MethodReport struct {
 	Name       string  `json:"name"`
+	Initial    string  `json:"initial,omitempty"` // what the sampler starts from; absent where that is noise, or there is no sampler
 	Sampler    string  `json:"sampler"`
 	T0         Number  `json:"t0"`
 	NumScales  int     `json:"num_scales"`
@@ -76,7 +77,7 @@ func (s SliceReport) Number() int { return s.Index + 1 }
 func methodReport(rec *Reconstruction, res *Result) MethodReport {
 	m := &res.Method
 	r := MethodReport{
-		Name: m.Name, Sampler: m.Sampler, T0: Number(m.T0), NumScales: m.NumScales, SigmaStart: Number(m.SigmaStart), SigmaEnd: Number(m.SigmaEnd),
+		Name: m.Name, Initial: m.Initial, Sampler: m.Sampler, T0: Number(m.T0), NumScales: m.NumScales, SigmaStart: Number(m.SigmaStart), SigmaEnd: Number(m.SigmaEnd),
 		Steps: m.Steps, Seed: m.Seed, Samples: m.Samples, Device: m.Device, Precision: m.Precision, Models: append([]Model{}, m.Models...), Theory: m.Theory,
 		NetworkSeconds: seconds(res.Network), Slices: make([]SliceReport, len(res.Slices)),
 	}

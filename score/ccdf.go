@@ -2,6 +2,7 @@ package score
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/closer-mri/closer/kspace"
 )
@@ -12,13 +13,19 @@ type Initial interface {
 	Initial(ctx context.Context, dst, x kspace.Image) error
 }
 
+// Starter makes the image to start from when that takes more than a network: the measurement itself, as total variation does.
+type Starter interface {
+	Reconstruct(ctx context.Context, m kspace.Measurement, progress func(step, steps int)) (x kspace.Image, nfe int, err error)
+}
+
 // CCDF is Come-Closer-Diffuse-Faster (Chung, Sim and Ye, CVPR 2022): diffuse an initial reconstruction forward to a low noise
 // level in one jump, x ← x̂0 + σ_{N'} z, then sample back with data consistency. A good start needs few steps, since the reverse
 // steps contract the initial error.
 //
-// Without Initial it starts from noise alone, σ_N z: with the whole schedule and the predictor–corrector this is score-MRI.
+// Without Initial and Start it starts from noise alone, σ_N z: with the whole schedule and the predictor–corrector this is score-MRI.
 type CCDF struct {
 	Initial  Initial
+	Start    Starter // makes the image to start from in Initial's place; nil is Initial
 	Denoiser Denoiser
 	Backend  Backend // nil steps from the host with Initial and Denoiser
 	Kind     Kind
@@ -42,24 +49,37 @@ func (c *CCDF) Reconstruct(ctx context.Context, m kspace.Measurement, progress f
 func (c *CCDF) ReconstructBatch(ctx context.Context, batch []kspace.Measurement, progress func(step, steps int)) (images []kspace.Image, nfe int, err error) {
 	var items []Item
 	for _, m := range batch {
-		x := c.start(m)
+		x, err := c.start(ctx, m)
+		if err != nil {
+			return nil, 0, err
+		}
 		images, items = append(images, x), append(items, c.item(m, x, c.Sample))
 	}
-	nfe, err = c.backend().SampleBatch(ctx, c.from(c.Initial != nil), items, c.Sigmas, c.Lambda, progress)
+	nfe, err = c.backend().SampleBatch(ctx, c.from(c.startsFromInitial()), items, c.Sigmas, c.Lambda, progress)
 	if err != nil {
 		return nil, nfe, err
 	}
 	return images, nfe, nil
 }
 
-// start is the zero-filled image for Initial, and 0 without one.
-func (c *CCDF) start(m kspace.Measurement) kspace.Image {
+// startsFromInitial is whether a sampler is to call Initial first.
+func (c *CCDF) startsFromInitial() bool { return c.Start == nil && c.Initial != nil }
+
+// start is what Start makes, or the zero-filled image for Initial, and 0 without either.
+func (c *CCDF) start(ctx context.Context, m kspace.Measurement) (kspace.Image, error) {
+	if c.Start != nil {
+		x, _, err := c.Start.Reconstruct(ctx, m, nil)
+		if err != nil {
+			return kspace.Image{}, fmt.Errorf("initial reconstruction: %w", err)
+		}
+		return x, nil
+	}
 	_, ny, nx := m.A.Shape()
 	x := kspace.NewImage(ny, nx)
 	if c.Initial != nil {
 		m.A.Adjoint(x, m.Y)
 	}
-	return x
+	return x, nil
 }
 
 // from is Kind with what comes before it: Initial, where that was not done, and the noise of the first level.

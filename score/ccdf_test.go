@@ -106,6 +106,45 @@ func TestWhatSamplersStartFrom(t *testing.T) {
 	}
 }
 
+// tripled is a reconstruction that is three times the zero-filled image.
+type tripled struct{ err error }
+
+func (r tripled) Reconstruct(_ context.Context, m kspace.Measurement, _ func(int, int)) (kspace.Image, int, error) {
+	x, zeroFilled := kspace.NewImage(8, 8), kspace.NewImage(8, 8)
+	m.A.Adjoint(zeroFilled, m.Y)
+	kspace.Add(x.Pix, 3, zeroFilled.Pix)
+	return x, 0, r.err
+}
+
+// What Start makes takes the place of G(Aᴴy), of one image and of every sample of several, and its errors are the method's.
+func TestStartTakesThePlaceOfInitial(t *testing.T) {
+	m := problem(3)
+	zeroFilled := kspace.NewImage(8, 8)
+	m.A.Adjoint(zeroFilled, m.Y)
+	stay := score.Kind{Clean: true, Sampler: func(m score.Machine, x score.Array, _ []float64) (score.Array, error) {
+		err := m.Step(1, 1, &x)
+		return x, err
+	}}
+	c := score.CCDF{Initial: doubled{}, Start: tripled{}, Kind: stay, Sigmas: []float64{0.5, 0}, Lambda: 1}
+	failing, lost := c, errors.New("lost")
+	failing.Start = tripled{lost}
+	for name, pair := range map[string][2]score.Starter{
+		"one": {&c, &failing}, "samples": {&score.Posterior{CCDF: c, Samples: 2}, &score.Posterior{CCDF: failing, Samples: 2}},
+	} {
+		got, _, err := pair[0].Reconstruct(t.Context(), m, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kspace.Add(got.Pix, -3, zeroFilled.Pix)
+		if d := kspace.Norm(got.Pix) / kspace.Norm(zeroFilled.Pix); d > 1e-6 {
+			t.Errorf("%s: off by %.1e", name, d)
+		}
+		if _, _, err := pair[1].Reconstruct(t.Context(), m, nil); !errors.Is(err, lost) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestCCDFFromNoiseAlone(t *testing.T) {
 	k, _ := score.Lookup("predictor-corrector")
 	c := score.CCDF{Denoiser: testkit.Gaussian{S: 1}, Kind: k, Sigmas: sigmas(t, 50, 0.01, 30), Lambda: 1}

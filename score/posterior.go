@@ -19,8 +19,11 @@ type Posterior struct {
 // ReconstructSamples returns the mean image, the pixel-wise standard deviation √(Σ|x_k − mean|²/(K−1)) of the complex samples, and
 // the network evaluations of all of them. The mean of consistent samples is consistent.
 func (p *Posterior) ReconstructSamples(ctx context.Context, m kspace.Measurement, progress func(step, steps int)) (mean kspace.Image, spread []float32, nfe int, err error) {
-	initial := p.CCDF.start(m)
-	if p.CCDF.Initial != nil {
+	initial, err := p.CCDF.start(ctx, m)
+	if err != nil {
+		return kspace.Image{}, nil, 0, err
+	}
+	if p.CCDF.startsFromInitial() {
 		if _, err := p.CCDF.backend().SampleBatch(ctx, Kind{Sampler: initialAlone}, []Item{{X: initial}}, nil, 1, nil); err != nil {
 			return kspace.Image{}, nil, 0, err
 		}

@@ -153,7 +153,7 @@ func TestOpenAPIIsTheRouter(t *testing.T) {
 	if !slices.Equal(described, served) {
 		t.Errorf("described:\n%s\nserved:\n%s", strings.Join(described, "\n"), strings.Join(served, "\n"))
 	}
-	full := recon.Recipe{MaskSeed: 1, Slices: []int{0, 1}, T0: 1, NumScales: 1, SigmaStart: 1, Steps: 1, Seed: 1, Samples: 2}.Form()
+	full := recon.Recipe{MaskSeed: 1, Slices: []int{0, 1}, Initial: recon.InitialTV, T0: 1, NumScales: 1, SigmaStart: 1, Steps: 1, Seed: 1, Samples: 2}.Form()
 	for name := range full {
 		if !strings.Contains(string(text), "{name: "+name+", in: query") {
 			t.Errorf("parameter %s is not described", name)

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -281,6 +282,32 @@ func TestReconOfSeveralCoils(t *testing.T) {
 		t.Errorf("ccdf %.2f dB, zero-filled %.2f dB", ccdf, zf)
 	}
 	conform(t, filepath.Join(out, "dicom"))
+}
+
+// CCDF from the U-Net, from total variation and from both: it uses the networks that it names, from the host as in one graph.
+func TestWhatCCDFStartsFrom(t *testing.T) {
+	needRuntime(t)
+	scan := phantom(t, "--coils", "4")
+	for initial, networks := range map[string]int{"": 2, "unet": 2, "tv": 1, "unet-tv": 2} {
+		psnr := map[string]recon.Number{}
+		for _, steps := range []string{"0", "2"} {
+			out := t.TempDir()
+			args := []string{"recon", scan, "-o", out, "--accel", "4", "--acs", "0.12", "--slices", "1:2", "--method", "zero-filled", "--method", "ccdf", "--steps", "2", "--steps-per-run", steps}
+			if initial != "" {
+				args = append(args, "--initial", initial)
+			}
+			closer(t, args...)
+			r := readReport(t, out)
+			m := r.Methods[1]
+			if m.Initial != cmp.Or(initial, "unet") || len(m.Models) != networks || m.NFE != 2 || m.Volume.PSNR <= r.Methods[0].Volume.PSNR {
+				t.Errorf("%q: starts from %s, %d networks, %d NFE, %.2f dB", initial, m.Initial, len(m.Models), m.NFE, m.Volume.PSNR)
+			}
+			psnr[steps] = m.Volume.PSNR
+		}
+		if d := float64(psnr["0"] - psnr["2"]); math.Abs(d) > 0.01 {
+			t.Errorf("%q: the graph is %.3f dB below the host", initial, d)
+		}
+	}
 }
 
 // Several samples: their mean is the image, their spread a series of its own.

@@ -24,6 +24,7 @@ func recipeFlags(f *pflag.FlagSet, r *recon.Recipe) {
 	f.StringVar((*string)(&r.Protocol), "protocol", string(r.Protocol), "scanner-grid, or score-mri-320 to mask the cropped image's transform as score-MRI does")
 	f.Float64Var(&r.HeldOut, "held-out", 0, "fraction of the acquired columns that methods do not see and must predict: a score without a reference")
 	f.Var((*sliceRange)(&r.Slices), "slices", "half-open range of slices, for example 4:8 (default all)")
+	f.StringVar(&r.Initial, "initial", r.Initial, "what ccdf starts from: unet, tv (slower; where the data are unlike the U-Net's), or unet-tv, their mean (default unet)")
 	f.StringVar(&r.Sampler, "sampler", r.Sampler, fmt.Sprintf("of ccdf: %s (default %s; %s with --samples or --t0)",
 		strings.Join(score.Names(), ", "), clean.sampler, noisy.sampler))
 	f.Float64Var(&r.T0, "t0", 0, "of ccdf: starting time, a fraction of --num-scales levels (the paper's 0.02 of 1000); instead of --sigma-start")

@@ -167,30 +167,41 @@ func (b *builder) ccdf() (recon.Method, error) {
 	if err != nil {
 		return recon.Method{}, err
 	}
-	u, err := b.network("unet", b.unetFile)
-	if err != nil {
-		return recon.Method{}, err
+	var u *clocked // nil where nothing asks for it
+	if r.Initial != recon.InitialTV {
+		if u, err = b.network("unet", b.unetFile); err != nil {
+			return recon.Method{}, err
+		}
 	}
 	s, err := b.network("score", b.scoreFile)
 	if err != nil {
 		return recon.Method{}, err
 	}
-	backend, err := s.backend(u)
-	if err != nil {
+	ccdf := score.CCDF{Denoiser: &score.Network{Runner: s}, Kind: kind, Sigmas: levels, Lambda: 1, Seed: r.Seed}
+	m := recon.Method{
+		Initial: cmp.Or(r.Initial, recon.InitialUNet), Sampler: sampler(r), T0: r.T0, NumScales: scales(r, r.T0 != 0), SigmaStart: levels[0],
+		SigmaEnd: levels[len(levels)-2], Steps: len(levels) - 1, Seed: r.Seed, Theory: theory(levels, kind), Reconstructor: &ccdf, Batch: s.batch(),
+	}
+	var inlined *clocked // in the sampler's graph
+	switch m.Initial {
+	case recon.InitialTV:
+		ccdf.Start = recon.TV{}
+	case recon.InitialUNetTV:
+		ccdf.Start = recon.Mean{&unet.UNet{Runner: u, Consistent: true}, recon.TV{}}
+	default:
+		ccdf.Initial, inlined = &unet.UNet{Runner: u}, u
+	}
+	if ccdf.Backend, err = s.backend(inlined); err != nil {
 		return recon.Method{}, err
 	}
-	batch := min(u.batch(), s.batch())
-	ccdf := score.CCDF{
-		Initial: &unet.UNet{Runner: u}, Denoiser: &score.Network{Runner: s}, Backend: backend, Kind: kind, Sigmas: levels, Lambda: 1, Seed: r.Seed,
-	}
-	m := recon.Method{
-		Sampler: sampler(r), T0: r.T0, NumScales: scales(r, r.T0 != 0), SigmaStart: levels[0], SigmaEnd: levels[len(levels)-2],
-		Steps: len(levels) - 1, Seed: r.Seed, Theory: theory(levels, kind), Reconstructor: &ccdf, Batch: batch,
+	networks := []*clocked{s}
+	if u != nil {
+		networks, m.Batch = []*clocked{u, s}, min(u.batch(), m.Batch)
 	}
 	if r.Samples > 1 {
-		m.Samples, m.Reconstructor = r.Samples, &score.Posterior{CCDF: ccdf, Samples: r.Samples, Batch: batch}
+		m.Samples, m.Reconstructor = r.Samples, &score.Posterior{CCDF: ccdf, Samples: r.Samples, Batch: m.Batch}
 	}
-	return withNetworks(m, u, s), nil
+	return withNetworks(m, networks...), nil
 }
 
 // ccdfSettings are the sampler and the noise levels of ccdf, Invalid when the recipe names none.

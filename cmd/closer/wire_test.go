@@ -55,6 +55,7 @@ func TestCheckRecipe(t *testing.T) {
 		"start":                   func(r *recon.Recipe) { r.SigmaStart = 1e300 },
 		"start that is no number": func(r *recon.Recipe) { r.SigmaStart = math.NaN() },
 		"acceleration":            func(r *recon.Recipe) { r.Mask, r.Accel = recon.NoMask, -7 },
+		"initial":                 func(r *recon.Recipe) { r.Initial = "zero-filled" },
 		"sampler":                 func(r *recon.Recipe) { r.Sampler = "nonsense" },
 		"sampler of no method":    func(r *recon.Recipe) { r.Methods, r.Sampler = []string{"zero-filled"}, "nonsense" },
 		"method":                  func(r *recon.Recipe) { r.Methods = []string{"magic"} },

@@ -67,6 +67,7 @@ export interface Metrics {
 
 export interface MethodReport {
   name: string;
+  initial?: string;
   sampler?: string;
   t0?: number;
   num_scales?: number;

@@ -9,6 +9,7 @@ import { methodTitle, secondsASlice } from "./series";
 const rows: [string, (m: MethodReport) => string][] = [
   ["sampler", (m) => m.sampler || "–"],
   ["steps", (m) => String(m.steps || "–")],
+  ["starts from", (m) => m.initial || "–"],
   ["start", (m) => (m.t0 ? `t₀ ${m.t0} of ${m.num_scales}` : m.sigma_start ? `σ ${m.sigma_start}` : "–")],
   ["seed", (m) => (m.sampler ? String(m.seed ?? 0) : "–")],
   ["samples averaged", (m) => String(m.samples || (m.sampler ? 1 : "–"))],
