@@ -85,9 +85,9 @@ def reconstruct(method: dict, y, mask, unet, score):
         return initial()
     if method["name"] == "unet-dc":
         return consistent(initial())
-    if method["name"] == "ccdf" and method["sampler"] == "noise-free":
+    if method["name"] == "ccdf" and method["sampler"] == "noise-free" and method.get("initial", "unet") == "unet":
         descent = levels(method["sigma_start"], method["sigma_end"], method["steps"])
-        return Run(unet, (zero_filled, y, mask), False, descent, "cpu").finish(score)
+        return Run(unet, (zero_filled, y, mask, None), False, descent, "cpu").finish(score)
     return None
 
 
