@@ -52,8 +52,7 @@ def restore(model, weights: dict, path: Path):
     try:
         model.load_state_dict(weights)
     except RuntimeError as e:
-        raise SystemExit(f"{path} is of a network of another shape than train/networks.py has: begin in another folder, at its exported file "
-                         "with --start where the shape now has more blocks") from e
+        raise SystemExit(f"{path} is of a network of another shape than train/networks.py has: begin in another folder") from e
 
 
 def replace(path: Path, data: bytes):

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from . import card, checkpoint
-from .networks import SIGMA_DATA, WIDTHS, Initialiser, Score
+from .networks import SIGMA_DATA, Initialiser, Score
 
 
 class Graph:
@@ -95,26 +95,17 @@ def build(model) -> tuple[Graph, str]:
 
 @torch.no_grad()
 def load(model, path: Path):
-    """Copy the weights of an exported file into a model of the same shape, or of more blocks: training can go on from what was shipped."""
+    """Copy the weights of an exported file into a model of the same shape: training can go on from what was shipped."""
     try:
         file = onnx.load(path)
     except (OSError, DecodeError) as e:
         raise SystemExit(f"{path} cannot be read as an exported network ({e})") from e
     stored = [numpy_helper.to_array(w) for w in file.graph.initializer if w.name.startswith("w")]
-    like = type(model)(blocks_of(stored))
-    parameters = build(like)[0].parameters
-    more = set(like.state_dict()) - set(model.state_dict())
-    if more or [w.shape for w in stored] != [tuple(p.shape) for p in parameters]:
+    parameters = build(model)[0].parameters
+    if [w.shape for w in stored] != [tuple(p.shape) for p in parameters]:
         raise SystemExit(f"{path} holds another network than {type(model).__name__} of train/networks.py")
     for parameter, weight in zip(parameters, stored):
         parameter.copy_(torch.from_numpy(weight.astype(np.float32)))
-    model.load_state_dict(like.state_dict(), strict=False)
-
-
-def blocks_of(weights) -> tuple[int, ...]:
-    """The blocks at each resolution of a network of these weights: two convolutions each, and all but the lowest have them twice."""
-    convolutions = [sum(w.shape == (width, width, 3, 3) for w in weights) for width in WIDTHS]
-    return *(n // 4 for n in convolutions[:-1]), convolutions[-1] // 2
 
 
 def to_onnx(model, name: str) -> bytes:

@@ -7,38 +7,36 @@ a bias per channel at every resolution.
 import torch
 from torch import nn
 
-WIDTHS = (48, 96, 128, 160)  # channels at a half, a quarter, an eighth and a sixteenth of the resolution
-INITIALISER_BLOCKS = (2, 2, 2, 2)
-SCORE_BLOCKS = (2, 2, 3, 4)
+WIDTHS = (48, 96, 128, 160)
+BLOCKS = 2
 MULTIPLE = 16  # stem and three downsamplings, each by 2
 SIGMA_DATA = 0.25  # RMS of one channel (real or imaginary) of a training image
 
 
 class Block(nn.Module):
-    """x + conv(relu(conv(relu(x)))), at first x alone: a network that is given more blocks goes on as the one it was."""
+    """x + conv(relu(conv(relu(x))))."""
 
     def __init__(self, width: int):
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+        with torch.no_grad():
+            self.second.weight.mul_(0.1)
 
     def forward(self, x):
         return x + self.second(torch.relu(self.first(torch.relu(x))))
 
 
 class ResUNet(nn.Module):
-    """(n, 2, ny, nx) -> (n, 2, ny, nx), with so many blocks at each resolution on the way down, and on the way up; level (n, 1), when
-    there is one, conditions every resolution."""
+    """(n, 2, ny, nx) -> (n, 2, ny, nx); level (n, 1), when there is one, conditions every resolution."""
 
-    def __init__(self, blocks, widths=WIDTHS, conditioned=False):
+    def __init__(self, widths=WIDTHS, blocks=BLOCKS, conditioned=False):
         super().__init__()
         self.stem = nn.Conv2d(2, widths[0], 2, stride=2)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths, widths[1:]))
         self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in zip(widths, widths[1:]))
-        self.encoder = nn.ModuleList(nn.ModuleList(Block(w) for _ in range(n)) for w, n in zip(widths, blocks))
-        self.decoder = nn.ModuleList(nn.ModuleList(Block(w) for _ in range(n)) for w, n in zip(widths[:-1], blocks))
+        self.encoder = nn.ModuleList(nn.ModuleList(Block(w) for _ in range(blocks)) for w in widths)
+        self.decoder = nn.ModuleList(nn.ModuleList(Block(w) for _ in range(blocks)) for w in widths[:-1])
         self.head = nn.Conv2d(widths[0], 8, 3, padding=1)
         self.shuffle = nn.PixelShuffle(2)
         if conditioned:
@@ -71,9 +69,9 @@ class ResUNet(nn.Module):
 class Score(nn.Module):
     """D(x, sigma) with the preconditioning of EDM (Karras et al. 2022, table 1). x (n, 2, ny, nx), sigma (n,)."""
 
-    def __init__(self, blocks=SCORE_BLOCKS):
+    def __init__(self, **shape):
         super().__init__()
-        self.net = ResUNet(blocks, conditioned=True)
+        self.net = ResUNet(conditioned=True, **shape)
 
     def forward(self, x, sigma):
         s = sigma.view(-1, 1, 1, 1)
@@ -86,9 +84,9 @@ class Score(nn.Module):
 class Initialiser(nn.Module):
     """G(A^H y) = A^H y + net(A^H y): the zero-filled image in, the dealiased image out, both (n, 2, ny, nx)."""
 
-    def __init__(self, blocks=INITIALISER_BLOCKS):
+    def __init__(self, **shape):
         super().__init__()
-        self.net = ResUNet(blocks)
+        self.net = ResUNet(**shape)
 
     def forward(self, x):
         return x + self.net(x).float()
