@@ -63,9 +63,9 @@ func (tv TV) Reconstruct(ctx context.Context, m kspace.Measurement, progress fun
 		gradientStep(z)
 		prox.apply(next, z)
 		tNext := (1 + math.Sqrt(1+4*t*t)) / 2
-		momentum := complex(float32((t-1)/tNext), 0)
+		momentum := float32((t - 1) / tNext)
 		for i, v := range next.Pix {
-			z.Pix[i] = v + momentum*(v-x.Pix[i])
+			z.Pix[i] = v + times(momentum, v-x.Pix[i])
 		}
 		x, next, t = next, x, tNext
 		if progress != nil {
@@ -97,48 +97,62 @@ func newTVProx(ny, nx int, lambda float64) *tvProx {
 func (p *tvProx) apply(dst, u kspace.Image) {
 	copy(p.q.y, p.p.y)
 	copy(p.q.x, p.p.x)
-	step, t := complex(1/(tvNormGrad*p.lambda), 0), 1.0
+	step, t := 1/(tvNormGrad*p.lambda), 1.0
 	for range tvInner {
 		p.primal(dst, u, p.q)
 		tNext := (1 + math.Sqrt(1+4*t*t)) / 2
-		momentum := complex(float32((t-1)/tNext), 0)
+		momentum := float32((t - 1) / tNext)
 		t = tNext
-		for y := range u.Ny {
-			for x := range u.Nx {
-				i := y*u.Nx + x
-				a, b := p.q.y[i], p.q.x[i]
-				if y+1 < u.Ny {
-					a += step * (dst.Pix[i+u.Nx] - dst.Pix[i])
-				}
-				if x+1 < u.Nx {
-					b += step * (dst.Pix[i+1] - dst.Pix[i])
-				}
-				if n := real(a)*real(a) + imag(a)*imag(a) + real(b)*real(b) + imag(b)*imag(b); n > 1 {
-					s := complex(float32(1/math.Sqrt(float64(n))), 0)
-					a, b = s*a, s*b
-				}
-				p.q.y[i], p.q.x[i] = a+momentum*(a-p.p.y[i]), b+momentum*(b-p.p.x[i])
-				p.p.y[i], p.p.x[i] = a, b
+		kspace.Parallel(kspace.Processors(), u.Ny, func(_, from, to int) {
+			for y := from; y < to; y++ {
+				p.ascend(dst, y, step, momentum)
 			}
-		}
+		})
 	}
 	p.primal(dst, u, p.p)
 }
 
-// primal writes u − λ∇ᴴd to dst.
-func (p *tvProx) primal(dst, u kspace.Image, d dual) {
-	l := complex(p.lambda, 0)
-	for y := range u.Ny {
-		for x := range u.Nx {
-			i := y*u.Nx + x
-			g := -d.y[i] - d.x[i]
-			if y > 0 {
-				g += d.y[i-u.Nx]
-			}
-			if x > 0 {
-				g += d.x[i-1]
-			}
-			dst.Pix[i] = u.Pix[i] - l*g
+// ascend takes the projected gradient step of the dual in row y, and extrapolates.
+func (p *tvProx) ascend(x kspace.Image, y int, step, momentum float32) {
+	at, n := y*x.Nx, x.Nx
+	row, qy, qx, py, px := x.Pix[at:][:n], p.q.y[at:][:n], p.q.x[at:][:n], p.p.y[at:][:n], p.p.x[at:][:n]
+	below := row // of the last row there is no difference
+	if y+1 < x.Ny {
+		below = x.Pix[at+n:][:n]
+	}
+	for i, v := range row {
+		a, b := qy[i]+times(step, below[i]-v), qx[i]
+		if i+1 < n {
+			b += times(step, row[i+1]-v)
 		}
+		if n := real(a)*real(a) + imag(a)*imag(a) + real(b)*real(b) + imag(b)*imag(b); n > 1 {
+			s := float32(1 / math.Sqrt(float64(n)))
+			a, b = times(s, a), times(s, b)
+		}
+		qy[i], qx[i] = a+times(momentum, a-py[i]), b+times(momentum, b-px[i])
+		py[i], px[i] = a, b
 	}
 }
+
+// primal writes u − λ∇ᴴd to dst.
+func (p *tvProx) primal(dst, u kspace.Image, d dual) {
+	kspace.Parallel(kspace.Processors(), u.Ny, func(_, from, to int) {
+		for y := from; y < to; y++ {
+			at, n := y*u.Nx, u.Nx
+			source, out, dy, dx := u.Pix[at:][:n], dst.Pix[at:][:n], d.y[at:][:n], d.x[at:][:n]
+			for i, v := range source {
+				g := -dy[i] - dx[i]
+				if y > 0 {
+					g += d.y[at-n+i]
+				}
+				if i > 0 {
+					g += dx[i-1]
+				}
+				out[i] = v - times(p.lambda, g)
+			}
+		}
+	})
+}
+
+// times is v scaled by a real number, in half the multiplications of complex ones.
+func times(w float32, v complex64) complex64 { return complex(w*real(v), w*imag(v)) }
