@@ -92,12 +92,15 @@ bench-overhead: build
 # Scans that were undersampled on the scanner, real and of fastMRI's kind: pictures and held-out errors in prospective/*/report.html.
 SCANS ?= ../shared/data
 PROSPECTIVE := --held-out 0.05 --method zero-filled --method tv --method unet --method unet-dc --method ccdf
+FROM_TV := --held-out 0.05 --method ccdf --initial tv
 .PHONY: prospective
 prospective: build .venv/.installed
 	mkdir -p prospective
 	.venv/bin/python doc/npy_to_fastmri.py $(SCANS)/kspace/sigpy_cartesian_ksp.npy prospective/sigpy.h5
 	bin/closer recon prospective/sigpy.h5 -o prospective/sigpy $(PROSPECTIVE)
+	bin/closer recon prospective/sigpy.h5 -o prospective/sigpy-tv $(FROM_TV)
 	bin/closer recon $(SCANS)/fastmri/multicoil_test/brain_axt1_mc_undersampled.h5 -o prospective/axt1 --slices 0:1 $(PROSPECTIVE)
+	bin/closer recon $(SCANS)/fastmri/multicoil_test/brain_axt1_mc_undersampled.h5 -o prospective/axt1-tv --slices 0:1 $(FROM_TV)
 
 # A validation of VOLUMES small phantoms; make it again after an interruption, and it goes on.
 VOLUMES ?= 10
