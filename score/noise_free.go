@@ -9,8 +9,9 @@ func init() { register("noise-free", Kind{Sampler: NoiseFree, Clean: true, Contr
 //
 //	x̂ = DC(i^{−k} D(i^k x, σ_i)), k = 0, 1, …;  x ← x̂ + (σ_{i−1}/σ_i)² (x − x̂)
 //
-// Of several coils the estimates of all but the last step are settled, which takes more than DC's one gradient step. One NFE a step. It is a point estimate, not a posterior sample: without a measurement and under a Gaussian prior it ends, in any
-// number of steps, at the posterior mean D(x, σ_start), where DDIM's smaller steps end at a sample of the prior.
+// Of several coils the estimates of all but the last step are settled, which takes more than DC's one gradient step. One NFE a step. It is
+// a point estimate, not a posterior sample: without a measurement and under a Gaussian prior it ends, in any number of steps, at the
+// posterior mean D(x, σ_start), where DDIM's smaller steps end at a sample of the prior.
 func NoiseFree(m Machine, x Array, sigmas []float64) (Array, error) {
 	steps := len(sigmas) - 1
 	x = settle(m, x) // and of one coil it stays consistent, being a mixture of consistent images
