@@ -26,6 +26,9 @@
 // ImagePositionPatient is the centre of the first pixel transmitted, not the image's corner or centre (PS3.3 C.7.6.2.1.1). All
 // series of a scan share one frame of reference, so that viewers link them.
 //
+// ISMRMRD raw data say of each acquisition where its field of view is centred and which way readout and phase encode go. Where they agree,
+// images lie there: rows along phase encode, columns along readout. Otherwise their geometry is nominal, too.
+//
 // A series made from DICOM (Options.Origin) lies where its source does and shares its frame of reference. An image larger or
 // smaller than the source, as of a square matrix around an oblong image, has the source's centre. Images are in the order of their
 // positions, those at one position in the order of their echo times, and each says the sequence of its source image.

@@ -4,6 +4,8 @@ import (
 	"math"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
+
+	"github.com/closer-mri/closer/internal/vector"
 )
 
 // frames reads all frames. A classic object says where its frame lies at the top, an enhanced one in functional groups, those
@@ -88,16 +90,8 @@ func place(groups []attributes) (frame Frame, slope, intercept float64, err erro
 		frame.Spacing = [2]float64{}
 	}
 	frame.Thickness, frame.Gap = max(0, frame.Thickness), max(0, frame.Gap)
-	frame.Placed = position && orientation && unit(cross(frame.Row, frame.Col))
+	frame.Placed = position && orientation && vector.Orthonormal(frame.Row, frame.Col)
 	return
 }
 
 // cross is the normal of a plane with directions a and b.
-func cross(a, b [3]float64) [3]float64 {
-	return [3]float64{a[1]*b[2] - a[2]*b[1], a[2]*b[0] - a[0]*b[2], a[0]*b[1] - a[1]*b[0]}
-}
-
-func dot(a, b [3]float64) float64 { return a[0]*b[0] + a[1]*b[1] + a[2]*b[2] }
-
-// unit reports whether v has length 1, which the normal of two unit vectors has when they are orthogonal.
-func unit(v [3]float64) bool { return math.Abs(dot(v, v)-1) < 1e-2 }

@@ -3,6 +3,7 @@ package dicomio
 import (
 	"strings"
 
+	"github.com/closer-mri/closer/internal/vector"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -12,15 +13,19 @@ const (
 	DefaultThickness = 5.0
 )
 
-// geometry is where the pixels of a scan lie, nominally, in patient coordinates: x to the left, y to the back, z to the head.
+// geometry is where the pixels of a scan lie in patient coordinates, x to the left, y to the back, z to the head: where its raw data say,
+// or nominally.
 type geometry struct {
 	Spacing   [2]float64 // mm between rows, between columns
-	Thickness float64    // mm; also the distance of neighbouring slices
-	Row, Col  [3]float64 // direction of growing column index (along a row), of growing row index (along a column)
+	Thickness float64    // mm; nominally also the distance of neighbouring slices
+	Row, Col  vector.V   // direction of growing column index (along a row), of growing row index (along a column)
 	Assumed   []string   // what the header did not know, in words
+
+	placement *recon.Placement // nil where nominal
+	ny, nx    int              // of k-space, which placement has the centres of
 }
 
-// newGeometry returns the nominal geometry of a scan.
+// newGeometry returns the geometry of a scan.
 func newGeometry(h recon.Header) geometry {
 	g := geometry{Spacing: h.PixelSpacing, Thickness: h.Thickness, Row: [3]float64{1, 0, 0}, Col: [3]float64{0, 1, 0}}
 	acquisition := strings.ToUpper(h.Acquisition)
@@ -29,6 +34,9 @@ func newGeometry(h recon.Header) geometry {
 		g.Col = [3]float64{0, 0, -1}
 	case strings.HasPrefix(acquisition, "SAG"):
 		g.Row, g.Col = [3]float64{0, 1, 0}, [3]float64{0, 0, -1}
+	}
+	if p := h.Placement; p != nil {
+		g.Row, g.Col, g.placement, g.ny, g.nx = p.Row, p.Col, p, h.Ny, h.Nx
 	}
 	if known(g.Spacing[0]) == "" || known(g.Spacing[1]) == "" {
 		g.Spacing = [2]float64{DefaultSpacing, DefaultSpacing}
@@ -42,23 +50,40 @@ func newGeometry(h recon.Header) geometry {
 }
 
 // normal is the direction of growing slice index: Row × Col, so that slice, row and column form a right-handed frame.
-func (g geometry) normal() [3]float64 {
-	return cross(g.Row, g.Col)
+func (g geometry) normal() vector.V {
+	return vector.Cross(g.Row, g.Col)
 }
 
-// location is the distance of slice i of n along the normal, 0 in the middle of the scan, in mm.
+// gap is the distance of neighbouring slices in mm, 0 where it is not the same everywhere.
+func (g geometry) gap() float64 {
+	if g.placement == nil {
+		return g.Thickness
+	}
+	return vector.Step(g.placement.Locations())
+}
+
+// location is the distance of slice i of n along the normal, nominally from the middle of the scan, in mm.
 func (g geometry) location(i, n int) float64 {
+	if g.placement != nil {
+		return vector.Dot(g.normal(), g.placement.Centers[i])
+	}
 	return (float64(i) - float64(n-1)/2) * g.Thickness
 }
 
-// position is the centre of the first pixel transmitted of slice i of n, an image of (ny, nx) pixels (PS3.3 C.7.6.2.1.1): half
-// the image less half a pixel up and to the left of the slice's centre.
-func (g geometry) position(i, n, ny, nx int) [3]float64 {
-	alongRow, alongCol := float64(nx-1)/2*g.Spacing[1], float64(ny-1)/2*g.Spacing[0]
-	z, normal := g.location(i, n), g.normal()
-	var p [3]float64
+// position is the centre of the first pixel transmitted of slice i of n, an image of (ny, nx) pixels (PS3.3 C.7.6.2.1.1): nominally half
+// the image less half a pixel up and to the left of the slice's centre. Of raw data it is the centre's pixel from there.
+func (g geometry) position(i, n, ny, nx int) vector.V {
+	down, right := float64(ny-1)/2, float64(nx-1)/2
+	p := vector.Scale(g.normal(), g.location(i, n))
+	if g.placement != nil {
+		p = g.placement.Centers[i]
+		down, right = float64(centerOf(g.ny, ny)), float64(centerOf(g.nx, nx))
+	}
 	for k := range p {
-		p[k] = z*normal[k] - alongRow*g.Row[k] - alongCol*g.Col[k]
+		p[k] -= right*g.Spacing[1]*g.Row[k] + down*g.Spacing[0]*g.Col[k]
 	}
 	return p
 }
+
+// centerOf is where pixel n/2 is found after n pixels were cropped as images are (doc/conventions.md).
+func centerOf(n, cropped int) int { return n/2 - (n-cropped)/2 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"testing"
 
+	"github.com/closer-mri/closer/internal/vector"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -31,7 +32,7 @@ func TestVolumeIsCentred(t *testing.T) {
 			}
 		}
 		first := at(0, 0, 0)
-		if dot(mean, mean) > 1e-20 {
+		if vector.Dot(mean, mean) > 1e-20 {
 			t.Errorf("%q: centre %v", acquisition, mean)
 		}
 		for _, step := range []struct {
@@ -40,12 +41,35 @@ func TestVolumeIsCentred(t *testing.T) {
 			want float64
 		}{{"slice", at(1, 0, 0), 3}, {"row", at(0, 1, 0), 2}, {"column", at(0, 0, 1), 0.5}} {
 			d := [3]float64{step.to[0] - first[0], step.to[1] - first[1], step.to[2] - first[2]}
-			if math.Abs(math.Sqrt(dot(d, d))-step.want) > 1e-12 {
+			if math.Abs(math.Sqrt(vector.Dot(d, d))-step.want) > 1e-12 {
 				t.Errorf("%q: neighbouring %s lies at %v from the first, want %g mm", acquisition, step.name, d, step.want)
 			}
 		}
-		if !unit(g.normal()) || dot(g.Row, g.Col) != 0 {
+		if !vector.Orthonormal(g.Row, g.Col) || vector.Dot(g.Row, g.Col) != 0 {
 			t.Errorf("%q: orientation %v %v", acquisition, g.Row, g.Col)
+		}
+	}
+}
+
+// TestPlacedRawData has known numbers, too: the pixel of the centre is 16 rows and 10 columns from the first one, also where an odd number
+// of columns is cropped, and at another where cropping moves it.
+func TestPlacedRawData(t *testing.T) {
+	h := recon.Header{Ny: 64, Nx: 20, PixelSpacing: [2]float64{2, 0.5}, Placement: &recon.Placement{
+		Row: vector.V{0, 1, 0}, Col: vector.V{0.8, 0, -0.6}, Centers: []vector.V{{40, -20, 60}, {37, -20, 56}, {34, -20, 52}}}}
+	for _, c := range []struct {
+		nx, cropped int
+		row         float64
+	}{{20, 20, -25}, {21, 20, -25}, {20, 15, -24}, {21, 15, -23.5}} {
+		h.Nx = c.nx
+		g := newGeometry(h)
+		if got, want := g.position(1, 3, 32, c.cropped), (vector.V{37 - 32*0.8, c.row, 56 + 32*0.6}); !close(got[:], want[:]) {
+			t.Errorf("%d columns of %d begin at %v, want %v", c.cropped, c.nx, got, want)
+		}
+		if location := g.location(1, 3); math.Abs(location+0.6*37+0.8*56) > 1e-9 {
+			t.Errorf("location %g", location)
+		}
+		if gap := g.gap(); math.Abs(gap-5) > 1e-12 {
+			t.Errorf("gap %g", gap)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/suyashkumar/dicom/pkg/tag"
 
+	"github.com/closer-mri/closer/internal/vector"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -77,7 +78,7 @@ func (s series) position(index int) (p [3]float64, location float64) {
 	g, _ := s.geometry()
 	if o := s.opts.Origin; s.placed() {
 		p = o.position(index, s.rec.Ny, s.rec.Nx, g.Spacing)
-		return p, dot(g.normal(), p)
+		return p, vector.Dot(g.normal(), p)
 	}
 	n := max(s.rec.Header.Slices, index+1)
 	return g.position(index, n, s.rec.Ny, s.rec.Nx), g.location(index, n)
@@ -90,7 +91,7 @@ func (s series) placed() bool { return s.opts.Origin != nil && s.opts.Origin.pla
 func (s series) geometry() (g geometry, gap float64) {
 	g = newGeometry(s.rec.Header)
 	if !s.placed() {
-		return g, g.Thickness
+		return g, g.gap()
 	}
 	first := s.opts.Origin.images[0]
 	g.Row, g.Col = first.row, first.col
@@ -159,7 +160,7 @@ func (s series) series(d *dataset, out Series) {
 	if s.opts.Origin != nil {
 		d.add(s.opts.Origin.carried.Series)
 	} else {
-		d.str(tag.PatientPosition)
+		d.str(tag.PatientPosition, h.Patient)
 	}
 	if h.Acquisition != "" {
 		d.str(tag.ProtocolName, text(h.Acquisition, maxLO))
@@ -319,10 +320,14 @@ func (s series) comments() string {
 	if s.placed() {
 		return comments + " Position and orientation are those of the source images."
 	}
-	comments += " Nominal geometry: the position and orientation of the patient are not known"
-	if assumed := newGeometry(*h).Assumed; len(assumed) > 0 {
-		comments += ", and " + strings.Join(assumed, " and ") + " assumed"
+	assumed := ""
+	if a := newGeometry(*h).Assumed; len(a) > 0 {
+		assumed = ", and " + strings.Join(a, " and ") + " assumed"
 	}
+	if h.Placement != nil {
+		return comments + " Position and orientation are those that the raw data name" + assumed + "."
+	}
+	comments += " Nominal geometry: the position and orientation of the patient are not known" + assumed
 	return comments + "; left and right may be exchanged. Do not measure or localize with it."
 }
 

@@ -2,13 +2,13 @@ package dicomio
 
 import (
 	"fmt"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
 
+	"github.com/closer-mri/closer/internal/vector"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -127,26 +127,21 @@ func (d *dataset) add(elements []carriedElement) {
 func newOrigin(first source, images []sourceImage, placed bool) *Origin {
 	o := &Origin{carried: first.Carried, rows: first.Rows, cols: first.Cols, images: images, placed: placed, mosaic: first.Mosaic, gap: first.Frames[0].Gap}
 	if placed && images[len(images)-1].place > 0 {
-		o.gap = uniformGap(images)
+		o.gap = vector.Step(locations(images))
 	}
 	return o
 }
 
-// uniformGap is the distance of neighbouring positions, 0 where it is not the same within 1 %, as when slices are missing.
-func uniformGap(images []sourceImage) float64 {
-	first, last := images[0], images[len(images)-1]
-	normal := cross(first.row, first.col)
-	from := dot(normal, first.position)
-	mean := (dot(normal, last.position) - from) / float64(last.place)
-	for i, image := range images[1:] {
-		if image.place == images[i].place {
-			continue
-		}
-		if step := dot(normal, image.position) - dot(normal, images[i].position); math.Abs(step-mean) > 0.01*mean {
-			return 0
+// locations are the places of images along their normal, each once.
+func locations(images []sourceImage) []float64 {
+	normal := vector.Cross(images[0].row, images[0].col)
+	var all []float64
+	for i, image := range images {
+		if i == 0 || image.place != images[i-1].place {
+			all = append(all, vector.Dot(normal, image.position))
 		}
 	}
-	return mean
+	return all
 }
 
 // Notes are what a reader of the results should know of how the source was read.
@@ -178,16 +173,9 @@ func newSourceImage(f source, number int) sourceImage {
 	if len(f.Frames) > 1 {
 		s.frame = number + 1
 	}
-	s.row = scaled(frame.Row, 1/math.Sqrt(dot(frame.Row, frame.Row)))
-	along := dot(frame.Col, s.row)
-	for k := range s.col {
-		s.col[k] = frame.Col[k] - along*s.row[k]
-	}
-	s.col = scaled(s.col, 1/math.Sqrt(dot(s.col, s.col)))
+	s.row, s.col = vector.Sharpen(frame.Row, frame.Col)
 	return s
 }
-
-func scaled(v [3]float64, by float64) [3]float64 { return [3]float64{by * v[0], by * v[1], by * v[2]} }
 
 // position is the centre of the first pixel of slice i of an image of (ny, nx) pixels whose centre, pixel (ny/2, nx/2), is that
 // of the source.

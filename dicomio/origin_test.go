@@ -14,6 +14,7 @@ import (
 
 	"github.com/suyashkumar/dicom/pkg/tag"
 
+	"github.com/closer-mri/closer/internal/vector"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -24,7 +25,7 @@ func obliqueSeries(t *testing.T, rows, cols int) string {
 	a, b := 0.3, -0.2
 	row := [3]float64{math.Cos(a), math.Sin(a), 0}
 	col := [3]float64{-math.Sin(a) * math.Cos(b), math.Cos(a) * math.Cos(b), math.Sin(b)}
-	normal := cross(row, col)
+	normal := vector.Cross(row, col)
 	for i := range 4 {
 		c := smallMR()
 		c.replace(tag.Rows, []int{rows})

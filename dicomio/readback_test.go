@@ -86,7 +86,7 @@ func TestPydicomReadsBack(t *testing.T) {
 					if r.Number != s.Files[i].Number || r.SeriesNumber != s.Number || r.Description != s.Description {
 						t.Errorf("%s: number %d, series %d %q", s.Name, r.Number, r.SeriesNumber, r.Description)
 					}
-					if !strings.Contains(r.Description, "RESEARCH") || r.Qualification != "RESEARCH" || !strings.Contains(r.Comments, "Not for diagnostic use") || !strings.Contains(r.Comments, "Nominal geometry") {
+					if !strings.Contains(r.Description, "RESEARCH") || r.Qualification != "RESEARCH" || !strings.Contains(r.Comments, "Not for diagnostic use") || strings.Contains(r.Comments, "Nominal geometry") != (rec.Header.Placement == nil) {
 						t.Errorf("%s is not labelled: %q %q %q", s.Name, r.Description, r.Qualification, r.Comments)
 					}
 					if warned := rec.Warning() != "" && s.Name != "reference"; strings.Contains(r.Comments, "coil maps are unreliable") != warned {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/closer-mri/closer/kspace"
+	"github.com/closer-mri/closer/internal/vector"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -134,6 +135,11 @@ func kinds() map[string]*recon.Reconstruction {
 			rec.Sampling = &recon.Sampling{Kind: "acquired", Columns: rec.Sampling.Columns}
 			rec.Header.Vendor = "Ünïcode \\ Vendor" + strings.Repeat("x", 80)
 			rec.Results[1].Method.Name = "a-method-with-a-name-longer-than-code-strings"
+		}),
+		"placed raw data": sample("AXT2", 32, 20, func(rec *recon.Reconstruction) {
+			rec.Header.Format, rec.Header.Patient = "ismrmrd", "FFP"
+			rec.Header.Placement = &recon.Placement{Row: vector.V{0, 1, 0}, Col: vector.V{0.8, 0, -0.6},
+				Centers: []vector.V{{40, -20, 60}, {37, -20, 56}, {34, -20, 52}, {31, -20, 48}}}
 		}),
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/closer-mri/closer/internal/vector"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -119,14 +120,14 @@ func differ(a, b float64) bool { return math.Abs(a-b) > 1e-3*max(a, b) }
 func order(all []slice, placed bool) error {
 	if placed {
 		row, col := all[0].Row, all[0].Col
-		normal := cross(row, col)
+		normal := vector.Cross(row, col)
 		for i := range all {
 			s := &all[i]
 			// The cosines of files are rounded, to four digits at worst.
-			if dot(s.Row, row) < 1-1e-3 || dot(s.Col, col) < 1-1e-3 {
+			if vector.Dot(s.Row, row) < 1-1e-3 || vector.Dot(s.Col, col) < 1-1e-3 {
 				return refuse("the DICOM images lie in different planes, as those of a localizer do; one plane is needed")
 			}
-			s.location = dot(normal, s.Position)
+			s.location = vector.Dot(normal, s.Position)
 		}
 		slices.SortStableFunc(all, func(a, b slice) int { return cmp.Compare(a.location, b.location) })
 		for i := 1; i < len(all); i++ {

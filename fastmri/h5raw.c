@@ -9,8 +9,19 @@ static int insert(hid_t type, const char *name, size_t offset, size_t size)
 	return H5Tinsert(type, name, offset, size == 8 ? H5T_NATIVE_UINT64 : H5T_NATIVE_UINT16) < 0;
 }
 
+// insert3 adds an array of three floats.
+static int insert3(hid_t type, const char *name, size_t offset)
+{
+	hid_t three = H5Tarray_create2(H5T_NATIVE_FLOAT, 1, (hsize_t[]){3});
+	int bad = three < 0 || H5Tinsert(type, name, offset, three) < 0;
+	if (three >= 0)
+		H5Tclose(three);
+	return bad;
+}
+
 #define INDEX(m) insert(idx, #m, offsetof(fm_index, m), sizeof(((fm_index *)0)->m))
 #define HEAD(m) insert(head, #m, offsetof(fm_line, m), sizeof(((fm_line *)0)->m))
+#define HEAD3(m) insert3(head, #m, offsetof(fm_line, m))
 
 // line_type makes the memory type of fm_line: the members of an ISMRMRD acquisition header that are used, by name.
 static hid_t line_type(void)
@@ -21,6 +32,7 @@ static hid_t line_type(void)
 	int bad = idx < 0 || head < 0 || line < 0 || INDEX(kspace_encode_step_1) || INDEX(kspace_encode_step_2) || INDEX(slice) ||
 	          INDEX(contrast) || INDEX(phase) || INDEX(repetition) || INDEX(set) || HEAD(flags) || HEAD(number_of_samples) ||
 	          HEAD(active_channels) || HEAD(discard_pre) || HEAD(discard_post) || HEAD(center_sample) || HEAD(encoding_space_ref) ||
+	          HEAD3(position) || HEAD3(read_dir) || HEAD3(phase_dir) ||
 	          H5Tinsert(head, "idx", offsetof(fm_line, idx), idx) < 0 || H5Tinsert(line, "head", 0, head) < 0;
 	if (idx >= 0)
 		H5Tclose(idx);

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,9 +27,10 @@ type protocol struct {
 	Vendor, Model    string
 	TR, TE, TI, Flip float64
 	EchoTrain        int
-	Center           int  // phase-encode step at the centre of k-space
-	Separate         bool // calibration lines are a scan of their own
-	Subject          bool // the header names the subject, or says when they were born
+	Center           int    // phase-encode step at the centre of k-space
+	Separate         bool   // calibration lines are a scan of their own
+	Patient          string // position in the scanner, as DICOM names it; "" when unknown
+	Subject          bool   // the header names the subject, or says when they were born
 }
 
 // parseHeader reads an ISMRMRD header. Whatever is missing, or is not a number where one belongs, stays zero; only text that
@@ -62,6 +64,7 @@ func parseHeader(text string) (protocol, error) {
 			Center     string `xml:"encodingLimits>kspace_encoding_step_1>center"`
 			Mode       string `xml:"parallelImaging>calibrationMode"`
 		} `xml:"encoding"`
+		Position string `xml:"measurementInformation>patientPosition"`
 		Sequence struct {
 			TR   []string `xml:"TR"`
 			TE   []string `xml:"TE"`
@@ -75,7 +78,8 @@ func parseHeader(text string) (protocol, error) {
 		return protocol{}, refusal("the ISMRMRD header is not readable XML")
 	}
 	p := protocol{
-		Vendor: plain(h.System.Vendor), Model: plain(h.System.Model), Field: number(h.System.Field, 30),
+		Patient: position(h.Position),
+		Vendor:  plain(h.System.Vendor), Model: plain(h.System.Model), Field: number(h.System.Field, 30),
 		TR: first(h.Sequence.TR, 1e6), TE: first(h.Sequence.TE, 1e6), TI: first(h.Sequence.TI, 1e6), Flip: first(h.Sequence.Flip, 360),
 		Subject: strings.TrimSpace(h.Subject.Name+h.Subject.ID+h.Subject.Birth) != "",
 	}
@@ -103,6 +107,15 @@ func (p protocol) cartesian() error {
 		return refusef("the header says that the trajectory is %q; only cartesian can be reconstructed", t)
 	}
 	return nil
+}
+
+// position is one of DICOM's terms for how the patient lies; anything else is unknown.
+func position(s string) string {
+	s = strings.TrimSpace(s)
+	if slices.Contains([]string{"HFS", "HFP", "HFDR", "HFDL", "FFS", "FFP", "FFDR", "FFDL"}, s) {
+		return s
+	}
+	return ""
 }
 
 // plain keeps the printable ASCII of a short name, at most 64 characters.

@@ -23,6 +23,8 @@ func TestParseHeaderTolerates(t *testing.T) {
 		{"a subject of no name", `<h><subjectInformation><patientName> </patientName><patientWeight_kg>70</patientWeight_kg></subjectInformation></h>`, protocol{}},
 		{"a centre and calibration of its own", `<h><encoding><encodingLimits><kspace_encoding_step_1><center> 40 </center></kspace_encoding_step_1></encodingLimits>` +
 			`<parallelImaging><calibrationMode>external</calibrationMode></parallelImaging></encoding></h>`, protocol{Center: 40, Separate: true}},
+		{"a patient's position", `<h><measurementInformation><patientPosition> FFDR </patientPosition></measurementInformation></h>`, protocol{Patient: "FFDR"}},
+		{"no patient's position", `<h><measurementInformation><patientPosition>standing</patientPosition></measurementInformation></h>`, protocol{}},
 		{"second encoding", `<h><encoding><trajectory>cartesian</trajectory></encoding><encoding><trajectory>radial</trajectory></encoding></h>`,
 			protocol{Trajectory: "cartesian"}},
 	} {
@@ -66,7 +68,7 @@ func FuzzParseHeader(f *testing.F) {
 			}
 		}
 		p.Trajectory, p.Encoded.Z, p.Recon.Z = "cartesian", max(p.Encoded.Z, 1), max(p.Recon.Z, 1)
-		p.Subject, p.Separate, p.Center = false, false, p.Encoded.Y/2 // which are not written
+		p.Subject, p.Separate, p.Patient, p.Center = false, false, "", p.Encoded.Y/2 // which are not written
 		again, err := parseHeader(formatHeader(p, 1, 1))
 		if err != nil || again != p {
 			t.Errorf("round trip: got %+v, %v, want %+v", again, err, p)

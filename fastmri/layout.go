@@ -3,6 +3,7 @@ package fastmri
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,7 +32,8 @@ type layout struct {
 	Simulated             bool
 	Raw                   bool  // ISMRMRD acquisitions
 	Unused                int   // of them, calibration lines that were acquired otherwise than the image
-	Numbers               []int // of the slices of a repetition, as the scanner counted them, growing; nil when they have no gap
+	Numbers               []int // of the slices of a repetition, as the scanner counted them; nil when they are those from the first on
+	Placement             *recon.Placement
 }
 
 // Attributes are the root attributes of a fastMRI file, zero where missing.
@@ -81,8 +83,14 @@ func (l *layout) check() error {
 	if l.Points != nil && l.Reference != "" && (l.RefNy != l.Ny || l.RefNx != l.Nx) {
 		return refusef("dataset %s has images of %d × %d; expected %d × %d as kspace, both of whose axes are phase encode", l.Reference, l.RefNy, l.RefNx, l.Ny, l.Nx)
 	}
+	if l.Placement != nil && !placed(l.Placement, l.Slices) {
+		return errPlacement
+	}
 	return nil
 }
+
+// errPlacement is of a reader that was taken over: it tells no such placement.
+const errPlacement = refusal("the positions of the slices are not readable")
 
 // source names what holds the samples.
 func (l *layout) source() string {
@@ -103,11 +111,21 @@ func (l *layout) header(sha string) recon.Header {
 		Sequence:  recon.Sequence{TR: p.TR, TE: p.TE, TI: p.TI, FlipAngle: p.Flip, EchoTrainLength: p.EchoTrain},
 		Simulated: l.Simulated || strings.Contains(strings.ToLower(p.Vendor), "simulat"),
 	}
+	if l.Placement != nil { // else the plane is made up, and how the patient lies would say nothing
+		h.Placement, h.Patient = l.Placement, p.Patient
+	}
 	if l.Unused > 0 {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d calibration lines were not used: they were acquired apart from the image.", l.Unused))
 	}
 	if len(l.Numbers) > 0 {
-		h.Notes = append(h.Notes, fmt.Sprintf("The scanner numbers the slices %s (from 0): distances across a gap are larger than the images say.", ranges(l.Numbers)))
+		note := "The scanner numbers the slices " + ranges(l.Numbers) + " (from 0)"
+		switch {
+		case !slices.IsSorted(l.Numbers):
+			note += "; here they are in the order of their positions"
+		case l.Placement == nil:
+			note += ": distances across a gap are larger than the images say"
+		}
+		h.Notes = append(h.Notes, note+".")
 	}
 	h.ReconNy, h.ReconNx = l.delivered()
 	h.PixelSpacing, h.Thickness = l.spacing()

@@ -3,10 +3,14 @@ package fastmri
 import (
 	"strings"
 	"testing"
+
+	"github.com/closer-mri/closer/internal/vector"
+	"github.com/closer-mri/closer/recon"
 )
 
 // What no machine has the memory for is refused by its numbers, before anything of its size exists; what scanners measure is not.
 func TestLayoutBounds(t *testing.T) {
+	x, y := vector.V{1, 0, 0}, vector.V{0, 1, 0}
 	for _, c := range []struct {
 		layout
 		want string
@@ -23,6 +27,10 @@ func TestLayoutBounds(t *testing.T) {
 		{layout{Slices: 3000, Coils: 1, Ny: 512, Nx: 512}, "dataset kspace has 786432000 samples a coil (3000 slices of 512 × 512); expected at most 268435456"},
 		{layout{Slices: 3000, Coils: 1, Ny: 16, Nx: 16, Reference: "reconstruction_esc", RefNy: 512, RefNx: 512},
 			"dataset reconstruction_esc has 786432000 pixels (3000 slices of 512 × 512); expected at most 268435456"},
+		{layout{Slices: 2, Coils: 1, Ny: 8, Nx: 8, Raw: true, Placement: &recon.Placement{Row: x, Col: y, Centers: []vector.V{{}, {0, 0, 3}}}}, ""},
+		{layout{Slices: 3, Coils: 1, Ny: 8, Nx: 8, Raw: true, Placement: &recon.Placement{Row: x, Col: y, Centers: []vector.V{{}, {0, 0, 3}}}}, "the positions of the slices"},
+		{layout{Slices: 2, Coils: 1, Ny: 8, Nx: 8, Raw: true, Placement: &recon.Placement{Row: x, Col: x, Centers: []vector.V{{}, {0, 0, 3}}}}, "the positions of the slices"},
+		{layout{Slices: 2, Coils: 1, Ny: 8, Nx: 8, Raw: true, Placement: &recon.Placement{Row: x, Col: y, Centers: []vector.V{{}, {3, 0, 0}}}}, "the positions of the slices"},
 	} {
 		got := ""
 		if err := c.check(); err != nil {

@@ -186,6 +186,7 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 		return refusef("readouts have %d samples of %d coils; expected at most %d together", raw.samples, r.Coils, maxSlice)
 	}
 	raw.slices = make([][]rawLine, r.Slices)
+	heads, agree := make([]C.fm_line, r.Slices), repetitions == 1
 	for i, l := range lines {
 		column := int(l.idx.kspace_encode_step_1) + r.Nx/2 - r.Protocol.Center
 		if column < 0 || column >= r.Nx {
@@ -194,9 +195,19 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 		}
 		place, _ := slices.BinarySearch(numbers, int(l.idx.slice))
 		index := int(l.idx.repetition-earliest)*slicesOf + place
+		if len(raw.slices[index]) == 0 {
+			heads[index] = l
+		}
+		agree = agree && together(l, heads[index])
 		raw.slices[index] = append(raw.slices[index], rawLine{at[i], column})
 	}
-	return r.sampled()
+	if err := r.sampled(); err != nil {
+		return err
+	}
+	if agree {
+		r.place(numbers, heads)
+	}
+	return nil
 }
 
 // uniform refuses what an acquisition has and 2-D Cartesian imaging of one contrast has not.

@@ -120,6 +120,28 @@ print(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))`
 	}
 }
 
+// What a scanner measured at a place in the patient is at that place in the DICOM images of both kinds.
+func TestImagesLieWhereTheRawDataSay(t *testing.T) {
+	python := os.Getenv("CLOSER_PYTHON")
+	if python == "" {
+		t.Skip("CLOSER_PYTHON is not set: run make test")
+	}
+	scan := filepath.Join(t.TempDir(), "raw.h5")
+	if text, err := exec.Command(python, "testdata/points.py", "write", scan).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	for kind, flags := range map[string][]string{"classic": nil, "enhanced": {"--enhanced"}} {
+		out := t.TempDir()
+		closer(t, append([]string{"recon", scan, "-o", out, "--method", "zero-filled"}, flags...)...)
+		files, _ := filepath.Glob(filepath.Join(out, "dicom", "*", "*.dcm"))
+		text, err := exec.Command(python, append([]string{"testdata/points.py", "find"}, files...)...).CombinedOutput()
+		var distance float64
+		if _, bad := fmt.Sscan(string(text), &distance); err != nil || bad != nil || !(distance < 1e-3) {
+			t.Errorf("%s: %d files, off by %s (%v)", kind, len(files), text, err)
+		}
+	}
+}
+
 // Samples kept from every method rank them as the reference does, though they need none.
 func TestHeldOutErrorRanksAsTheReferenceDoes(t *testing.T) {
 	needRuntime(t)

@@ -1,7 +1,7 @@
 """ISMRMRD files made with the Python package ismrmrd, and what must be read from them.
 
     gen_ismrmrd.py DIR     names beginning with ok_ must be read; NAME.json has shapes and mask, NAME.c64 (slices, coils, rows,
-                           columns) as a NumPy reference has them
+                           columns) as a NumPy reference has them, and centers of the slices where they lie known
 """
 import json
 import os
@@ -28,11 +28,16 @@ def kspace(*shape):
     return (random.standard_normal(shape) + 1j * random.standard_normal(shape)).astype(np.complex64)
 
 
-def readout(samples, flags=(), center=None, pre=0, post=0, space=0, **index):
-    """An acquisition of samples (coils, n)."""
+READ, PHASE = (0.8, 0.0, -0.6), (0.0, 1.0, 0.0)  # oblique: a right angle
+
+
+def readout(samples, flags=(), center=None, pre=0, post=0, space=0, at=None, read=READ, phase=PHASE, **index):
+    """An acquisition of samples (coils, n), whose slice lies at a point, in a plane, or leaves that out."""
     a = ismrmrd.Acquisition.from_array(np.ascontiguousarray(samples))
     a.center_sample = samples.shape[1] // 2 if center is None else center
     a.discard_pre, a.discard_post, a.encoding_space_ref = pre, post, space
+    if at is not None:
+        a.position[:], a.read_dir[:], a.phase_dir[:] = at, read, phase
     for flag in flags:
         a.set_flag(flag)
     for name, value in index.items():
@@ -54,21 +59,21 @@ def write(path, acquisitions, header=HEADER):
     return path
 
 
-def expect(path, k, mask=None):
+def expect(path, k, mask=None, centers=None):
     k = k.copy()
     if mask is not None:
         k[..., ~mask] = 0
     k.tofile(path.removesuffix(".h5") + ".c64")
     with open(path.removesuffix(".h5") + ".json", "w") as f:
-        json.dump({"Shape": k.shape, "Mask": None if mask is None else mask.tolist()}, f)
+        json.dump({"Shape": k.shape, "Mask": None if mask is None else mask.tolist(), "Centers": centers}, f)
 
 
 def cases(folder):
     def p(name):
         return os.path.join(folder, name + ".h5")
 
-    def ok(name, acquisitions, expected, mask=None, header=HEADER):
-        expect(write(p("ok_" + name), acquisitions, header), expected, mask)
+    def ok(name, acquisitions, expected, mask=None, header=HEADER, centers=None):
+        expect(write(p("ok_" + name), acquisitions, header), expected, mask, centers)
 
     k = kspace(SLICES, COILS, ROWS, COLUMNS)
     ok("full", lines(k), k)
@@ -104,6 +109,29 @@ def cases(folder):
     there = [1, 3, 4, 6]
     ok("gaps", [a for repetition in (1, 2) for a in lines(many * repetition, repetition=repetition) if a.idx.slice in there],
        np.concatenate([many[there], many[there] * 2]))
+    # Where slices lie, 6 mm apart along the normal (0.6, 0, 0.8): as they are numbered, the other way round, and excited every other first.
+    def placed(k, order, **options):
+        return [a for s, n in enumerate(order) for a in lines(k[s:s + 1], at=place(n), **options)]
+
+    def place(n):
+        return [round(3 + 6 * 0.6 * n, 5), -20.25, round(6 * 0.8 * n, 5)]
+
+    def numbered(acquisitions):
+        for i, a in enumerate(acquisitions):
+            a.idx.slice = i // COLUMNS
+        return acquisitions
+
+    five = kspace(5, COILS, ROWS, COLUMNS)
+    ok("placed", numbered(placed(k, [0, 1])), k, centers=[place(0), place(1)])
+    ok("placed_backwards", numbered(placed(five, [4, 3, 2, 1, 0])), five, centers=[place(n) for n in (4, 3, 2, 1, 0)])
+    ok("placed_interleaved", numbered(placed(five, [1, 3, 0, 2, 4])), five[[4, 1, 3, 0, 2]], centers=[place(n) for n in (4, 3, 2, 1, 0)])
+    # Positions that nobody can lie at: those of the repetition before, of acquisitions that disagree, in planes that differ or are none.
+    ok("place_repeated", numbered(placed(k, [1, 1])), k)
+    ok("place_moved", numbered([a for c in range(COLUMNS) for a in lines(k[:1], [c], at=place(c))]), k[:1])
+    ok("place_turned", numbered(lines(k[:1], at=place(0)) + lines(k[1:], at=place(1), read=(1, 0, 0))), k)
+    ok("place_oblique", numbered(placed(k, [0, 1], phase=(0.6, 0.8, 0))), k)
+    ok("place_none", numbered(lines(k[:1], at=place(0)) + lines(k[1:], at=[np.nan] * 3)), k)
+    ok("place_far", numbered(lines(k[:1], at=place(0)) + lines(k[1:], at=[3e38] * 3)), k)
     # Samples around the matrix that are to be discarded.
     padded = np.pad(k, ((0, 0), (0, 0), (4, 2), (0, 0)), constant_values=9e9)
     ok("discarded", lines(padded, center=12, pre=4, post=2), k)

@@ -1,0 +1,19 @@
+package recon
+
+import "github.com/closer-mri/closer/internal/vector"
+
+// Placement is where the slices of a scan lie, in DICOM's patient coordinates: mm, x to the left, y to the back, z to the head.
+type Placement struct {
+	Row, Col vector.V   // unit vectors at a right angle: directions of growing column index, of growing row index
+	Centers  []vector.V // of each slice, its pixel (ny/2, nx/2)
+}
+
+// Locations are the distances of the slices along the normal Row × Col, in mm.
+func (p *Placement) Locations() []float64 {
+	normal := vector.Cross(p.Row, p.Col)
+	all := make([]float64, len(p.Centers))
+	for i, c := range p.Centers {
+		all[i] = vector.Dot(normal, c)
+	}
+	return all
+}
