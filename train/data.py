@@ -9,10 +9,13 @@ import numpy as np
 import torch
 
 from . import files
-from .physics import ACS_FRACTION, combine, fft2c, gaussian1d, ifft2c, ring, smooth_phase
+from .physics import ACS_FRACTION, combine, fastmri1d, fft2c, gaussian1d, ifft2c, ring, smooth_phase
 
 # These groups were low-pass filtered by the scanner along image columns: their phase encode axis must be the other one.
 FILTERED = ("openms", "cheng", "scdcine")
+
+COILS = np.array([1, 1, 1, 1, 4, 8])  # of a batch, each as likely
+FASTMRI = np.array(["random", "equispaced", "equispaced_fraction"])
 
 
 class Slices:
@@ -119,14 +122,23 @@ class Augment:
                     break
         return torch.from_numpy(out)
 
-    def strips(self, n: int, rows: int, coils: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    def mask(self, nx: int) -> np.ndarray:
+        """Of nx columns: half of the masks are the papers' Gaussian ones, half are drawn as fastMRI draws them, and most scanners sample."""
+        rng = self.rng
+        accel = int(rng.choice([2, 2, 2, 4, 4, 4, 6, 6, 8]))
+        acs = ACS_FRACTION[accel] * rng.uniform(0.8, 1.25)
+        if rng.random() < 0.5:
+            return fastmri1d(nx, accel, acs, rng, rng.choice(FASTMRI))
+        return gaussian1d(nx, accel, acs, rng, "exact" if rng.random() < 0.8 else "score-mri")
+
+    def strips(self, n: int, rows: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """n strips of rows x the whole phase encode width: (clean, measured k-space columns, mask, coil sensitivity maps).
 
         A 1-D mask aliases along phase encode alone, so strips carry all of the aliasing at a fraction of the cost. A smaller image is
         set in zeros. One coil has no maps.
         """
         rng = self.rng
-        nx = int(rng.choice([256, 320, 320, 368]))
+        nx, coils = int(rng.choice([256, 320, 320, 368])), int(rng.choice(COILS))
         clean = np.zeros((n, rows, nx), np.complex64)
         masks = np.zeros((n, 1, nx), bool)
         for i in range(n):
@@ -135,9 +147,7 @@ class Augment:
             y = rng.integers(0, image.shape[0] - rows + 1)
             x, o = (image.shape[1] - width) // 2, (nx - width) // 2
             clean[i, :, o:o + width] = image[y:y + rows, x:x + width]
-            accel = int(rng.choice([2, 2, 2, 4, 4, 4, 6, 6, 8]))
-            acs = ACS_FRACTION[accel] * rng.uniform(0.8, 1.25)
-            masks[i, 0] = gaussian1d(nx, accel, acs, rng, "exact" if rng.random() < 0.8 else "score-mri")
+            masks[i, 0] = self.mask(nx)
         maps = None if coils == 1 else torch.from_numpy(np.stack([ring(coils, rows, nx, rng) for _ in range(n)]))
         return torch.from_numpy(clean), *measure(torch.from_numpy(clean), torch.from_numpy(masks), rng, maps=maps)
 

@@ -89,10 +89,11 @@ def unet_loss(augment, args, _):
     """Charbonnier on the image and, as much again, on what data consistency leaves of the error."""
 
     def loss(model):
-        clean, k, mask = (t.to(args.device) for t in augment.strips(args.batch, args.rows)[:3])
-        out = model(channels(zero_filled(k)))
+        clean, *measured = (t if t is None else t.to(args.device) for t in augment.strips(args.batch, args.rows))
+        k, _, maps = measured
+        out = model(channels(zero_filled(k, maps)))
         target = channels(clean)
-        consistent = channels(project(as_complex(out), k, mask))
+        consistent = channels(project(as_complex(out), *measured))
         return sum(torch.sqrt((o - target) ** 2 + 1e-6).mean() for o in (out, consistent))
 
     return loss

@@ -14,7 +14,6 @@ from .data import Augment, zero_filled
 from .physics import as_complex, channels, project
 
 STEPS = np.array([2, 3, 5, 10, 20])
-COILS = np.array([1, 1, 1, 1, 4, 8])
 SETTLING = 6
 WAITING = 8  # runs under way at once: consecutive training steps are then of different slices
 
@@ -90,15 +89,14 @@ class Iterates:
         self.runs = []
 
     def new(self) -> Run:
-        """A run of a sampler, a start, a number of steps and of coils and a height of strips at random; of each number of steps as many
-        iterates."""
+        """A run of a sampler, a start, a number of steps and a height of strips at random; of each number of steps as many iterates."""
         rng = self.augment.rng
         noisy = rng.random() < 0.25
         low, high = (0.01, 0.04) if noisy else (0.02, 0.6)
         start, end = np.exp(rng.uniform(np.log([low, 0.005]), np.log([high, 0.02]))).tolist()
         steps = int(rng.choice(STEPS, p=1 / STEPS / sum(1 / STEPS)))
         rows = int(rng.choice(self.rows * np.array([1, 2, 4]) // 2))
-        strips = self.augment.strips(max(1, self.n * self.rows // rows), rows, int(rng.choice(COILS)))
+        strips = self.augment.strips(max(1, self.n * self.rows // rows), rows)
         return Run(self.initial, strips, noisy, levels(start, end, steps), self.device)
 
     def loss(self, model) -> torch.Tensor:

@@ -39,6 +39,21 @@ def gaussian1d(nx: int, accel: float, acs: float, rng: np.random.Generator | np.
     return mask
 
 
+def fastmri1d(nx: int, accel: float, acs: float, rng: np.random.Generator, kind: str) -> np.ndarray:
+    """Mask of nx columns as fastMRI's subsample.py draws it, of a kind of kspace's: random, equispaced or equispaced_fraction."""
+    mask, n_acs = np.zeros(nx, bool), round(nx * acs)
+    if kind == "random":
+        mask = rng.uniform(size=nx) < (nx / accel - n_acs) / (nx - n_acs)
+    elif kind == "equispaced":
+        mask[rng.integers(round(accel))::round(accel)] = True
+    else:  # a step that makes room for the ACS
+        step = accel * (n_acs - nx) / (n_acs * accel - nx)
+        mask[np.arange(rng.integers(round(step)), nx - 1, step).round().astype(int)] = True
+    start = (nx - n_acs + 1) // 2
+    mask[start:start + n_acs] = True
+    return mask
+
+
 def smooth_phase(ny: int, nx: int, rng: np.random.Generator) -> np.ndarray:
     """A unit-modulus map: constant + second-order polynomial + a few slow waves, as B0 and receive coils give."""
     y, x = np.meshgrid(np.linspace(-1, 1, ny), np.linspace(-1, 1, nx), indexing="ij")

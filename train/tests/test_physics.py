@@ -4,13 +4,33 @@ import numpy as np
 import torch
 
 from train import iterates, physics
-from train.data import measure, zero_filled
+from train.data import FASTMRI, measure, zero_filled
 
 N, COILS, NY, NX = 2, 4, 16, 48
 
 
 def random(*shape) -> torch.Tensor:
     return torch.complex(torch.randn(shape), torch.randn(shape))
+
+
+class MasksOfFastMRI(unittest.TestCase):
+    def drawn(self, kind: str, accel: int) -> np.ndarray:
+        rng = np.random.default_rng(accel)
+        return np.stack([physics.fastmri1d(368, accel, 0.08, rng, kind) for _ in range(200)])
+
+    def test_the_centre_is_sampled(self):
+        for kind in FASTMRI:
+            self.assertTrue(self.drawn(kind, 4)[:, 170:199].all(), kind)
+
+    def test_sampled_columns(self):
+        for accel in (2, 4, 6, 8):
+            for kind, tolerance in (("random", 3), ("equispaced_fraction", 1)):
+                self.assertAlmostEqual(self.drawn(kind, accel).sum(1).mean(), 368 / accel, delta=tolerance, msg=kind)
+
+    def test_equispaced_columns_have_one_distance_and_any_offset(self):
+        masks = self.drawn("equispaced", 4)[:, :168]
+        self.assertEqual({tuple(np.unique(np.diff(np.flatnonzero(m)))) for m in masks}, {(4,)})
+        self.assertEqual({np.flatnonzero(m)[0] for m in masks}, {0, 1, 2, 3})
 
 
 class SeveralCoils(unittest.TestCase):
