@@ -42,8 +42,9 @@ def card(network: str, state: dict, data: bytes, row: dict, checked: bool) -> st
 
 {what} Sides divisible by 16. `train/networks.py`, fp16 weights.
 
-- **Data**: magnitude slices with simulated smooth phase and noise, one coil, Gaussian masks of columns, ×2–×8. Whose they are, and what
-  their licence or consent allows with them and with this network, train.fit does not know: say so here before you pass it on.
+- **Data**: magnitude slices with simulated smooth phase and noise, of one coil or rings of four and eight, Gaussian and fastMRI's masks of
+  columns, ×2–×8. Whose they are, and what their licence or consent allows with them and with this network, train.fit does not know: say so
+  here before you pass it on.
 - **Training**: {training}
 - **Validation** (log.csv, mean of slices): {values}
 - **ONNX Runtime**: {'agrees with PyTorch' if checked else 'was not installed at the export: not compared with PyTorch'}

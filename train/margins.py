@@ -18,7 +18,6 @@ MASKS = ["--accel", ",".join(map(str, ACCELERATIONS)), "--acs", ",".join(str(ACS
 RUNS = {  # methods of one run, as the table names them: flags of closer validate
     ("zero-filled", "unet", "unet-dc", "ccdf"): [],
     ("ccdf, 3 steps",): ["--steps", "3"],
-    ("ccdf, 20 steps from 0.3",): ["--sigma-start", "0.3", "--steps", "20"],
     ("ccdf, from unet-tv",): ["--initial", "unet-tv"],
     ("ccdf, 3 steps from unet-tv",): ["--initial", "unet-tv", "--steps", "3"],
     ("ccdf, VE, 20 steps",): ["--sampler", "ve"],
