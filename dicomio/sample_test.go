@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/closer-mri/closer/kspace"
 	"github.com/closer-mri/closer/internal/vector"
+	"github.com/closer-mri/closer/kspace"
 	"github.com/closer-mri/closer/recon"
 )
 
