@@ -93,5 +93,3 @@ func place(groups []attributes) (frame Frame, slope, intercept float64, err erro
 	frame.Placed = position && orientation && vector.Orthonormal(frame.Row, frame.Col)
 	return
 }
-
-// cross is the normal of a plane with directions a and b.

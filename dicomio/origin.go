@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
 
@@ -78,7 +79,7 @@ var permitted = map[tag.Tag]*regexp.Regexp{
 	tag.PatientAge:             regexp.MustCompile(`^\d{3}[DWMY]$`),
 	tag.PatientSize:            regexp.MustCompile(`^[0-9.]{1,16}$`),
 	tag.PatientWeight:          regexp.MustCompile(`^[0-9.]{1,16}$`),
-	tag.PatientPosition:        regexp.MustCompile(`^(HFS|HFP|HFDR|HFDL|FFS|FFP|FFDR|FFDL)$`),
+	tag.PatientPosition:        regexp.MustCompile("^(" + strings.Join(recon.PatientPositions, "|") + ")$"),
 }
 
 var validUID = regexp.MustCompile(`^(0|[1-9]\d*)(\.(0|[1-9]\d*))+$`)

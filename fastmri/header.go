@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/closer-mri/closer/recon"
 )
 
 // maxHeader bounds the XML text; real ones are 10–30 kB.
@@ -112,7 +114,7 @@ func (p protocol) cartesian() error {
 // position is one of DICOM's terms for how the patient lies; anything else is unknown.
 func position(s string) string {
 	s = strings.TrimSpace(s)
-	if slices.Contains([]string{"HFS", "HFP", "HFDR", "HFDL", "FFS", "FFP", "FFDR", "FFDL"}, s) {
+	if slices.Contains(recon.PatientPositions, s) {
 		return s
 	}
 	return ""

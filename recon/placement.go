@@ -8,6 +8,10 @@ type Placement struct {
 	Centers  []vector.V // of each slice, its pixel (ny/2, nx/2)
 }
 
+// PatientPositions are DICOM's terms for how a patient lies in the scanner (PS3.3 C.7.3.1.1.2): head or feet first, supine or prone, or on
+// the right or left side.
+var PatientPositions = []string{"HFS", "HFP", "HFDR", "HFDL", "FFS", "FFP", "FFDR", "FFDL"}
+
 // Locations are the distances of the slices along the normal Row × Col, in mm.
 func (p *Placement) Locations() []float64 {
 	normal := vector.Cross(p.Row, p.Col)

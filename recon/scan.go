@@ -28,7 +28,7 @@ type Header struct {
 	Vendor       string        // manufacturer of the scanner; "" when unknown
 	Model        string        // model name of the scanner; "" when unknown
 	Placement    *Placement    // where the slices lie in the patient; nil when unknown, and of DICOM, whose results have it of their source
-	Patient      string        // how the patient lies in the scanner, as DICOM names it (HFS, FFP, …); "" when unknown
+	Patient      string        // one of PatientPositions; "" when unknown
 	Notes        []string      // plain sentences for the report, on what of the file was not used
 }
 

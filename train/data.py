@@ -163,6 +163,11 @@ def measure(clean: torch.Tensor, mask: torch.Tensor, rng: np.random.Generator, n
     return k * mask, mask, maps
 
 
+def on(device: str, measured) -> list[torch.Tensor | None]:
+    """Tensors on a device; the maps of one coil are None and remain so."""
+    return [t if t is None else t.to(device) for t in measured]
+
+
 def zero_filled(k: torch.Tensor, maps: torch.Tensor | None = None) -> torch.Tensor:
     """A^H y."""
     return combine(ifft2c(k), maps)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from . import checkpoint
-from .data import Augment, Slices, patients, zero_filled
+from .data import Augment, Slices, on, patients, zero_filled
 from .export import load
 from .iterates import Iterates
 from .networks import MULTIPLE, SIGMA_DATA, Initialiser, Score
@@ -89,7 +89,7 @@ def unet_loss(augment, args, _):
     """Charbonnier on the image and, as much again, on what data consistency leaves of the error."""
 
     def loss(model):
-        clean, *measured = (t if t is None else t.to(args.device) for t in augment.strips(args.batch, args.rows))
+        clean, *measured = on(args.device, augment.strips(args.batch, args.rows))
         k, _, maps = measured
         out = model(channels(zero_filled(k, maps)))
         target = channels(clean)

@@ -10,7 +10,7 @@ import math
 import numpy as np
 import torch
 
-from .data import Augment, zero_filled
+from .data import Augment, on, zero_filled
 from .physics import as_complex, channels, project
 
 STEPS = np.array([2, 3, 5, 10, 20])
@@ -28,7 +28,7 @@ class Run:
     next iterate. A noise-free run asks in another quarter turn of the phase at each step."""
 
     def __init__(self, initial, measured, noisy: bool, descent: list[float], device: str):
-        self.clean, self.k, self.mask, self.maps = (t if t is None else t.to(device) for t in measured)
+        self.clean, self.k, self.mask, self.maps = on(device, measured)
         self.noisy = noisy  # the paper's VE; else noise-free, whose own error stands for the noise
         self.levels = [*descent, 0.0]
         self.turn = 1
