@@ -12,7 +12,10 @@ import (
 )
 
 // manufacturer stands for this program as equipment (PS3.3 C.7.5.1).
-const manufacturer = "closer"
+const (
+	manufacturer = "closer"
+	modelName    = "closer MRI reconstruction"
+)
 
 // shared returns what all objects of a series share, classic or enhanced, module by module. Elements that a module requires but
 // nobody knows are present and empty (type 2).
@@ -211,7 +214,7 @@ func isPhantom(h *recon.Header) bool {
 func (s series) equipment(d *dataset) {
 	h := &s.rec.Header
 	d.str(tag.Manufacturer, manufacturer)
-	d.str(tag.ManufacturerModelName, "closer MRI reconstruction")
+	d.str(tag.ManufacturerModelName, modelName)
 	if s.opts.Software != "" {
 		d.str(tag.SoftwareVersions, text(s.opts.Software, maxLO))
 	}

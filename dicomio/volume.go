@@ -28,6 +28,9 @@ type Volume struct {
 	Origin *Origin // for Options of the series made from this volume
 }
 
+// Ours reports whether this program made the images.
+func (v *Volume) Ours() bool { return v.Vendor == manufacturer && v.Model == modelName }
+
 // source is one parsed file.
 type source struct {
 	Instance

@@ -35,6 +35,9 @@ func openDICOM(ctx context.Context, path string) (recon.Scan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if v.Ours() { // an archive that routes what arrives would send each result round again
+		return nil, recon.Errorf(recon.Invalid, "the DICOM images were made by closer; give it what they were made from")
+	}
 	source, err := phantom.NewVolume(v.Rows, v.Cols, v.Slices)
 	if err != nil {
 		return nil, recon.Errorf(recon.Invalid, "%w", err)

@@ -25,6 +25,7 @@ func TestPatientStaysInDICOM(t *testing.T) {
 	scan, out := filepath.Join(dir, "scan.h5"), filepath.Join(dir, "out")
 	closer(t, "phantom", "-o", scan, "--slices", "1", "--matrix", "64")
 	closer(t, "recon", scan, "-o", out, "--method", "zero-filled")
+	asScanned(t, out)
 	const nobody, name = "Anonymous^fastMRI", "Doe^Jane^MARKR^Zo"
 	image := bytes.ReplaceAll(read(t, out, "dicom", "zero-filled", "0001.dcm"), []byte(nobody), []byte(name))
 	if !bytes.Contains(image, []byte(name)) {

@@ -26,6 +26,7 @@ func TestPushDICOMSeries(t *testing.T) {
 	study, scan, made := filepath.Join(dir, "study"), filepath.Join(dir, "study", "scan.h5"), filepath.Join(dir, "made")
 	closer(t, "phantom", "-o", scan, "--slices", "4", "--matrix", "64")
 	closer(t, "recon", scan, "-o", made, "--method", "zero-filled", "--method", "tv")
+	asScanned(t, made)
 	for _, name := range []string{"zero-filled", "tv"} {
 		if err := os.CopyFS(filepath.Join(study, name), os.DirFS(filepath.Join(made, "dicom", name))); err != nil {
 			t.Fatal(err)

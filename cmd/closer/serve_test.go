@@ -300,6 +300,7 @@ func TestPushedFileHasUIDs(t *testing.T) {
 	scan, out := filepath.Join(t.TempDir(), "scan.h5"), t.TempDir()
 	closer(t, "phantom", "-o", scan, "--slices", "1", "--matrix", "64")
 	closer(t, "recon", scan, "-o", out, "--method", "zero-filled")
+	asScanned(t, out)
 	_, address := serving(t, t.TempDir(), "--workers", "0")
 	file := read(t, out, "dicom", "zero-filled", "0001.dcm")
 	post := func() (int, string) {

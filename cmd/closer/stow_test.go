@@ -55,6 +55,11 @@ func TestStoredSeriesIsReconstructed(t *testing.T) {
 			t.Fatal(err, stderr)
 		}
 	}
+	own := filepath.Join(dir, "own")
+	if err := os.CopyFS(own, os.DirFS(filepath.Join(out, "dicom", "reference"))); err != nil {
+		t.Fatal(err)
+	}
+	asScanned(t, out)
 	series := func(name string) (files []string) {
 		for i := range 3 {
 			files = append(files, filepath.Join(out, "dicom", name, fmt.Sprintf("%04d.dcm", i+1)))
@@ -71,6 +76,12 @@ func TestStoredSeriesIsReconstructed(t *testing.T) {
 	}
 	if status, taken, failed := storeObjects(t, address+"/dicom-web", filepath.Join(out, "report.json"), reference[0]); status != 202 || taken != 1 || failed != 1 {
 		t.Errorf("with a report: %d, %d objects were taken and %d were not", status, taken, failed)
+	}
+	if status, taken, failed := storeObjects(t, address+"/dicom-web", filepath.Join(own, "0001.dcm")); status != 409 || taken != 0 || failed != 1 {
+		t.Errorf("an image of closer: %d, %d objects were taken and %d were not", status, taken, failed)
+	}
+	if _, stderr, err := try("recon", own, "-o", filepath.Join(dir, "again"), "--method", "tv"); err == nil || !strings.Contains(stderr, "the DICOM images were made by closer") {
+		t.Errorf("an image of closer: %v %s", err, stderr)
 	}
 	list := func() []recon.Job {
 		var answer struct{ Scans []struct{ Jobs []recon.Job } }
@@ -106,6 +117,7 @@ func TestSeriesInSeveralRequestsIsOneScan(t *testing.T) {
 	scan, out, data := filepath.Join(dir, "scan.h5"), filepath.Join(dir, "out"), filepath.Join(dir, "data")
 	closer(t, "phantom", "-o", scan, "--slices", "5", "--matrix", "64")
 	closer(t, "recon", scan, "-o", out, "--method", "zero-filled")
+	asScanned(t, out)
 	files := make([]string, 5)
 	for i := range files {
 		files[i] = filepath.Join(out, "dicom", "zero-filled", fmt.Sprintf("%04d.dcm", i+1))

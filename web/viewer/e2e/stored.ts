@@ -13,7 +13,7 @@ export function relocate(server: Server, series: number, slices: string[], tags:
   return slices.map((file, k) => {
     const path = join(dir, `${k}.dcm`);
     copyFileSync(file, path);
-    const set = { "0020,000d": study, "0020,0052": "2.25.4712", "0020,000e": `2.25.${series}`, "0008,0018": `2.25.${series}00${k + 1}`, "0020,4000": "made for a test", ...tags(k) };
+    const set = { "0020,000d": study, "0020,0052": "2.25.4712", "0020,000e": `2.25.${series}`, "0008,0018": `2.25.${series}00${k + 1}`, "0020,4000": "made for a test", "0008,0070": "a scanner", ...tags(k) };
     execFileSync("dcmodify", ["-nb", "-imt", ...Object.entries(set).flatMap(([tag, value]) => ["-i", `(${tag})=${value}`]), path]);
     return path;
   });
