@@ -36,12 +36,15 @@ func (s series) enhanced(out Series, sc scale) dataset {
 		d.set(tag.SourceImageEvidenceSequence, evidence)
 	}
 	var frames []dataset
-	echoes, n := s.echoes(), 0
-	for i, index := range s.rec.Indices {
-		if i == 0 || s.place(index) != s.place(s.rec.Indices[i-1]) {
-			n++
-		}
-		frames = append(frames, s.frame(n, index, echoes))
+	var places []int
+	for _, index := range s.rec.Indices {
+		places = append(places, s.place(index))
+	}
+	slices.Sort(places)
+	places = slices.Compact(places)
+	echoes := s.echoes()
+	for _, index := range s.rec.Indices {
+		frames = append(frames, s.frame(1+slices.Index(places, s.place(index)), index, echoes))
 	}
 	d.set(tag.PerFrameFunctionalGroupsSequence, frames)
 	return d
@@ -131,16 +134,11 @@ func (s series) enhancedEquipment(d *dataset) {
 	d.str(tag.DeviceSerialNumber, text(cmp.Or(s.opts.Software, "unknown"), maxLO))
 }
 
-// place numbers the position of slice index among those of the scan.
-func (s series) place(index int) int {
-	if o := s.opts.Origin; o != nil {
-		return o.images[index].place
-	}
-	return index
-}
-
-// echoes are the echo times of the frames in growing order; none where there is one frame at each position.
+// echoes are the echo times of the frames in growing order; none where there is one frame at each position, or one each time.
 func (s series) echoes() []float64 {
+	if s.rec.Header.Repetitions > 1 {
+		return nil
+	}
 	var all []float64
 	several := false
 	for i, index := range s.rec.Indices {
@@ -154,7 +152,7 @@ func (s series) echoes() []float64 {
 	return slices.Compact(all)
 }
 
-// dimensions says that frames are ordered by their place in one stack, and those at one place by their echo time (C.7.6.17).
+// dimensions says that frames are ordered by their place in one stack, and those at one place by repetition or echo time (C.7.6.17).
 func (s series) dimensions(d *dataset, out Series) {
 	organization := deriveUID("dimensions", out.SeriesUID)
 	var o dataset
@@ -170,7 +168,10 @@ func (s series) dimensions(d *dataset, out Series) {
 	}
 	add(tag.StackID, tag.FrameContentSequence)
 	add(tag.InStackPositionNumber, tag.FrameContentSequence)
-	if s.echoes() != nil {
+	switch {
+	case s.rec.Header.Repetitions > 1:
+		add(tag.TemporalPositionIndex, tag.FrameContentSequence)
+	case s.echoes() != nil:
 		add(tag.EffectiveEchoTime, tag.MREchoSequence)
 	}
 	d.set(tag.DimensionIndexSequence, indices)
@@ -182,6 +183,10 @@ func (s series) frame(n, index int, echoes []float64) dataset {
 	content.str(tag.StackID, "1")
 	content.set(tag.InStackPositionNumber, []int{n})
 	values := []int{1, n}
+	if s.rec.Header.Repetitions > 1 {
+		content.set(tag.TemporalPositionIndex, []int{s.repetition(index)})
+		values = append(values, s.repetition(index))
+	}
 	te := s.sequence(index).TE
 	if echoes != nil {
 		values = append(values, 1+slices.Index(echoes, te))

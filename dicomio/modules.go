@@ -65,6 +65,11 @@ func (s series) slice(index int) dataset {
 	var d dataset
 	p, location := s.position(index)
 	d.str(tag.InstanceNumber, fmt.Sprint(index+1))
+	if h := &s.rec.Header; h.Repetitions > 1 {
+		d.str(tag.AcquisitionNumber, fmt.Sprint(s.repetition(index)))
+		d.str(tag.TemporalPositionIdentifier, fmt.Sprint(s.repetition(index)))
+		d.str(tag.NumberOfTemporalPositions, fmt.Sprint(h.Repetitions))
+	}
 	d.str(tag.ImagePositionPatient, decimals(p[:]...)...)
 	d.str(tag.SliceLocation, decimal(location))
 	s.mrImage(&d, index)
@@ -83,9 +88,24 @@ func (s series) position(index int) (p [3]float64, location float64) {
 		p = o.position(index, s.rec.Ny, s.rec.Nx, g.Spacing)
 		return p, vector.Dot(g.normal(), p)
 	}
-	n := max(s.rec.Header.Slices, index+1)
-	return g.position(index, n, s.rec.Ny, s.rec.Nx), g.location(index, n)
+	i := s.place(index)
+	n := max(s.rec.Header.Stack(), i+1)
+	return g.position(i, n, s.rec.Ny, s.rec.Nx), g.location(i, n)
 }
+
+// place numbers the position of slice index among those of the scan.
+func (s series) place(index int) int {
+	if o := s.opts.Origin; o != nil {
+		return o.images[index].place
+	}
+	if h := &s.rec.Header; h.Repetitions > 1 {
+		return index % h.Stack()
+	}
+	return index
+}
+
+// repetition counts from 1 on when slice index of raw data was acquired.
+func (s series) repetition(index int) int { return 1 + index/s.rec.Header.Stack() }
 
 // placed reports whether the source says where its images lie.
 func (s series) placed() bool { return s.opts.Origin != nil && s.opts.Origin.placed }

@@ -100,7 +100,7 @@ func TestPydicomReadsBack(t *testing.T) {
 					if !close(r.Spacing, g.Spacing[:]) || r.Thickness != g.Thickness {
 						t.Errorf("%s: spacing %v, thickness %g, want %v, %g", s.Name, r.Spacing, r.Thickness, g.Spacing, g.Thickness)
 					}
-					if p := g.position(rec.Indices[i], rec.Header.Slices, rec.Ny, rec.Nx); !close(r.Position, p[:]) {
+					if p := g.position(rec.Indices[i]%rec.Header.Stack(), rec.Header.Stack(), rec.Ny, rec.Nx); !close(r.Position, p[:]) {
 						t.Errorf("%s: position %v, want %v", s.Name, r.Position, p)
 					}
 					if r.Rescale {

@@ -32,6 +32,7 @@ type layout struct {
 	Simulated             bool
 	Raw                   bool  // ISMRMRD acquisitions
 	Unused                int   // of them, calibration lines that were acquired otherwise than the image
+	Repetitions           int   // of Slices / Repetitions slices each; 0 is 1
 	Numbers               []int // of the slices of a repetition, as the scanner counted them; nil when they are those from the first on
 	Placement             *recon.Placement
 }
@@ -83,7 +84,10 @@ func (l *layout) check() error {
 	if l.Points != nil && l.Reference != "" && (l.RefNy != l.Ny || l.RefNx != l.Nx) {
 		return refusef("dataset %s has images of %d × %d; expected %d × %d as kspace, both of whose axes are phase encode", l.Reference, l.RefNy, l.RefNx, l.Ny, l.Nx)
 	}
-	if l.Placement != nil && !placed(l.Placement, l.Slices) {
+	if l.Repetitions < 0 || l.Slices%max(1, l.Repetitions) != 0 {
+		return refusef("%d slices in %d repetitions are not readable", l.Slices, l.Repetitions)
+	}
+	if l.Placement != nil && !placed(l.Placement, l.Slices/max(1, l.Repetitions)) {
 		return errPlacement
 	}
 	return nil
@@ -105,7 +109,7 @@ func (l *layout) header(sha string) recon.Header {
 	p := l.Protocol
 	h := recon.Header{
 		Format: map[bool]string{false: "fastmri", true: "ismrmrd"}[l.Raw], Acquisition: plain(l.Attributes.Acquisition),
-		Slices: l.Slices, Coils: l.Coils, Ny: l.Ny, Nx: l.Nx,
+		Slices: l.Slices, Repetitions: l.Repetitions, Coils: l.Coils, Ny: l.Ny, Nx: l.Nx,
 		Reference: l.Reference, SHA256: sha,
 		Field: p.Field, Vendor: plain(p.Vendor), Model: plain(p.Model),
 		Sequence:  recon.Sequence{TR: p.TR, TE: p.TE, TI: p.TI, FlipAngle: p.Flip, EchoTrainLength: p.EchoTrain},
@@ -116,6 +120,9 @@ func (l *layout) header(sha string) recon.Header {
 	}
 	if l.Unused > 0 {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d calibration lines were not used: they were acquired apart from the image.", l.Unused))
+	}
+	if l.Repetitions > 1 {
+		h.Notes = append(h.Notes, fmt.Sprintf("The %d slices are %d repetitions of %d slices, one after the other.", l.Slices, l.Repetitions, h.Stack()))
 	}
 	if len(l.Numbers) > 0 {
 		note := "The scanner numbers the slices " + ranges(l.Numbers) + " (from 0)"

@@ -20,7 +20,7 @@ const (
 	farthest   = 1e4 // from the isocentre
 )
 
-// together reports whether two acquisitions are of one place and plane, as those of a slice are unless it was moved.
+// together reports whether two acquisitions are of one place and plane, as those of a slice are unless it was moved meanwhile.
 func together(a, b C.fm_line) bool {
 	return apart(coordinates(a.position), coordinates(b.position)) <= samePlace && parallel(a, b)
 }
@@ -29,7 +29,7 @@ func parallel(a, b C.fm_line) bool {
 	return apart(coordinates(a.phase_dir), coordinates(b.phase_dir)) <= sameCosine && apart(coordinates(a.read_dir), coordinates(b.read_dir)) <= sameCosine
 }
 
-// place finds where the slices lie, of each of which heads has one acquisition. An acquisition's header has the centre of the field of view
+// place finds where the slices of every repetition lie, of each of which heads has one acquisition. An acquisition's header has the centre of the field of view
 // and the directions of readout and phase encode, in patient coordinates. They remain unknown where writers leave them out, slices are not
 // parallel, or several have one place. Scanners number interleaved slices in the order of their excitation: those that go back and forth
 // are put into the order of their places.
@@ -62,7 +62,10 @@ func (r *reader) place(numbers []int, heads []C.fm_line) {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(locations[a], locations[b]) })
-	r.Numbers, p.Centers, r.raw.slices = permuted(numbers, order), permuted(p.Centers, order), permuted(r.raw.slices, order)
+	r.Numbers, p.Centers = permuted(numbers, order), permuted(p.Centers, order)
+	for repetition := range slices.Chunk(r.raw.slices, len(order)) {
+		copy(repetition, permuted(repetition, order))
+	}
 }
 
 func permuted[T any](of []T, order []int) []T {

@@ -156,15 +156,16 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 			numbers = slices.Insert(numbers, i, int(l.idx.slice))
 		}
 	}
-	slicesOf, repetitions := len(numbers), int(latest-earliest)+1
+	slicesOf := len(numbers)
+	r.Repetitions = int(latest-earliest) + 1
 	if numbers[slicesOf-1]-numbers[0] >= slicesOf {
 		r.Numbers = numbers
 	}
 	if r.Protocol.Encoded.Z > 1 {
 		return refusef("the header says that %d partitions were encoded; only 2-D acquisitions can be reconstructed", r.Protocol.Encoded.Z)
 	}
-	if r.Slices = slicesOf * repetitions; r.Slices > maxExtent {
-		return refusef("dataset data has %d slices in %d repetitions; expected at most %d together", slicesOf, repetitions, maxExtent)
+	if r.Slices = slicesOf * r.Repetitions; r.Slices > maxExtent {
+		return refusef("dataset data has %d slices in %d repetitions; expected at most %d together", slicesOf, r.Repetitions, maxExtent)
 	}
 	if err := r.check(); err != nil {
 		return err
@@ -186,7 +187,7 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 		return refusef("readouts have %d samples of %d coils; expected at most %d together", raw.samples, r.Coils, maxSlice)
 	}
 	raw.slices = make([][]rawLine, r.Slices)
-	heads, agree := make([]C.fm_line, r.Slices), repetitions == 1
+	heads, met, agree := make([]C.fm_line, slicesOf), make([]bool, slicesOf), true
 	for i, l := range lines {
 		column := int(l.idx.kspace_encode_step_1) + r.Nx/2 - r.Protocol.Center
 		if column < 0 || column >= r.Nx {
@@ -195,10 +196,10 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 		}
 		place, _ := slices.BinarySearch(numbers, int(l.idx.slice))
 		index := int(l.idx.repetition-earliest)*slicesOf + place
-		if len(raw.slices[index]) == 0 {
-			heads[index] = l
+		if !met[place] {
+			heads[place], met[place] = l, true
 		}
-		agree = agree && together(l, heads[index])
+		agree = agree && together(l, heads[place])
 		raw.slices[index] = append(raw.slices[index], rawLine{at[i], column})
 	}
 	if err := r.sampled(); err != nil {

@@ -43,7 +43,11 @@ var rawWants = map[string]string{
 
 // rawNotes are what the report says of the files that are read.
 var rawNotes = map[string]string{
-	"ok_gaps":               "The scanner numbers the slices 1, 3–4, 6 (from 0): distances across a gap are larger than the images say.",
+	"ok_repetitions":    "The 4 slices are 2 repetitions of 2 slices, one after the other.",
+	"ok_place_wandered": "The 4 slices are 2 repetitions of 2 slices, one after the other.",
+	"ok_placed_repeated": "The 10 slices are 2 repetitions of 5 slices, one after the other. " +
+		"The scanner numbers the slices 4, 1, 3, 0, 2 (from 0); here they are in the order of their positions.",
+	"ok_gaps":               "The 8 slices are 2 repetitions of 4 slices, one after the other. The scanner numbers the slices 1, 3–4, 6 (from 0): distances across a gap are larger than the images say.",
 	"ok_separate":           "8 calibration lines were not used: they were acquired apart from the image.",
 	"ok_skipped":            "1 calibration lines were not used: they were acquired apart from the image.",
 	"ok_placed_interleaved": "The scanner numbers the slices 4, 1, 3, 0, 2 (from 0); here they are in the order of their positions.",
@@ -125,6 +129,7 @@ func checkRaw(t *testing.T, base string, h recon.Header, read []recon.Slice) {
 	default:
 		equal(t, "rows and columns", [2]vector.V{p.Row, p.Col}, [2]vector.V{{0, 1, 0}, {0.8, 0, -0.6}})
 		equal(t, "centers", p.Centers, want.Centers)
+		equal(t, "slices of a repetition", h.Stack(), len(want.Centers))
 	}
 	var got []complex64
 	for _, s := range read {

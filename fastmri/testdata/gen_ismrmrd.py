@@ -125,7 +125,12 @@ def cases(folder):
     ok("placed", numbered(placed(k, [0, 1])), k, centers=[place(0), place(1)])
     ok("placed_backwards", numbered(placed(five, [4, 3, 2, 1, 0])), five, centers=[place(n) for n in (4, 3, 2, 1, 0)])
     ok("placed_interleaved", numbered(placed(five, [1, 3, 0, 2, 4])), five[[4, 1, 3, 0, 2]], centers=[place(n) for n in (4, 3, 2, 1, 0)])
-    # Positions that nobody can lie at: those of the repetition before, of acquisitions that disagree, in planes that differ or are none.
+    # Every repetition lies where the first does, or where they lie is not known.
+    again = [placed(part, [1, 3, 0, 2, 4], repetition=n) for n, part in enumerate((five, 2 * five))]
+    ok("placed_repeated", numbered(again[0]) + numbered(again[1]), np.concatenate([five, 2 * five])[[4, 1, 3, 0, 2, 9, 6, 8, 5, 7]],
+       centers=[place(n) for n in (4, 3, 2, 1, 0)])
+    ok("place_wandered", numbered(placed(k, [0, 1])) + numbered(placed(2 * k, [1, 2], repetition=1)), np.concatenate([k, 2 * k]))
+    # Positions that nobody can lie at: those of another slice, of acquisitions that disagree, in planes that differ or are none.
     ok("place_repeated", numbered(placed(k, [1, 1])), k)
     ok("place_moved", numbered([a for c in range(COLUMNS) for a in lines(k[:1], [c], at=place(c))]), k[:1])
     ok("place_turned", numbered(lines(k[:1], at=place(0)) + lines(k[1:], at=place(1), read=(1, 0, 0))), k)

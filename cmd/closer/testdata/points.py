@@ -1,6 +1,6 @@
 """Points at known places in a patient, as raw data, and where DICOM says that they are.
 
-    points.py write RAW.h5          slices of an oblique plane, excited every other first, each with one bright point
+    points.py write RAW.h5          slices of an oblique plane, excited every other first and all of them twice, each with one bright point
     points.py find FILE…            prints how far, in mm, the brightest pixels of DICOM images lie from the points, at most
 """
 import sys
@@ -21,46 +21,50 @@ HEADER = f"""<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISM
 
 
 def slices():
-    """Of each slice as the scanner numbers it: the centre of its field of view and the point, so many pixels from there."""
-    for number, place in enumerate((1, 3, 0, 2, 4)):
-        center = np.array([12.0, -34.5, 56.25]) + GAP * place * np.cross(READ, PHASE)
-        yield number, center, (5 - 3 * place, 4 * place - 7)
+    """Of each repetition and slice, as the scanner numbers them: the centre of its field of view and the point, so many pixels from there."""
+    for repetition in (0, 1):
+        for number, place in enumerate((1, 3, 0, 2, 4)):
+            center = np.array([12.0, -34.5, 56.25]) + GAP * place * np.cross(READ, PHASE)
+            yield repetition, number, center, (5 - 3 * place + 2 * repetition, 4 * place - 7)
 
 
 def write(path):
     data = ismrmrd.Dataset(path, mode="w")
     data.write_xml_header(HEADER)
     row, column = np.arange(NY) - NY // 2, np.arange(NX) - NX // 2
-    for number, center, (down, right) in slices():
+    for repetition, number, center, (down, right) in slices():
         k = np.exp(-2j * np.pi * (down * row[:, None] / NY + right * column / NX)).astype(np.complex64)
         for c in range(NX):
             a = ismrmrd.Acquisition.from_array(np.ascontiguousarray(k[None, :, c]))
-            a.center_sample, a.idx.slice, a.idx.kspace_encode_step_1 = NY // 2, number, c
+            a.center_sample, a.idx.repetition, a.idx.slice, a.idx.kspace_encode_step_1 = NY // 2, repetition, number, c
             a.position[:], a.read_dir[:], a.phase_dir[:] = center, READ, PHASE
             data.append_acquisition(a)
     data.close()
 
 
 def frames(path):
-    """(pixels, position of the first, orientation, spacing) of each frame of a DICOM file."""
+    """(pixels, repetition, position of the first, orientation, spacing) of each frame of a DICOM file."""
     d = pydicom.dcmread(path)
     if "PerFrameFunctionalGroupsSequence" not in d:
-        yield d.pixel_array, d.ImagePositionPatient, d.ImageOrientationPatient, d.PixelSpacing
+        assert d.NumberOfTemporalPositions == 2 and d.AcquisitionNumber == d.TemporalPositionIdentifier
+        yield d.pixel_array, d.TemporalPositionIdentifier - 1, d.ImagePositionPatient, d.ImageOrientationPatient, d.PixelSpacing
         return
     shared = d.SharedFunctionalGroupsSequence[0]
     for pixels, frame in zip(d.pixel_array, d.PerFrameFunctionalGroupsSequence):
-        yield (pixels, frame.PlanePositionSequence[0].ImagePositionPatient, shared.PlaneOrientationSequence[0].ImageOrientationPatient,
+        content = frame.FrameContentSequence[0]
+        assert content.DimensionIndexValues == [1, content.InStackPositionNumber, content.TemporalPositionIndex]
+        yield (pixels, content.TemporalPositionIndex - 1, frame.PlanePositionSequence[0].ImagePositionPatient, shared.PlaneOrientationSequence[0].ImageOrientationPatient,
                shared.PixelMeasuresSequence[0].PixelSpacing)
 
 
 def find(paths):
-    points = [center + down * DY * READ + right * DX * PHASE for _, center, (down, right) in slices()]
+    points = [(repetition, center + down * DY * READ + right * DX * PHASE) for repetition, _, center, (down, right) in slices()]
     worst, found = 0.0, 0
-    for pixels, position, orientation, spacing in (f for path in paths for f in frames(path)):
+    for pixels, repetition, position, orientation, spacing in (f for path in paths for f in frames(path)):
         row, column = np.unravel_index(pixels.argmax(), pixels.shape)
         along, down = np.reshape(orientation, (2, 3)).astype(float)
         at = np.array(position, float) + column * float(spacing[1]) * along + row * float(spacing[0]) * down
-        distances = [np.linalg.norm(at - p) for p in points]
+        distances = [np.linalg.norm(at - p) if of == repetition else np.inf for of, p in points]
         points.pop(int(np.argmin(distances)))
         worst, found = max(worst, min(distances)), found + 1
     print(worst if found and not points else f"{len(points)} points are in no image")
