@@ -13,7 +13,25 @@ import (
 // face or burned-in text; they are left as they are.
 func (o *Origin) Deidentified() *Origin {
 	out := *o
-	out.deidentified = true
+	out.subject = o.subject.hidden()
+	out.images = slices.Clone(o.images)
+	for i := range out.images {
+		out.images[i].instance, out.images[i].series = anonymous(out.images[i].instance), anonymous(out.images[i].series)
+	}
+	return &out
+}
+
+// Deidentified returns a subject that nobody knows, by the same profile; nil, as of raw data that name none, where no study is named.
+func (s *Subject) Deidentified() *Subject {
+	if s == nil || s.carried.StudyUID == "" {
+		return nil
+	}
+	hidden := s.hidden()
+	return &hidden
+}
+
+func (s Subject) hidden() Subject {
+	out := Subject{s.carried, true}
 	c := &out.carried
 	c.StudyUID, c.FrameUID = anonymous(c.StudyUID), anonymous(c.FrameUID)
 	c.Patient = []carriedElement{
@@ -34,11 +52,7 @@ func (o *Origin) Deidentified() *Origin {
 		{tag.AccessionNumber, nil},
 		{tag.LongitudinalTemporalInformationModified, []string{"REMOVED"}},
 	}
-	out.images = slices.Clone(o.images)
-	for i := range out.images {
-		out.images[i].instance, out.images[i].series = anonymous(out.images[i].instance), anonymous(out.images[i].series)
-	}
-	return &out
+	return out
 }
 
 // Dummies stand where an element must have a value and must not tell any.

@@ -201,7 +201,7 @@ func (s series) frame(n, index int, echoes []float64) dataset {
 	p, _ := s.position(index)
 	position.str(tag.ImagePositionPatient, decimals(p[:]...)...)
 	f.set(tag.PlanePositionSequence, []dataset{position})
-	if o := s.opts.Origin; o != nil && o.carried.StudyUID != "" && o.images[index].named() { // so that evidence lists it
+	if o := s.opts.Origin; o != nil && o.subject.carried.StudyUID != "" && o.images[index].named() { // so that evidence lists it
 		if source := o.reference(index); source != nil {
 			var derivation dataset
 			derivation.str(tag.DerivationDescription, text(s.story, maxST))
@@ -216,7 +216,7 @@ func (s series) frame(n, index int, echoes []float64) dataset {
 // evidence lists the source images of all frames, by series, as C.8.13.2.1.2 wants it; none where a source has no UIDs.
 func (s series) evidence() []dataset {
 	o := s.opts.Origin
-	if o == nil || o.carried.StudyUID == "" {
+	if o == nil || o.subject.carried.StudyUID == "" {
 		return nil
 	}
 	var uids []string // of the series, in order
@@ -246,7 +246,7 @@ func (s series) evidence() []dataset {
 		all = append(all, one)
 	}
 	var study dataset
-	study.str(tag.StudyInstanceUID, o.carried.StudyUID)
+	study.str(tag.StudyInstanceUID, o.subject.carried.StudyUID)
 	study.set(tag.ReferencedSeriesSequence, all)
 	return []dataset{study}
 }

@@ -132,9 +132,9 @@ func decimals(values ...float64) []string {
 // patient is the patient module (C.7.1.1). No attribute of a patient is known here; the identifier is that of the file, so that
 // an archive does not take all scans for one patient.
 func (s series) patient(d *dataset) {
-	if s.opts.Origin != nil {
-		d.add(s.opts.Origin.carried.Patient)
-		if s.opts.Origin.deidentified {
+	if subject := s.subject(); subject != nil {
+		d.add(subject.carried.Patient)
+		if subject.deidentified {
 			d.set(tag.DeidentificationMethodCodeSequence, []dataset{coded("113100", "DCM", "Basic Application Confidentiality Profile")})
 		}
 		return
@@ -160,8 +160,8 @@ func (s series) patient(d *dataset) {
 // study is the general study module (C.7.2.1).
 func (s series) study(d *dataset, out Series) {
 	d.str(tag.StudyInstanceUID, out.StudyUID)
-	if s.opts.Origin != nil {
-		d.add(s.opts.Origin.carried.Study)
+	if subject := s.subject(); subject != nil {
+		d.add(subject.carried.Study)
 		return
 	}
 	date, clock := s.dateTime()
@@ -181,7 +181,7 @@ func (s series) series(d *dataset, out Series) {
 	d.str(tag.SeriesNumber, fmt.Sprint(out.Number))
 	d.str(tag.SeriesDescription, out.Description)
 	if s.opts.Origin != nil {
-		d.add(s.opts.Origin.carried.Series)
+		d.add(s.opts.Origin.subject.carried.Series)
 	} else {
 		d.str(tag.PatientPosition, h.Patient)
 	}
@@ -205,9 +205,13 @@ func (s series) series(d *dataset, out Series) {
 // body is the part of the body and the side of a paired one, "" where nobody knows.
 func (s series) body() (part, side string) {
 	if o := s.opts.Origin; o != nil {
-		return o.carried.BodyPart, o.carried.Laterality
+		return o.subject.carried.BodyPart, o.subject.carried.Laterality
 	}
-	return bodyPart(&s.rec.Header), ""
+	part = bodyPart(&s.rec.Header)
+	if subject := s.subject(); subject != nil {
+		part = cmp.Or(subject.carried.BodyPart, part)
+	}
+	return part, ""
 }
 
 // bodyPart is the defined term of PS3.16 annex L, "" when the acquisition does not say. fastMRI has knees, all coronal, and
@@ -318,7 +322,7 @@ func (s series) dates(d *dataset) {
 	for _, t := range []tag.Tag{tag.SeriesTime, tag.ContentTime, tag.InstanceCreationTime} {
 		d.str(t, clock...)
 	}
-	if s.opts.Origin != nil {
+	if s.subject() != nil {
 		return // it would say something of the study's time, too
 	}
 	d.str(tag.TimezoneOffsetFromUTC, s.opts.Now.Format("-0700"))

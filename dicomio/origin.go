@@ -16,15 +16,13 @@ import (
 // Origin is what results carry over from the DICOM files they are made of: whom the images show, in which study, and where they
 // lie. It holds patient data, which goes into DICOM objects and nowhere else: printed or encoded, it is empty.
 type Origin struct {
-	carried    carried // of the first file
+	subject    Subject // of the first file
 	rows, cols int
 	images     []sourceImage // by slice
 	gap        float64       // mm from position to position; 0 when unknown or not the same everywhere
 	clipped    int           // pixels that were below zero
 	placed     bool          // every image has a position
 	mosaic     bool          // an image shows several slices side by side, and its position is that of none
-
-	deidentified bool
 }
 
 // String keeps patient data out of logs.
@@ -84,13 +82,13 @@ var permitted = map[tag.Tag]*regexp.Regexp{
 
 var validUID = regexp.MustCompile(`^(0|[1-9]\d*)(\.(0|[1-9]\d*))+$`)
 
-// carry reads what travels. Elements of type 2 are there even when they are empty.
-func carry(a attributes) carried {
+// carry takes what travels of elements, whose values texts has. Elements of type 2 are there even when they are empty.
+func carry(texts func(tag.Tag) []string) carried {
 	take := func(tags []tag.Tag, empty bool) []carriedElement {
 		var out []carriedElement
 		for _, t := range tags {
 			var values []string
-			for _, v := range a.texts(t) {
+			for _, v := range texts(t) {
 				if v = plain(v); permitted[t] == nil || permitted[t].MatchString(v) {
 					values = append(values, v)
 				}
@@ -101,17 +99,23 @@ func carry(a attributes) carried {
 		}
 		return out
 	}
+	first := func(t tag.Tag) string {
+		for _, v := range texts(t) {
+			return plain(v)
+		}
+		return ""
+	}
 	id := func(t tag.Tag) string {
-		if u := a.text(t); usableUID(u) {
+		if u := first(t); usableUID(u) {
 			return u
 		}
 		return ""
 	}
 	c := carried{
 		Patient: take(patientTags, true), Study: append(take(studyTags, true), take(optional, false)...), Series: take(seriesTags, true),
-		StudyUID: id(tag.StudyInstanceUID), FrameUID: id(tag.FrameOfReferenceUID), BodyPart: code(a.text(tag.BodyPartExamined)),
+		StudyUID: id(tag.StudyInstanceUID), FrameUID: id(tag.FrameOfReferenceUID), BodyPart: code(first(tag.BodyPartExamined)),
 	}
-	if side := a.text(tag.Laterality); side == "L" || side == "R" {
+	if side := first(tag.Laterality); side == "L" || side == "R" {
 		c.Laterality = side
 	}
 	return c
@@ -126,7 +130,7 @@ func (d *dataset) add(elements []carriedElement) {
 
 // newOrigin describes the images of a volume, in the order of its slices.
 func newOrigin(first source, images []sourceImage, placed bool) *Origin {
-	o := &Origin{carried: first.Carried, rows: first.Rows, cols: first.Cols, images: images, placed: placed, mosaic: first.Mosaic, gap: first.Frames[0].Gap}
+	o := &Origin{subject: Subject{carried: first.Carried}, rows: first.Rows, cols: first.Cols, images: images, placed: placed, mosaic: first.Mosaic, gap: first.Frames[0].Gap}
 	if placed && images[len(images)-1].place > 0 {
 		o.gap = vector.Step(locations(images))
 	}

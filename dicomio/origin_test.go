@@ -314,7 +314,7 @@ func TestDeidentify(t *testing.T) {
 			t.Errorf("position %v, want %v", got, want)
 		}
 	}
-	if again := v.Origin.Deidentified(); s.StudyUID != again.carried.StudyUID || s.StudyUID == v.Origin.carried.StudyUID {
-		t.Errorf("study %s, then %s", s.StudyUID, again.carried.StudyUID)
+	if again := v.Origin.Deidentified(); s.StudyUID != again.subject.carried.StudyUID || s.StudyUID == v.Origin.subject.carried.StudyUID {
+		t.Errorf("study %s, then %s", s.StudyUID, again.subject.carried.StudyUID)
 	}
 }

@@ -119,7 +119,7 @@ func magnitudeOfMR(a attributes) error {
 // describe reads what belongs to the object as a whole.
 func describe(a attributes) (Instance, error) {
 	out := Instance{
-		Class: onlyUID(a.text(tag.SOPClassUID)), Carried: carry(a), Mosaic: slices.Contains(a.texts(tag.ImageType), "MOSAIC"),
+		Class: onlyUID(a.text(tag.SOPClassUID)), Carried: carry(a.texts), Mosaic: slices.Contains(a.texts(tag.ImageType), "MOSAIC"),
 		UID: onlyUID(a.text(tag.SOPInstanceUID)), SeriesUID: onlyUID(a.text(tag.SeriesInstanceUID)),
 		BodyPart: code(a.text(tag.BodyPartExamined)), Vendor: text(a.text(tag.Manufacturer), maxLO), Model: text(a.text(tag.ManufacturerModelName), maxLO),
 	}

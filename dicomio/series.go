@@ -30,6 +30,8 @@ type Options struct {
 	// Origin is that of the Volume from which the reconstruction was made; nil when it was not made from DICOM. With it the
 	// series belong to the source's patient, study and frame of reference and lie where its images do.
 	Origin *Origin
+	// Subject is that of raw data which name it; nil otherwise. With it the series belong to that patient and study.
+	Subject *Subject
 	// Scale is the value in the input of 1 in the reconstruction; 0 is 1, as they are in one unit.
 	Scale float64
 	// Enhanced writes a series as one enhanced MR image, a slice a frame, instead of one classic MR image a slice.
@@ -136,7 +138,8 @@ func (s series) write(ctx context.Context, dir string) (Series, error) {
 	if err := s.check(); err != nil {
 		return Series{}, err
 	}
-	if o := s.opts.Origin; o != nil && o.deidentified {
+	subject := s.subject()
+	if subject != nil && subject.deidentified {
 		s.opts.Now = time.Time{} // the input may be as old as the examination
 	}
 	if o := s.opts.Origin; o != nil && o.clipped > 0 {
@@ -160,8 +163,11 @@ func (s series) write(ctx context.Context, dir string) (Series, error) {
 		StudyUID: deriveUID("study", s.rec.Header.SHA256), FrameUID: deriveUID("frame of reference", s.rec.Header.SHA256),
 		SeriesUID: s.seriesUID(sc, pixels),
 	}
-	if o := s.opts.Origin; o != nil {
-		out.StudyUID, out.FrameUID = cmp.Or(o.carried.StudyUID, out.StudyUID), cmp.Or(o.carried.FrameUID, out.FrameUID)
+	if subject != nil {
+		out.StudyUID = cmp.Or(subject.carried.StudyUID, out.StudyUID)
+		if s.opts.Origin != nil || s.rec.Header.Placement != nil { // a nominal geometry lies in no frame of the scanner's
+			out.FrameUID = cmp.Or(subject.carried.FrameUID, out.FrameUID)
+		}
 	}
 	if err := makeDir(dir); err != nil {
 		return Series{}, err

@@ -10,12 +10,12 @@
 //	ismrmrd_header       string: ISMRMRD XML with the matrices, fields of view and sequence
 //	acquisition, max, norm, acceleration, num_low_frequency, simulated    attributes, all optional
 //
-// patient_id is never read.
+// patient_id is never read, nor is the subject that an ismrmrd_header may name.
 //
 // It also reads ISMRMRD raw data of 2-D Cartesian acquisitions (group dataset with data and xml) as a scan without a reference.
 // Calibration lines that were acquired with the image are part of it; others are counted in a note of the report.
 // Where the acquisitions of each slice agree on its place, also from repetition to repetition, the scan has a Placement, and its slices are
-// in that order.
+// in that order. Whom its header names, and in which study, is the Scan's Subject, for DICOM and nothing else.
 //
 // Reading happens in a child process (internal/sandbox): libhdf5 crashes on crafted files and can be told by them to read
 // other files. The child refuses whatever points outside the file (soft and external links, external and virtual storage),

@@ -21,7 +21,7 @@ type Space struct {
 	FOVx, FOVy, FOVz float64 // mm; 0 when unknown
 }
 
-// protocol is what is taken from an ISMRMRD header. Everything else in it, patient and study above all, is left where it is.
+// protocol is what is taken from an ISMRMRD header. Patient and study are no part of it (parseSubject); everything else is left where it is.
 type protocol struct {
 	Encoded, Recon   Space
 	Trajectory       string // as the file names it; "" when it does not

@@ -4,6 +4,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
 func TestParseHeaderTolerates(t *testing.T) {
@@ -45,7 +47,13 @@ func FuzzParseHeader(f *testing.F) {
 	f.Add(formatHeader(protocol{Encoded: Space{640, 368, 1, 460, 264.5, 3}, Recon: Space{320, 320, 1, 230, 230, 3}, Vendor: "A & <B>", Field: 3, TR: 9000, TE: 90}, 4, 12))
 	f.Add(`<ismrmrdHeader><encoding><encodedSpace><matrixSize><x>99999999999</x></matrixSize></encodedSpace></encoding></ismrmrdHeader>`)
 	f.Add(`<a>` + strings.Repeat("<encoding>", 500))
+	f.Add(`<a><subjectInformation><patientName>A\B` + "\n" + `</patientName></subjectInformation></a>`)
 	f.Fuzz(func(t *testing.T, text string) {
+		for _, v := range fields(parseSubject(text)) {
+			if len(v) > maxValue || !utf8.ValidString(v) || strings.ContainsFunc(v, func(r rune) bool { return unicode.IsControl(r) || r == '\\' }) {
+				t.Errorf("value %q", v)
+			}
+		}
 		p, err := parseHeader(text)
 		if err != nil {
 			return

@@ -28,6 +28,7 @@ type layout struct {
 	Reference             string
 	RefNy, RefNx          int
 	Protocol              protocol
+	Subject               *recon.Subject // of raw data that name theirs; nil otherwise
 	Attributes            Attributes
 	Simulated             bool
 	Raw                   bool  // ISMRMRD acquisitions

@@ -92,6 +92,7 @@ func (r *reader) openRaw(group *hdf5.Group) error {
 	if err := r.Protocol.cartesian(); err != nil {
 		return err
 	}
+	r.Subject = parseSubject(s)
 	r.Raw, r.raw = true, &rawData{dataset: d}
 	if lines, at = r.withCalibration(lines, at, r.Protocol.Separate); len(lines) == 0 {
 		return errNoImage

@@ -168,6 +168,9 @@ func (s *Scan) Header() recon.Header { return s.header }
 // Attributes returns the file's root attributes.
 func (s *Scan) Attributes() Attributes { return s.layout.Attributes }
 
+// Subject is whom raw data name; nil when they do not, and of fastMRI's files.
+func (s *Scan) Subject() *recon.Subject { return s.layout.Subject }
+
 // NamesSubject reports whether the file's ISMRMRD header says whom it shows: a name, an identifier or a date of birth.
 func (s *Scan) NamesSubject() bool { return s.layout.Protocol.Subject }
 

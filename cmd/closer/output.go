@@ -87,6 +87,11 @@ func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p 
 			o.dicom.Origin = source.origin.Deidentified()
 		}
 	}
+	if file, ok := scan.(*fastmri.Scan); ok {
+		if o.dicom.Subject = dicomio.NewSubject(file.Subject()); o.hidden {
+			o.dicom.Subject = o.dicom.Subject.Deidentified()
+		}
+	}
 	if err := os.MkdirAll(o.path("reconstruction"), 0o755); err != nil {
 		return nil, fmt.Errorf("make output directory: %w", err)
 	}

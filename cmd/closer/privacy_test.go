@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -110,8 +111,18 @@ func TestPatientStaysInDICOM(t *testing.T) {
 		}
 	}
 	seen["the log"] = []byte(server.stderr())
+	nameNobody(t, data, seen, data, temporary, filepath.Join(dir, "cache"), filepath.Join(dir, "results"))
+	if status, answer := ask("GET", "/dicom-web/studies", nil); status != 200 || !bytes.Contains(answer, []byte(name)) {
+		t.Errorf("and DICOMweb does not: %d %s", status, answer)
+	}
+}
+
+// nameNobody looks for the patient of these tests in texts and in the files below roots, but not in the server's inputs and results and in
+// DICOM.
+func nameNobody(t *testing.T, data string, seen map[string][]byte, roots ...string) {
+	t.Helper()
 	files := 0
-	for _, root := range []string{data, temporary, filepath.Join(dir, "cache"), filepath.Join(dir, "results")} {
+	for _, root := range roots {
 		filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return nil // a worker cleans up meanwhile
@@ -129,15 +140,56 @@ func TestPatientStaysInDICOM(t *testing.T) {
 		t.Errorf("only %d files", files)
 	}
 	for where, text := range seen {
-		for _, sign := range []string{name, "MARKR", "Jane"} {
+		for _, sign := range []string{"MARKR", "Jane"} {
 			if bytes.Contains(text, []byte(sign)) {
 				t.Errorf("%s names the patient", where)
 				break
 			}
 		}
 	}
-	if status, answer := ask("GET", "/dicom-web/studies", nil); status != 200 || !bytes.Contains(answer, []byte(name)) {
-		t.Errorf("and DICOMweb does not: %d %s", status, answer)
+}
+
+// Results of raw data that name their patient are found under that patient and study, and nothing else names them; hidden, nothing does.
+func TestPatientOfRawDataStaysInDICOM(t *testing.T) {
+	python := os.Getenv("CLOSER_PYTHON")
+	if python == "" {
+		t.Skip("CLOSER_PYTHON is not set: run make test")
+	}
+	dir := t.TempDir()
+	data, raw, results := filepath.Join(dir, "data"), filepath.Join(dir, "raw.h5"), filepath.Join(dir, "results")
+	if text, err := exec.Command(python, "testdata/points.py", "write", raw).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	t.Setenv("TMPDIR", t.TempDir())
+	server, address := serving(t, data)
+	said, stderr, err := try("push", raw, "--to", "http://"+address, "--method", "zero-filled", "-o", results)
+	if err != nil {
+		t.Fatal(stderr)
+	}
+	seen := map[string][]byte{"closer push": []byte(said + stderr)}
+	for _, path := range []string{"/metrics", "/api/v1/scans"} {
+		response, err := http.Get("http://" + address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[path], _ = io.ReadAll(response.Body)
+		response.Body.Close()
+	}
+	seen["the log"] = []byte(server.stderr())
+	nameNobody(t, data, seen, data, os.Getenv("TMPDIR"), results)
+	var studies []map[string]struct{ Value []any }
+	getJSON(t, "http://"+address+"/dicom-web/studies?PatientID=MARKR-4711&AccessionNumber=MARKR-12", &studies)
+	if len(studies) != 1 || studies[0]["0020000D"].Value[0] != "2.25.4713" {
+		t.Errorf("studies of the patient: %v", studies)
+	}
+	hidden := filepath.Join(dir, "hidden")
+	closer(t, "recon", raw, "-o", hidden, "--method", "zero-filled", "--deidentify")
+	for _, name := range []string{"0001.dcm", "0010.dcm"} {
+		for _, sign := range []string{"MARKR", "Jane", "19800102", "2.25.4713\x00"} {
+			if bytes.Contains(read(t, hidden, "dicom", "zero-filled", name), []byte(sign)) {
+				t.Errorf("%s of the hidden patient has %s", name, sign)
+			}
+		}
 	}
 }
 

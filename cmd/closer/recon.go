@@ -33,7 +33,7 @@ func reconCommand() *cobra.Command {
 	recipeFlags(c.Flags(), &recipe)
 	c.Flags().StringVarP(&run.out, "output", "o", "", "directory for the results (made when it does not exist)")
 	c.MarkFlagRequired("output")
-	c.Flags().BoolVar(&run.deidentify, "deidentify", false, "keep the patient and study of a DICOM input out of the results (PS3.15 Basic Profile)")
+	c.Flags().BoolVar(&run.deidentify, "deidentify", false, "keep the patient and study of DICOM or raw data out of the results (PS3.15 Basic Profile)")
 	c.Flags().BoolVar(&run.enhanced, "enhanced", false, "write each DICOM series as one enhanced MR image, a slice a frame")
 	runFlags(c, &run)
 	return c

@@ -12,8 +12,9 @@ import pydicom
 NY, NX, ROWS, COLUMNS = 64, 40, 32, 31  # encoded, with an oversampled readout, and delivered
 DY, DX, GAP = 1.5, 2.0, 7.0  # mm
 READ, PHASE = np.array([0.6, 0.0, -0.8]), np.array([0.48, -0.8, 0.36])
-HEADER = f"""<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><measurementInformation><patientPosition>HFS</patientPosition>
-</measurementInformation><experimentalConditions><H1resonanceFrequency_Hz>63500000</H1resonanceFrequency_Hz></experimentalConditions><encoding>
+HEADER = f"""<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><subjectInformation><patientName>Doe^Jane^MARKR^Zo</patientName>
+<patientID>MARKR-4711</patientID><patientBirthdate>1980-01-02</patientBirthdate></subjectInformation><studyInformation><accessionNumber>MARKR-12</accessionNumber>
+<studyInstanceUID>2.25.4713</studyInstanceUID></studyInformation><measurementInformation><patientPosition>HFS</patientPosition></measurementInformation><experimentalConditions><H1resonanceFrequency_Hz>63500000</H1resonanceFrequency_Hz></experimentalConditions><encoding>
 <encodedSpace><matrixSize><x>{NY}</x><y>{NX}</y><z>1</z></matrixSize><fieldOfView_mm><x>{NY * DY}</x><y>{NX * DX}</y><z>5</z></fieldOfView_mm></encodedSpace>
 <reconSpace><matrixSize><x>{ROWS}</x><y>{COLUMNS}</y><z>1</z></matrixSize><fieldOfView_mm><x>{ROWS * DY}</x><y>{COLUMNS * DX}</y><z>5</z></fieldOfView_mm>
 </reconSpace><encodingLimits><kspace_encoding_step_1><minimum>0</minimum><maximum>{NX - 1}</maximum><center>{NX // 2}</center></kspace_encoding_step_1>
