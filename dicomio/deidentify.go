@@ -33,7 +33,7 @@ func (s *Subject) Deidentified() *Subject {
 func (s Subject) hidden() Subject {
 	out := Subject{s.carried, true}
 	c := &out.carried
-	c.StudyUID, c.FrameUID = anonymous(c.StudyUID), anonymous(c.FrameUID)
+	c.StudyUID, c.FrameUID, c.Title = anonymous(c.StudyUID), anonymous(c.FrameUID), ""
 	c.Patient = []carriedElement{
 		{tag.PatientName, []string{"Anonymous^closer"}},
 		{tag.PatientID, []string{"STUDY-" + lastDigits(c.StudyUID)}},

@@ -1,6 +1,7 @@
 package dicomio
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -49,6 +50,7 @@ type carried struct {
 	Patient, Study, Series []carriedElement
 	StudyUID, FrameUID     string
 	BodyPart, Laterality   string
+	Title                  string // of the series: its description, else its protocol
 }
 
 type carriedElement struct {
@@ -114,6 +116,7 @@ func carry(texts func(tag.Tag) []string) carried {
 	c := carried{
 		Patient: take(patientTags, true), Study: append(take(studyTags, true), take(optional, false)...), Series: take(seriesTags, true),
 		StudyUID: id(tag.StudyInstanceUID), FrameUID: id(tag.FrameOfReferenceUID), BodyPart: code(first(tag.BodyPartExamined)),
+		Title: cmp.Or(first(tag.SeriesDescription), first(tag.ProtocolName)),
 	}
 	if side := first(tag.Laterality); side == "L" || side == "R" {
 		c.Laterality = side
@@ -218,5 +221,5 @@ func (s sourceImage) named() bool { return usableUID(s.instance) && usableUID(s.
 // carriedTags are all that carry reads.
 func carriedTags() []tag.Tag {
 	return slices.Concat(patientTags, studyTags, optional, seriesTags,
-		[]tag.Tag{tag.StudyInstanceUID, tag.FrameOfReferenceUID, tag.Laterality})
+		[]tag.Tag{tag.StudyInstanceUID, tag.FrameOfReferenceUID, tag.Laterality, tag.SeriesDescription, tag.ProtocolName})
 }

@@ -45,6 +45,7 @@ func obliqueSeries(t *testing.T, rows, cols int) string {
 		c.str(tag.StudyTime, "030405")
 		c.str(tag.StudyID, "7")
 		c.str(tag.BodyPartExamined, "BRAIN")
+		c.str(tag.SeriesDescription, "t2 of JANE")
 		c.str(tag.Modality, "MR")
 		c.str(tag.PatientPosition, "HFS")
 		c.str(tag.Manufacturer, "SIEMENS")
@@ -163,8 +164,8 @@ func TestSquareImageOfOblongSourceKeepsTheCentre(t *testing.T) {
 // TestPatientAndStudyTravel, and nothing of them is printed.
 func TestPatientAndStudyTravel(t *testing.T) {
 	v, s := carriedSeries(t, obliqueSeries(t, 24, 24), false, false)
-	if s.StudyUID != "1.2.99" || s.FrameUID != "1.2.98" {
-		t.Errorf("study %s, frame of reference %s", s.StudyUID, s.FrameUID)
+	if s.StudyUID != "1.2.99" || s.FrameUID != "1.2.98" || !strings.HasSuffix(s.Description, ", of t2 of JANE") {
+		t.Errorf("study %s, frame of reference %s, %q", s.StudyUID, s.FrameUID, s.Description)
 	}
 	for i, f := range s.Files {
 		file, err := os.ReadFile(f.Path)

@@ -276,5 +276,8 @@ func (s series) description() string {
 	if s.rec.Header.Simulated {
 		parts = append(parts, "simulated")
 	}
+	if subject := s.subject(); subject != nil && subject.carried.Title != "" { // a study has several series
+		parts = append(parts, "of "+subject.carried.Title)
+	}
 	return text(strings.Join(parts, ", "), maxLO)
 }

@@ -29,6 +29,7 @@ func NewSubject(s *recon.Subject) *Subject {
 		tag.PatientSize: s.Size, tag.StudyInstanceUID: s.StudyUID, tag.FrameOfReferenceUID: s.FrameUID, tag.StudyDate: s.StudyDate,
 		tag.StudyTime: s.StudyTime, tag.StudyID: s.StudyID, tag.AccessionNumber: s.Accession, tag.ReferringPhysicianName: s.Referrer,
 		tag.StudyDescription: s.Study, tag.BodyPartExamined: s.BodyPart,
+		tag.SeriesDescription: s.Series, tag.ProtocolName: s.Protocol,
 	}
 	c := carry(func(t tag.Tag) []string { return values(known[t]) })
 	return &Subject{carried: c}

@@ -37,7 +37,11 @@ func parseSubject(text string) *recon.Subject {
 			Description string `xml:"studyDescription"`
 			BodyPart    string `xml:"bodyPartExamined"`
 		} `xml:"studyInformation"`
-		Frame string `xml:"measurementInformation>frameOfReferenceUID"`
+		Measurement struct {
+			Frame    string `xml:"frameOfReferenceUID"`
+			Series   string `xml:"seriesDescription"`
+			Protocol string `xml:"protocolName"`
+		} `xml:"measurementInformation"`
 	}
 	d := xml.NewDecoder(strings.NewReader(text))
 	d.CharsetReader = func(label string, r io.Reader) (io.Reader, error) {
@@ -50,11 +54,12 @@ func parseSubject(text string) *recon.Subject {
 	if d.Decode(&h) != nil { // in characters that nobody knows, or no XML, which parseHeader says
 		return nil
 	}
-	s, st := h.Subject, h.Study
+	s, st, m := h.Subject, h.Study, h.Measurement
 	out := recon.Subject{
 		Name: value(s.Name), ID: value(s.ID), BirthDate: date(s.Birth), Sex: value(s.Gender), Weight: value(s.Weight), Size: value(s.Height),
-		StudyUID: value(st.UID), FrameUID: value(h.Frame), StudyDate: date(st.Date), StudyTime: clock(st.Time), StudyID: value(st.ID),
+		StudyUID: value(st.UID), FrameUID: value(m.Frame), StudyDate: date(st.Date), StudyTime: clock(st.Time), StudyID: value(st.ID),
 		Accession: value(st.Accession), Referrer: value(st.Referrer), Study: value(st.Description), BodyPart: value(st.BodyPart),
+		Series: value(m.Series), Protocol: value(m.Protocol),
 	}
 	if out.Name == "" && out.ID == "" {
 		return nil

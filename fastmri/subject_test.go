@@ -18,9 +18,10 @@ func TestParseSubject(t *testing.T) {
 			<patientHeight_m>1.7</patientHeight_m><patientID>4711</patientID><patientBirthdate>1980-01-02Z</patientBirthdate><patientGender>F</patientGender></subjectInformation>
 			<studyInformation><studyDate>2020-03-04</studyDate><studyTime>13:14:15.5+01:00</studyTime><studyID>7</studyID><accessionNumber>99</accessionNumber>
 			<referringPhysicianName>Who</referringPhysicianName><studyDescription>Head</studyDescription><studyInstanceUID>1.2.3</studyInstanceUID>
-			<bodyPartExamined>BRAIN</bodyPartExamined></studyInformation><measurementInformation><frameOfReferenceUID>1.2.4</frameOfReferenceUID></measurementInformation></h>`,
+			<bodyPartExamined>BRAIN</bodyPartExamined></studyInformation><measurementInformation><protocolName>t2_tse</protocolName>
+			<seriesDescription>T2 axial</seriesDescription><frameOfReferenceUID>1.2.4</frameOfReferenceUID></measurementInformation></h>`,
 			recon.Subject{Name: "Doe^Jane", ID: "4711", BirthDate: "19800102", Sex: "F", Weight: "61.5", Size: "1.7", StudyUID: "1.2.3", FrameUID: "1.2.4",
-				StudyDate: "20200304", StudyTime: "131415.5", StudyID: "7", Accession: "99", Referrer: "Who", Study: "Head", BodyPart: "BRAIN"}},
+				StudyDate: "20200304", StudyTime: "131415.5", StudyID: "7", Accession: "99", Referrer: "Who", Study: "Head", BodyPart: "BRAIN", Series: "T2 axial", Protocol: "t2_tse"}},
 		"a name in Latin 1": {"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><h><subjectInformation><patientName>M\xfcller</patientName></subjectInformation></h>",
 			recon.Subject{Name: "Müller"}},
 		"what separates values, and lines": {"<h><subjectInformation><patientID>4\\7\n1</patientID></subjectInformation></h>", recon.Subject{ID: "4/7 1"}},
@@ -47,7 +48,7 @@ func fields(s *recon.Subject) []string {
 	if s == nil {
 		return nil
 	}
-	return []string{s.Name, s.ID, s.BirthDate, s.Sex, s.Weight, s.Size, s.StudyUID, s.FrameUID, s.StudyDate, s.StudyTime, s.StudyID, s.Accession, s.Referrer, s.Study, s.BodyPart}
+	return []string{s.Name, s.ID, s.BirthDate, s.Sex, s.Weight, s.Size, s.StudyUID, s.FrameUID, s.StudyDate, s.StudyTime, s.StudyID, s.Accession, s.Referrer, s.Study, s.BodyPart, s.Series, s.Protocol}
 }
 
 // The subject of raw data reaches who opens them, that of a fastMRI file does not.

@@ -9,6 +9,7 @@ type Subject struct {
 	StudyUID, FrameUID                            string
 	StudyDate, StudyTime                          string // YYYYMMDD, HHMMSS
 	StudyID, Accession, Referrer, Study, BodyPart string
+	Series, Protocol                              string // what they are called
 }
 
 // String keeps patient data out of logs.
