@@ -23,7 +23,7 @@ var wanted = append(carriedTags(),
 	tag.MRTimingAndRelatedParametersSequence, tag.RFEchoTrainLength, tag.GradientEchoTrainLength, tag.MREchoSequence, tag.EffectiveEchoTime,
 	tag.ScanningSequence, tag.SequenceVariant, tag.ScanOptions, tag.MRAcquisitionType, tag.EchoNumbers, tag.EchoPulseSequence, tag.InversionRecovery,
 	tag.EchoPlanarPulseSequence, tag.SegmentedKSpaceTraversal, tag.SteadyStatePulseSequence, tag.Spoiling, tag.OversamplingPhase,
-	tag.MRModifierSequence, tag.InversionTimes, tag.FrameAnatomySequence, tag.FrameLaterality,
+	tag.TemporalPositionIdentifier, tag.NumberOfTemporalPositions, tag.MRModifierSequence, tag.InversionTimes, tag.FrameAnatomySequence, tag.FrameLaterality,
 	tag.PixelMeasuresSequence, tag.PlanePositionSequence, tag.PlaneOrientationSequence, tag.PixelValueTransformationSequence,
 )
 

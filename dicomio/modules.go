@@ -65,11 +65,6 @@ func (s series) slice(index int) dataset {
 	var d dataset
 	p, location := s.position(index)
 	d.str(tag.InstanceNumber, fmt.Sprint(index+1))
-	if h := &s.rec.Header; h.Repetitions > 1 {
-		d.str(tag.AcquisitionNumber, fmt.Sprint(s.repetition(index)))
-		d.str(tag.TemporalPositionIdentifier, fmt.Sprint(s.repetition(index)))
-		d.str(tag.NumberOfTemporalPositions, fmt.Sprint(h.Repetitions))
-	}
 	d.str(tag.ImagePositionPatient, decimals(p[:]...)...)
 	d.str(tag.SliceLocation, decimal(location))
 	s.mrImage(&d, index)

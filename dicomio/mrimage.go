@@ -29,6 +29,11 @@ func (s series) mrImage(d *dataset, index int) {
 	if seq.Echo != "" {
 		d.str(tag.EchoNumbers, seq.Echo)
 	}
+	for t, v := range map[tag.Tag]string{tag.TemporalPositionIdentifier: seq.Time, tag.NumberOfTemporalPositions: seq.Times} {
+		if v != "" {
+			d.str(t, v)
+		}
+	}
 	if slices.Contains(seq.Scanning, "IR") {
 		d.str(tag.InversionTime, values(known(seq.TI))...)
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strconv"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
 
@@ -15,6 +16,7 @@ type sequence struct {
 	recon.Sequence
 	Scanning, Variant, Options []string // ScanningSequence, SequenceVariant, ScanOptions
 	Acquisition, Echo          string   // MRAcquisitionType, EchoNumbers
+	Time, Times                string   // TemporalPositionIdentifier, NumberOfTemporalPositions
 }
 
 // terms are those that the standard has for an element; terms of vendors are left out.
@@ -25,7 +27,7 @@ var terms = map[tag.Tag][]string{
 	tag.MRAcquisitionType: {"2D", "3D"},
 }
 
-var echoNumber = regexp.MustCompile(`^\d{1,12}$`)
+var ordinal = regexp.MustCompile(`^\d{1,12}$`)
 
 // readSequence reads groups, the last that has a value: a classic object has it at the top, an enhanced one in the functional groups
 // of C.8.13.5. An echo train is one of gradient or of spin echoes.
@@ -61,8 +63,10 @@ func readSequence(groups []attributes) (sequence, error) {
 	if kind := standard(top, tag.MRAcquisitionType); len(kind) > 0 {
 		s.Acquisition = kind[0]
 	}
-	if n := top.text(tag.EchoNumbers); echoNumber.MatchString(n) {
-		s.Echo = n
+	for t, dst := range map[tag.Tag]*string{tag.EchoNumbers: &s.Echo, tag.TemporalPositionIdentifier: &s.Time, tag.NumberOfTemporalPositions: &s.Times} {
+		if n := top.text(t); ordinal.MatchString(n) {
+			*dst = n
+		}
 	}
 	if len(s.Scanning) == 0 {
 		s.derive(groups)
@@ -137,5 +141,9 @@ func (s series) sequence(index int) sequence {
 	if o := s.opts.Origin; o != nil {
 		return o.images[index].sequence
 	}
-	return headerSequence(&s.rec.Header)
+	seq := headerSequence(&s.rec.Header)
+	if n := s.rec.Header.Repetitions; n > 1 {
+		seq.Time, seq.Times = strconv.Itoa(s.repetition(index)), strconv.Itoa(n)
+	}
+	return seq
 }

@@ -102,6 +102,21 @@ func TestEachImageHasItsOwnEchoTime(t *testing.T) {
 	}
 }
 
+// TestEachImageHasItsOwnTime, as far as its source has one that is a number.
+func TestEachImageHasItsOwnTime(t *testing.T) {
+	dir := stack(t, []float64{0, 6, 0, 6}, inOrder, func(i int, c *crafted) {
+		c.str(tag.TemporalPositionIdentifier, []string{"1", "1", "2", "late"}[i])
+		c.str(tag.NumberOfTemporalPositions, "2")
+	})
+	_, s := carriedSeries(t, dir, false, false)
+	for i, f := range s.Files {
+		d := elements(t, f.Path)
+		if got := d.text(tag.TemporalPositionIdentifier); got != []string{"1", "2", "1", ""}[i] || d.text(tag.NumberOfTemporalPositions) != "2" {
+			t.Errorf("image %d is of time %q of %q", i, got, d.text(tag.NumberOfTemporalPositions))
+		}
+	}
+}
+
 // elements reads the wanted elements of a file.
 func elements(t *testing.T, path string) attributes {
 	t.Helper()

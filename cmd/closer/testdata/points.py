@@ -47,7 +47,7 @@ def frames(path):
     """(pixels, repetition, position of the first, orientation, spacing) of each frame of a DICOM file."""
     d = pydicom.dcmread(path)
     if "PerFrameFunctionalGroupsSequence" not in d:
-        assert d.NumberOfTemporalPositions == 2 and d.AcquisitionNumber == d.TemporalPositionIdentifier
+        assert d.NumberOfTemporalPositions == 2
         yield d.pixel_array, d.TemporalPositionIdentifier - 1, d.ImagePositionPatient, d.ImageOrientationPatient, d.PixelSpacing
         return
     shared = d.SharedFunctionalGroupsSequence[0]

@@ -1,4 +1,5 @@
 // Pushing from the worklist over a connection that is slow and breaks.
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Browser, HTTPRequest, Page } from "puppeteer-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -73,8 +74,12 @@ test("a DICOM file is pushed whole, as the server asks", async () => {
   const done = await Server.start();
   try {
     const { out } = await done.push(scan, "--method", "zero-filled", "--slices", "0:1");
+    const image = files(out, "reference")[0]!;
+    await drop(page, image, "IM0000");
+    await waitText(page, ".uploads .refused", "made by closer");
+    execFileSync("dcmodify", ["-nb", "-i", "(0008,0070)=a scanner", image]);
     sent.length = 0;
-    await drop(page, files(out, "reference")[0]!, "IM0001");
+    await drop(page, image, "IM0001");
     await waitText(page, ".uploads .taken", "is taken");
     expect(sent.filter((r) => r.method() === "POST").map((r) => new URL(r.url()).pathname)).toEqual(["/api/v1/scans"]);
     await page.waitForFunction(() => document.querySelectorAll("tbody tr").length === 4);

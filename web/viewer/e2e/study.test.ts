@@ -22,7 +22,8 @@ beforeAll(async () => {
   const { out } = await server.push(await server.phantom("head", "--matrix", "64", "--slices", "3"), "--method", "zero-filled");
   const slices = files(out, "reference");
   const series = (number: number, orientation: string, position: (k: number) => string) =>
-    store(server, relocate(server, number, slices, (k) => ({ "0020,0037": orientation, "0020,0032": position(k), "0028,0030": `${spacing}\\${spacing}` })));
+    store(server, relocate(server, number, slices, (k) => ({
+      "0020,0037": orientation, "0020,0032": position(k), "0028,0030": `${spacing}\\${spacing}`, ...(number === 1 && { "0020,0100": `${k + 1}`, "0020,0105": "3" }) })));
   await series(1, "1\\0\\0\\0\\1\\0", (k) => `-64\\-64\\${step * (k - 1)}`);
   const axial = (await done(server, 2))[0]!.id; // the newest is first
   await series(2, "0\\1\\0\\0\\0\\-1", (k) => `${step * (k - 1)}\\-64\\64`);
@@ -56,6 +57,9 @@ test("a plane that crosses another is drawn in it where it lies", async () => {
     expect((await greys(page, 1, size, elsewhere, true)).map(([, , , alpha]) => alpha)).toEqual([0, 0, 0]);
     await page.keyboard.press("ArrowDown");
   }
+  const said = (selector: string) => page.$eval(selector, (e) => e.textContent);
+  expect(await said(".pane:nth-child(1) .corner")).toContain("slice 3 (3/3), rep. 3/3, ");
+  expect(await said(".pane:nth-child(2) .corner")).not.toContain("rep.");
   const [axial, other] = await shown(page);
   expect([axial!.slice, other!.slice]).toEqual([3, 2]); // a plane that is not parallel does not follow
   await page.select("select[aria-label='Compare with']", uid);

@@ -4,9 +4,9 @@ import type { Slice } from "./dicom";
 import { affine, crossing, letters, millimetres, parallel, scaleBar, world, type Affine, type Point } from "./geometry";
 import { slice } from "./images";
 import { greys, hatch, heatMap, share } from "./paint";
-import { marking, type Pane } from "./pane";
+import type { Pane } from "./pane";
 import type { Room } from "./room";
-import { away, match, type Series } from "./series";
+import { away, marking, match, type Series } from "./series";
 import { scaled } from "./window";
 
 export type Compare = "none" | "wipe" | "blink";

@@ -5,7 +5,7 @@ import { element } from "../element";
 import type { Slice, Window } from "./dicom";
 import { parallel, pixel, type Vector } from "./geometry";
 import { imageId, slice } from "./images";
-import { nearest, step, type Series } from "./series";
+import { marking, nearest, step, type Series } from "./series";
 import { slot } from "./review/slot";
 import { scaled, spoken } from "./window";
 
@@ -200,16 +200,12 @@ export class Pane {
     const at = this.pointed && pixel(this.pointed, s);
     this.corner.textContent = [
       at ? `column ${at.column} row ${at.row} value ${s.pixels[at.row * s.columns + at.column]}` : "",
-      `${kind === "study" ? "own window, " : this.gain === 1 ? "" : `${kind} ×${this.gain}, `}slice ${s.number} (${numbers.indexOf(s.number) + 1}/${numbers.length}), ${spoken(window)}${this.look.invert ? ", inverted" : ""}`,
+      `${kind === "study" ? "own window, " : this.gain === 1 ? "" : `${kind} ×${this.gain}, `}slice ${s.number} (${numbers.indexOf(s.number) + 1}/${numbers.length}), ${s.repetition && `rep. ${s.repetition}, `}${spoken(window)}${this.look.invert ? ", inverted" : ""}`,
     ].filter(Boolean).join("\n");
     this.element.ariaLabel = `Pane ${this.index + 1}: ${this.series.title}, slice ${s.number}`;
     Object.assign(this.element.dataset, { series: id, slice: s.number, low: window.low, high: window.high });
   }
 }
-
-// marking says of a series what nobody should overlook.
-export const marking = ({ kind }: Series, s: Slice) =>
-  kind === "blind" ? "RESEARCH · blinded, may be AI" : kind === "reference" ? "RESEARCH · reference" : `RESEARCH · ${/AI/.test(s.series) || kind === "difference" ? "AI" : "no AI"}`;
 
 // centred lays the image's position on the centre of its first pixel, where DICOM says that it is. cornerstone's drawing on a canvas
 // has it at the corner, so that regions would be measured half a pixel away from where they are drawn.

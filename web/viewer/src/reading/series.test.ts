@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { away, first, match, nearest, secondsASlice, seriesOf, type Series } from "./series";
+import { away, first, marking, match, nearest, secondsASlice, seriesOf, type Kind, type Series } from "./series";
 import { numbered } from "./study";
 
 const files = (...names: string[]) => names.map((name) => ({ name, sha256: "", size: 0, content_type: "" }));
@@ -65,4 +65,16 @@ test("slices of other scans keep their numbers, if those tell them apart", () =>
   const at = (...list: ReturnType<typeof place>[]) => numbered(list).map(([n, { position }]) => [n, position[2]]);
   expect(at(place(6, 5), place(5, 10))).toEqual([[5, 10], [6, 5]]);
   for (const none of [1, NaN]) expect(at(place(none, 5), place(none, 0))).toEqual([[1, 0], [2, 5]]); // they are counted as they lie
+});
+
+test("a series is marked by what closer says of it, not by what its source is called", () => {
+  const of = (kind: Kind, series: string) => marking({ kind }, { series });
+  expect(of("method", "RESEARCH CCDF, AI, R 3.98, of T1")).toBe("RESEARCH · AI");
+  expect(of("uncertainty", "RESEARCH uncertainty map, from AI")).toBe("RESEARCH · AI");
+  expect(of("method", "RESEARCH TV, R 4, of AX FLAIR, AI boosted")).toBe("RESEARCH · no AI");
+  expect(of("study", "RESEARCH UNET, AI, R 4, simulated, of FLAIR")).toBe("RESEARCH · AI");
+  expect(of("study", "AX T2 FLAIR")).toBe("not made by closer");
+  expect(of("difference", "RESEARCH TV, R 4")).toBe("RESEARCH · AI");
+  expect(of("reference", "RESEARCH reference from file")).toBe("RESEARCH · reference");
+  expect(of("blind", "")).toBe("RESEARCH · blinded, may be AI");
 });

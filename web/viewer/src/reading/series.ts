@@ -1,6 +1,7 @@
 // The series of a job, read off the names of the files that it made: dicom/NAME/0001.dcm, where the number is the slice's place in
 // the scan. Series of one scan lie at the same places, so a number is a position.
 import type { Artifact } from "../api";
+import type { Slice } from "./dicom";
 import { depth, parallel, type Plane } from "./geometry";
 
 export type Kind = "method" | "reference" | "uncertainty" | "error" | "difference" | "study" | "blind"; // study: another one of the same study; blind: a method that is not named
@@ -111,4 +112,13 @@ export function first(series: Series[], panes: number): Series[] {
   const chosen = wanted.flatMap((id) => series.filter((s) => s.id === id));
   const rest = series.filter((s) => !chosen.includes(s) && s.kind !== "study");
   return [...chosen, ...rest].slice(0, panes);
+}
+
+// marking says of a series what nobody should overlook, by the description that closer gave it, in which ", of" is followed by that of its source.
+export function marking({ kind }: Pick<Series, "kind">, s: Pick<Slice, "series">): string {
+  const [made = ""] = s.series.split(", of ");
+  if (kind === "blind") return "RESEARCH · blinded, may be AI";
+  if (kind === "reference") return "RESEARCH · reference";
+  if (kind === "study" && !made.startsWith("RESEARCH ")) return "not made by closer";
+  return `RESEARCH · ${/\bAI\b/.test(made) || kind === "difference" ? "AI" : "no AI"}`;
 }
