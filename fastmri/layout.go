@@ -34,6 +34,8 @@ type layout struct {
 	Raw                   bool  // ISMRMRD acquisitions
 	Unused                int   // of them, calibration lines that were acquired otherwise than the image
 	Repetitions           int   // of Slices / Repetitions slices each; 0 is 1
+	Noise                 int   // samples of each coil that tell the noise
+	Whitened              bool  // by them
 	Numbers               []int // of the slices of a repetition, as the scanner counted them; nil when they are those from the first on
 	Placement             *recon.Placement
 }
@@ -121,6 +123,12 @@ func (l *layout) header(sha string) recon.Header {
 	}
 	if l.Unused > 0 {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d calibration lines were not used: they were acquired apart from the image.", l.Unused))
+	}
+	switch {
+	case l.Whitened:
+		h.Notes = append(h.Notes, fmt.Sprintf("The coils were whitened by the noise scan, %d samples of each.", l.Noise))
+	case l.Noise > 0:
+		h.Notes = append(h.Notes, fmt.Sprintf("The noise scan was not used: its %d samples of each coil do not tell how the coils share noise.", l.Noise))
 	}
 	if l.Repetitions > 1 {
 		h.Notes = append(h.Notes, fmt.Sprintf("The %d slices are %d repetitions of %d slices, one after the other.", l.Slices, l.Repetitions, h.Stack()))

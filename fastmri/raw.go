@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"gonum.org/v1/hdf5"
+
+	"github.com/closer-mri/closer/kspace"
 )
 
 // maxLines bounds the acquisitions of a file; 50 slices of 512 lines in 100 repetitions are 2.6 million.
@@ -19,9 +21,10 @@ const (
 	rawCalibration = 1 << (20 - 1) // of parallel imaging
 	rawShared      = 1 << (21 - 1) // calibration that belongs to the image whatever else is said
 	rawReverse     = 1 << (22 - 1)
-	// rawSkipped are readouts that belong to no image: noise, navigators, phase correction, feedback, dummies, surface coil
-	// correction, phase stabilisation.
-	rawSkipped = 1<<(19-1) | 1<<(23-1) | 1<<(24-1) | 1<<(26-1) | 1<<(27-1) | 1<<(28-1) | 1<<(29-1) | 1<<(30-1) | 1<<(31-1)
+	rawNoise       = 1 << (19 - 1)
+	// rawSkipped are readouts that belong to no image: navigators, phase correction, feedback, dummies, surface coil correction, phase
+	// stabilisation.
+	rawSkipped = 1<<(23-1) | 1<<(24-1) | 1<<(26-1) | 1<<(27-1) | 1<<(28-1) | 1<<(29-1) | 1<<(30-1) | 1<<(31-1)
 )
 
 // rawData are the acquisitions of an ISMRMRD file, sorted into slices.
@@ -30,6 +33,8 @@ type rawData struct {
 	samples int         // of one coil in each readout
 	first   int         // the sample that is row 0
 	slices  [][]rawLine // of repetition after repetition
+
+	whitening []complex64 // of the coils, as kspace.Whitening has it; nil where the file does not tell their noise
 }
 
 // rawLine is one readout: its place in the file and its phase-encode column.
@@ -53,7 +58,7 @@ func rawGroup(file *hdf5.File) (*hdf5.Group, error) {
 // openRaw describes ISMRMRD raw data: 2-D Cartesian, where each readout is one phase-encode column of one slice. Averages are
 // averaged, repetitions follow one another as slices, and so do slices whose numbers have gaps. Columns that were not acquired, by
 // undersampling, partial Fourier or a phase resolution below 1, are the mask. Calibration lines that were acquired as the image was
-// belong to it. The vendor's own readouts that belong to no image are left out.
+// belong to it. A noise scan whitens the coils. The vendor's own readouts that belong to no image are left out.
 func (r *reader) openRaw(group *hdf5.Group) error {
 	const expected = "ISMRMRD acquisitions (head and data)"
 	d, err := openDataset(group, "data", expected)
@@ -70,9 +75,13 @@ func (r *reader) openRaw(group *hdf5.Group) error {
 	if n < 1 || n > maxLines {
 		return refusef("dataset data has %d acquisitions; expected 1 to %d", n, maxLines)
 	}
-	lines, at, err := imagingLines(d, int(n))
+	all, places, err := usedLines(d, int(n))
 	if err != nil {
 		return err
+	}
+	lines, at, noise, noiseAt := withoutNoise(all, places)
+	if len(lines) == 0 {
+		return errNoImage
 	}
 	header, err := openDataset(group, "xml", "the text of an ISMRMRD header")
 	if err != nil {
@@ -97,7 +106,10 @@ func (r *reader) openRaw(group *hdf5.Group) error {
 	if lines, at = r.withCalibration(lines, at, r.Protocol.Separate); len(lines) == 0 {
 		return errNoImage
 	}
-	return r.sort(lines, at)
+	if err := r.sort(lines, at); err != nil {
+		return err
+	}
+	return r.whiten(noise, noiseAt)
 }
 
 const errNoImage = refusal("dataset data has no acquisition of an image: all are noise, calibration or navigators")
@@ -119,8 +131,8 @@ func (r *reader) withCalibration(lines []C.fm_line, at []int, separate bool) (ke
 	return kept, keptAt
 }
 
-// imagingLines returns the headers of the acquisitions that make images or calibrate them, and where they are.
-func imagingLines(d *hdf5.Dataset, n int) (lines []C.fm_line, at []int, err error) {
+// usedLines returns the headers of the acquisitions that make images, calibrate them or tell their noise, and where they are.
+func usedLines(d *hdf5.Dataset, n int) (lines []C.fm_line, at []int, err error) {
 	block := make([]C.fm_line, min(n, 1024))
 	for start := 0; start < n; start += len(block) {
 		count := min(len(block), n-start)
@@ -132,9 +144,6 @@ func imagingLines(d *hdf5.Dataset, n int) (lines []C.fm_line, at []int, err erro
 				lines, at = append(lines, line), append(at, start+i)
 			}
 		}
-	}
-	if len(lines) == 0 {
-		return nil, nil, errNoImage
 	}
 	return lines, at, nil
 }
@@ -270,6 +279,9 @@ func (r *reader) readRaw(i uint) error {
 				*k += (coil[row] - *k) * share
 			}
 		}
+	}
+	if r.raw.whitening != nil {
+		kspace.Whiten(r.raw.whitening, r.samples, r.Coils)
 	}
 	return nil
 }

@@ -142,6 +142,45 @@ func TestImagesLieWhereTheRawDataSay(t *testing.T) {
 	}
 }
 
+// A noise scan brings every method nearer to the truth where coils share noise.
+func TestNoiseScanHelps(t *testing.T) {
+	needRuntime(t)
+	python := os.Getenv("CLOSER_PYTHON")
+	if python == "" {
+		t.Skip("CLOSER_PYTHON is not set: run make test")
+	}
+	scan, dir := phantom(t, "--coils", "8"), t.TempDir()
+	run := func(args ...string) string {
+		t.Helper()
+		text, err := exec.Command(python, append([]string{"testdata/noise.py"}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		return string(text)
+	}
+	run("write", scan, dir)
+	var outs []string
+	for _, name := range []string{"with", "without"} {
+		outs = append(outs, filepath.Join(dir, name))
+		closer(t, "recon", filepath.Join(dir, name+".h5"), "-o", outs[len(outs)-1], "--accel", "2", "--acs", "0.1", "--method", "zero-filled", "--method", "tv", "--method", "unet-dc", "--method", "ccdf")
+	}
+	gains := run("compare", scan, outs[0], outs[1])
+	t.Log(gains)
+	for line := range strings.Lines(gains) {
+		var method string
+		var gain float64
+		if _, err := fmt.Sscan(line, &method, &gain); err != nil || gain < 2 {
+			t.Errorf("%s: %v", strings.TrimSpace(line), err)
+		}
+	}
+	if n := strings.Count(gains, "\n"); n != 4 {
+		t.Errorf("%d methods", n)
+	}
+	if note := readReport(t, outs[0]).Notes; len(note) != 1 || note[0] != "The coils were whitened by the noise scan, 4096 samples of each." {
+		t.Errorf("the report says %q", note)
+	}
+}
+
 // Samples kept from every method rank them as the reference does, though they need none.
 func TestHeldOutErrorRanksAsTheReferenceDoes(t *testing.T) {
 	needRuntime(t)

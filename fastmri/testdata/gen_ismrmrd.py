@@ -82,7 +82,20 @@ def cases(folder):
     other = [readout(kspace(COILS, 32), [ismrmrd.ACQ_IS_NOISE_MEASUREMENT])] + [
         readout(kspace(COILS, 8), [flag]) for flag in (ismrmrd.ACQ_IS_NAVIGATION_DATA, ismrmrd.ACQ_IS_PHASECORR_DATA, ismrmrd.ACQ_IS_DUMMYSCAN_DATA,
                                                        ismrmrd.ACQ_IS_PARALLEL_CALIBRATION, ismrmrd.ACQ_IS_RTFEEDBACK_DATA)]
-    ok("skipped", other + lines(k), k)
+    ok("skipped", other[1:] + lines(k), k)
+    # A noise scan whitens the coils, if it has enough samples of them.
+    mixed = np.array([[1, 0, 0], [0.5j, 2, 0], [0.3, -0.4, 0.7]]) @ kspace(COILS, 40)
+    noise = [readout(mixed[:, :20].astype(np.complex64), [ismrmrd.ACQ_IS_NOISE_MEASUREMENT]),
+             readout(np.concatenate([kspace(COILS, 4), mixed[:, 20:], kspace(COILS, 3)], 1).astype(np.complex64), [ismrmrd.ACQ_IS_NOISE_MEASUREMENT], pre=4, post=3)]
+    covariance = mixed @ mixed.conj().T
+    white = np.sqrt(np.trace(covariance).real / COILS) * np.linalg.inv(np.linalg.cholesky(covariance))
+    ok("whitened", other[1:] + noise + lines(k), np.einsum("ab,sbyx->sayx", white, k).astype(np.complex64))
+    ok("whitened_mask", noise + lines(k, range(3, COLUMNS)), np.einsum("ab,sbyx->sayx", white, k).astype(np.complex64), np.arange(COLUMNS) >= 3)
+    ok("noise_short", [readout(kspace(COILS, 29), [ismrmrd.ACQ_IS_NOISE_MEASUREMENT])] + lines(k), k)
+    ok("noise_of_a_dead_coil", [readout(kspace(COILS, 64) * np.array([[1], [0], [1]], np.complex64), [ismrmrd.ACQ_IS_NOISE_MEASUREMENT])] + lines(k), k)
+    ok("noise_nan", [readout(kspace(COILS, 64) * np.complex64(np.nan), [ismrmrd.ACQ_IS_NOISE_MEASUREMENT])] + lines(k), k)
+    ok("noise_of_other_coils", [readout(kspace(COILS + 1, 64), [ismrmrd.ACQ_IS_NOISE_MEASUREMENT])] + lines(k), k)
+    ok("noise_of_one_coil", [readout(kspace(1, 64), [ismrmrd.ACQ_IS_NOISE_MEASUREMENT])] + lines(k[:, :1]), k[:, :1])
     # Parallel imaging with embedded calibration lines, and partial Fourier.
     mask = np.zeros(COLUMNS, bool)
     mask[::3], mask[4:7] = True, True

@@ -1,0 +1,62 @@
+package fastmri
+
+// #include "h5.h"
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/closer-mri/closer/kspace"
+)
+
+// How many samples of each coil tell the covariance of the noise: for fewer of each coil it is not trusted, and more say nothing new.
+const (
+	leastNoise = 10 // for each coil
+	mostNoise  = 1 << 16
+	maxReadout = 1 << 22 // samples of all coils
+)
+
+// withoutNoise takes the noise scan out of the acquisitions.
+func withoutNoise(lines []C.fm_line, at []int) (image []C.fm_line, imageAt []int, noise []C.fm_line, noiseAt []int) {
+	for i, l := range lines {
+		if l.flags&rawNoise != 0 {
+			noise, noiseAt = append(noise, l), append(noiseAt, at[i])
+		} else {
+			image, imageAt = append(image, l), append(imageAt, at[i])
+		}
+	}
+	return image, imageAt, noise, noiseAt
+}
+
+// whiten finds from the noise scan how to make the coils alike. Noise of another bandwidth is another power of the same covariance, which
+// kspace.Whitening leaves out.
+func (r *reader) whiten(noise []C.fm_line, at []int) error {
+	n := r.Coils
+	psi := make([]complex128, n*n)
+	for i, l := range noise {
+		samples := int(l.number_of_samples)
+		from, to := int(l.discard_pre), samples-int(l.discard_post)
+		if int(l.active_channels) != n || n == 1 || from >= to || r.Noise >= mostNoise || samples*n > maxReadout {
+			continue
+		}
+		readout := make([]complex64, n*samples)
+		result := C.fm_samples(C.hid_t(r.raw.dataset.ID()), C.hsize_t(at[i]), C.size_t(2*len(readout)), (*C.float)(unsafe.Pointer(&readout[0])))
+		if err := explain(result, "a noise scan of dataset data", "the samples that its header tells"); err != nil {
+			return err
+		}
+		for a := range n {
+			for b := range a + 1 {
+				for k := from; k < to; k++ {
+					v, w := readout[a*samples+k], readout[b*samples+k]
+					psi[a*n+b] += complex128(v * complex(real(w), -imag(w)))
+				}
+			}
+		}
+		r.Noise += to - from
+	}
+	if r.Noise >= leastNoise*n {
+		r.raw.whitening = kspace.Whitening(psi, n)
+		r.Whitened = r.raw.whitening != nil
+	}
+	return nil
+}
