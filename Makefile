@@ -102,6 +102,22 @@ prospective: build .venv/.installed
 	bin/closer recon $(SCANS)/fastmri/multicoil_test/brain_axt1_mc_undersampled.h5 -o prospective/axt1 --slices 0:1 $(PROSPECTIVE)
 	bin/closer recon $(SCANS)/fastmri/multicoil_test/brain_axt1_mc_undersampled.h5 -o prospective/axt1-tv --slices 0:1 $(FROM_TV)
 
+# The figures of README and doc anew, of the networks that are there, in about two hours on two quiet cores: scans, CSV files and then
+# the tables in the documents. It goes on after an interruption; of other networks begin without figures/.
+.PHONY: figures
+figures: build $(call environment,$(TRAIN_PYTHON))
+	mkdir -p figures
+	test -e figures/phantom.h5 || bin/closer phantom -o figures/phantom.h5
+	test -e figures/sigpy.h5 || $(TRAIN_PYTHON) doc/npy_to_fastmri.py $(SCANS)/kspace/sigpy_cartesian_ksp.npy figures/sigpy.h5
+	test -e figures/test_openms_phase_8coils.h5 || for scan in "train" "val --slices 6" "test" "test --coils 4" "test --coils 8"; do \
+		$(TRAIN_PYTHON) -m train.volumes --data $(DATA) --out figures --split $$scan || exit 1; done
+	$(TRAIN_PYTHON) -m train.figures figures --data $(SCANS) --out figures/figures.csv
+	$(TRAIN_PYTHON) -m train.margins figures/test_openms_phase.h5 figures/test_openms_zerophase.h5 --out figures/margins.csv
+	$(TRAIN_PYTHON) -m train.tradeoff figures/val_openms_phase.h5 --out figures/tradeoff.csv --slices 2:4 --accel 4 --acs 0.08
+	cp figures/*.csv doc
+	cp figures/tradeoff.png doc/pictures
+	$(TRAIN_PYTHON) -m train.documents
+
 # A validation of VOLUMES small phantoms; make it again after an interruption, and it goes on.
 VOLUMES ?= 10
 sweep: build
@@ -151,7 +167,7 @@ test-train: build
 	touch $@
 
 clean:
-	rm -rf bin demo sweep peers prospective .venv internal/ort/runtime/node_modules web/viewer/node_modules web/viewer/dist/*
+	rm -rf bin demo sweep peers prospective figures .venv internal/ort/runtime/node_modules web/viewer/node_modules web/viewer/dist/*
 
 # ONNX Runtime's shared library, from the package registry, as the lock file pins it. The package's own install script would look
 # for CUDA on another host: it is not run.

@@ -1,7 +1,7 @@
 """By how much CCDF is ahead of its own U-Net:  python -m train.margins VOLUME.h5 [VOLUME.h5 …] --out doc/margins.csv
 
 Runs `closer validate` for every seed, of mask and samplers, so that the figures are the program's own; one line of the CSV for each
-volume, acceleration, seed and method, which says what it is of, and a Markdown table of the differences beside it. An interrupted run
+volume, acceleration, seed and method, which says what it is of; a table of the differences is printed. An interrupted run
 goes on where it stopped; one of other volumes or networks needs another CSV.
 """
 import argparse
@@ -88,7 +88,7 @@ def main():
     p.add_argument("--seeds", type=int, default=5)
     p.add_argument("--out", type=Path, required=True)
     args = p.parse_args()
-    args.out.with_suffix(".md").write_text(table(sweep(args)) + "\n")
+    print(table(sweep(args)))
 
 
 if __name__ == "__main__":

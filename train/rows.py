@@ -32,7 +32,7 @@ def configuration(reports: dict[str, dict], options: list[str]) -> str:
     """
     volumes = [f"{name} {report['input']['sha256'][:12]}" for name, report in sorted(reports.items())]
     networks = {f"{m['name']} {m['sha256'][:12]}" for r in reports.values() for method in r["methods"] for m in method["models"]}
-    return "; ".join([*volumes, " ".join(options), *sorted(networks)])
+    return "; ".join(filter(None, [*volumes, " ".join(options), *sorted(networks)]))
 
 
 def resume(path: Path, configuration: str) -> list[dict]:

@@ -2,7 +2,7 @@
 
 Runs `closer recon` for every sampler, starting level and number of steps, so that the figures are the program's own; one line of
 the CSV each, which says what it is of. An interrupted sweep goes on where it stopped; one of another volume, other options or other
-networks needs another CSV. A Markdown table and a picture are drawn beside the CSV; doc/networks.md and doc/pictures/tradeoff.png have copies.
+networks needs another CSV. A picture is drawn beside the CSV; `make figures` puts the table and the picture into the documents.
 """
 import argparse
 import itertools
@@ -82,7 +82,7 @@ def main():
     p.add_argument("--out", type=Path, required=True)
     args, args.options = p.parse_known_args()
     rows = sweep(args)
-    args.out.with_suffix(".md").write_text(table(rows) + "\n")
+    print(table(rows))
     picture(rows, args.out.with_suffix(".png"))
 
 
