@@ -27,8 +27,8 @@
 // series of a scan share one frame of reference, so that viewers link them.
 //
 // ISMRMRD raw data say of each acquisition where its field of view is centred and which way readout and phase encode go. Where they agree,
-// images lie there: rows along phase encode, columns along readout; repetitions have one place and a number in time. Otherwise their geometry is
-// nominal, too.
+// images lie there: rows along phase encode, columns along readout; repetitions have one place and a number in time. Otherwise their
+// geometry is nominal, too.
 //
 // A series made from DICOM (Options.Origin) lies where its source does and shares its frame of reference. An image larger or
 // smaller than the source, as of a square matrix around an oblong image, has the source's centre. Images are in the order of their
@@ -41,6 +41,7 @@
 // input and recipe give the same UIDs and, with the same Options, the same bytes, and two objects with different pixels never
 // share a UID. The clock is an input: Options.Now dates the files, no UID depends on it, and without it they carry no dates.
 //
-// Patient and study of a DICOM source, or of raw data that name them (Options.Subject), travel into the objects made from it and nowhere else;
-// of other inputs no patient attribute is copied. Where raw data have no place, their frame of reference is not carried. Every object is marked as research, not for diagnostic use.
+// Patient and study of a DICOM source, or of raw data that name them (Options.Subject), travel into the objects made from it and nowhere
+// else; of other inputs no patient attribute is copied. Where raw data have no place, their frame of reference is not carried. Every
+// object is marked as research, not for diagnostic use.
 package dicomio

@@ -9,9 +9,9 @@ import (
 	"github.com/closer-mri/closer/kspace"
 )
 
-// How many samples of each coil tell the covariance of the noise: for fewer of each coil it is not trusted, and more say nothing new.
+// How many samples tell the covariance of the noise: with fewer it is not trusted, and more say nothing new.
 const (
-	leastNoise = 10 // for each coil
+	leastNoise = 10 // of each coil, times the number of coils
 	mostNoise  = 1 << 16
 	maxReadout = 1 << 22 // samples of all coils
 )
