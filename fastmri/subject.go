@@ -1,6 +1,7 @@
 package fastmri
 
 import (
+	"cmp"
 	"encoding/xml"
 	"io"
 	"strings"
@@ -16,7 +17,7 @@ import (
 const maxValue = 256
 
 // parseSubject reads whom an ISMRMRD header names, and the study. It is nil where neither a name nor an identifier is given: a study's
-// number without its patient would put images of nobody into it.
+// number without its patient would put images of nobody into it. A study of no date has that of the series.
 func parseSubject(text string) *recon.Subject {
 	var h struct {
 		Subject struct {
@@ -41,6 +42,8 @@ func parseSubject(text string) *recon.Subject {
 			Frame    string `xml:"frameOfReferenceUID"`
 			Series   string `xml:"seriesDescription"`
 			Protocol string `xml:"protocolName"`
+			Date     string `xml:"seriesDate"`
+			Time     string `xml:"seriesTime"`
 		} `xml:"measurementInformation"`
 	}
 	d := xml.NewDecoder(strings.NewReader(text))
@@ -57,7 +60,7 @@ func parseSubject(text string) *recon.Subject {
 	s, st, m := h.Subject, h.Study, h.Measurement
 	out := recon.Subject{
 		Name: value(s.Name), ID: value(s.ID), BirthDate: date(s.Birth), Sex: value(s.Gender), Weight: value(s.Weight), Size: value(s.Height),
-		StudyUID: value(st.UID), FrameUID: value(m.Frame), StudyDate: date(st.Date), StudyTime: clock(st.Time), StudyID: value(st.ID),
+		StudyUID: value(st.UID), FrameUID: value(m.Frame), StudyDate: date(cmp.Or(st.Date, m.Date)), StudyTime: clock(cmp.Or(st.Time, m.Time)), StudyID: value(st.ID),
 		Accession: value(st.Accession), Referrer: value(st.Referrer), Study: value(st.Description), BodyPart: value(st.BodyPart),
 		Series: value(m.Series), Protocol: value(m.Protocol),
 	}

@@ -22,6 +22,8 @@ func TestParseSubject(t *testing.T) {
 			<seriesDescription>T2 axial</seriesDescription><frameOfReferenceUID>1.2.4</frameOfReferenceUID></measurementInformation></h>`,
 			recon.Subject{Name: "Doe^Jane", ID: "4711", BirthDate: "19800102", Sex: "F", Weight: "61.5", Size: "1.7", StudyUID: "1.2.3", FrameUID: "1.2.4",
 				StudyDate: "20200304", StudyTime: "131415.5", StudyID: "7", Accession: "99", Referrer: "Who", Study: "Head", BodyPart: "BRAIN", Series: "T2 axial", Protocol: "t2_tse"}},
+		"a study of no date": {`<h><subjectInformation><patientID>4711</patientID></subjectInformation><measurementInformation><seriesDate>2020-03-05</seriesDate>
+			<seriesTime>09:10:11</seriesTime></measurementInformation></h>`, recon.Subject{ID: "4711", StudyDate: "20200305", StudyTime: "091011"}},
 		"a name in Latin 1": {"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><h><subjectInformation><patientName>M\xfcller</patientName></subjectInformation></h>",
 			recon.Subject{Name: "Müller"}},
 		"what separates values, and lines": {"<h><subjectInformation><patientID>4\\7\n1</patientID></subjectInformation></h>", recon.Subject{ID: "4/7 1"}},
