@@ -7,10 +7,26 @@ import (
 	"strings"
 
 	"github.com/suyashkumar/dicom/pkg/tag"
+
+	"github.com/closer-mri/closer/recon"
 )
 
 // frameType is the ImageType of the object and of each frame: a stack of slices, nothing done to their contrast.
 var frameType = []string{"DERIVED", "PRIMARY", "VOLUME", "NONE"}
+
+// CheckEnhanced refuses a scan whose frames the one object of Options.Enhanced could not tell apart: several at one position that do not
+// differ in their echo time, which must be known.
+func (o Options) CheckEnhanced(h *recon.Header) error {
+	if !o.Enhanced {
+		return nil
+	}
+	for i, te := range h.Echoes {
+		if te <= 0 || slices.Contains(h.Echoes[:i], te) {
+			return recon.Errorf(recon.Invalid, "the raw data have several echoes whose times their header does not tell apart, which one enhanced object cannot either; leave out --enhanced")
+		}
+	}
+	return o.Origin.checkEnhanced()
+}
 
 // enhanced returns the one object of a series as an enhanced MR image (PS3.3 A.36.2). Its modules for ORIGINAL images are absent:
 // the image is DERIVED, and nobody knows most of what they ask for.
@@ -134,15 +150,12 @@ func (s series) enhancedEquipment(d *dataset) {
 	d.str(tag.DeviceSerialNumber, text(cmp.Or(s.opts.Software, "unknown"), maxLO))
 }
 
-// echoes are the echo times of the frames in growing order; none where there is one frame at each position, or one each time.
+// echoes are the echo times of the frames in growing order; none where there is one frame at each position and time.
 func (s series) echoes() []float64 {
-	if s.rec.Header.Repetitions > 1 {
-		return nil
-	}
 	var all []float64
-	several := false
+	several := len(s.rec.Header.Echoes) > 1
 	for i, index := range s.rec.Indices {
-		several = several || i > 0 && s.place(index) == s.place(s.rec.Indices[i-1])
+		several = several || s.opts.Origin != nil && i > 0 && s.place(index) == s.place(s.rec.Indices[i-1])
 		all = append(all, s.sequence(index).TE)
 	}
 	if !several {
@@ -152,7 +165,7 @@ func (s series) echoes() []float64 {
 	return slices.Compact(all)
 }
 
-// dimensions says that frames are ordered by their place in one stack, and those at one place by repetition or echo time (C.7.6.17).
+// dimensions says that frames are ordered by their place in one stack, and those at one place by repetition and echo time (C.7.6.17).
 func (s series) dimensions(d *dataset, out Series) {
 	organization := deriveUID("dimensions", out.SeriesUID)
 	var o dataset
@@ -168,10 +181,10 @@ func (s series) dimensions(d *dataset, out Series) {
 	}
 	add(tag.StackID, tag.FrameContentSequence)
 	add(tag.InStackPositionNumber, tag.FrameContentSequence)
-	switch {
-	case s.rec.Header.Repetitions > 1:
+	if s.rec.Header.Repetitions > 1 {
 		add(tag.TemporalPositionIndex, tag.FrameContentSequence)
-	case s.echoes() != nil:
+	}
+	if s.echoes() != nil {
 		add(tag.EffectiveEchoTime, tag.MREchoSequence)
 	}
 	d.set(tag.DimensionIndexSequence, indices)
@@ -184,8 +197,9 @@ func (s series) frame(n, index int, echoes []float64) dataset {
 	content.set(tag.InStackPositionNumber, []int{n})
 	values := []int{1, n}
 	if s.rec.Header.Repetitions > 1 {
-		content.set(tag.TemporalPositionIndex, []int{s.repetition(index)})
-		values = append(values, s.repetition(index))
+		repetition, _ := s.acquired(index)
+		content.set(tag.TemporalPositionIndex, []int{repetition})
+		values = append(values, repetition)
 	}
 	te := s.sequence(index).TE
 	if echoes != nil {

@@ -93,14 +93,18 @@ func (s series) place(index int) int {
 	if o := s.opts.Origin; o != nil {
 		return o.images[index].place
 	}
-	if h := &s.rec.Header; h.Repetitions > 1 {
+	if h := &s.rec.Header; h.Repetitions > 1 || len(h.Echoes) > 1 {
 		return index % h.Stack()
 	}
 	return index
 }
 
-// repetition counts from 1 on when slice index of raw data was acquired.
-func (s series) repetition(index int) int { return 1 + index/s.rec.Header.Stack() }
+// acquired counts from 1 on in which repetition and echo slice index of raw data was acquired.
+func (s series) acquired(index int) (repetition, echo int) {
+	h := &s.rec.Header
+	stack, echoes := index/h.Stack(), max(1, len(h.Echoes))
+	return 1 + stack/echoes, 1 + stack%echoes
+}
 
 // placed reports whether the source says where its images lie.
 func (s series) placed() bool { return s.opts.Origin != nil && s.opts.Origin.placed }

@@ -160,9 +160,9 @@ func (o *Origin) Notes() []string {
 	return []string{fmt.Sprintf("%d pixels of the source, less than 1 %% of its signal, were below zero and were set to 0.", o.clipped)}
 }
 
-// CheckEnhanced refuses a source whose images an enhanced object cannot tell apart: at one position there are several of one echo time, as
+// checkEnhanced refuses a source whose images an enhanced object cannot tell apart: at one position there are several of one echo time, as
 // there are of several times or diffusion weightings.
-func (o *Origin) CheckEnhanced() error {
+func (o *Origin) checkEnhanced() error {
 	if o == nil || !o.placed {
 		return nil
 	}

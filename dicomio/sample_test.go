@@ -141,6 +141,10 @@ func kinds() map[string]*recon.Reconstruction {
 			rec.Header.Placement = &recon.Placement{Row: vector.V{0, 1, 0}, Col: vector.V{0.8, 0, -0.6},
 				Centers: []vector.V{{40, -20, 60}, {37, -20, 56}, {34, -20, 52}, {31, -20, 48}}}
 		}),
+		"raw data of two echoes": sample("AXT2", 32, 20, func(rec *recon.Reconstruction) {
+			rec.Header.Format, rec.Header.Repetitions, rec.Header.Echoes = "ismrmrd", 2, []float64{15, 90}
+			rec.Header.Sequence.TE = 0
+		}),
 		"repeated raw data": sample("AXT2", 32, 20, func(rec *recon.Reconstruction) {
 			rec.Header.Format, rec.Header.Repetitions = "ismrmrd", 2
 			rec.Header.Placement = &recon.Placement{Row: vector.V{0, 1, 0}, Col: vector.V{0.8, 0, -0.6}, Centers: []vector.V{{40, -20, 60}, {37, -20, 56}}}

@@ -141,9 +141,15 @@ func (s series) sequence(index int) sequence {
 	if o := s.opts.Origin; o != nil {
 		return o.images[index].sequence
 	}
-	seq := headerSequence(&s.rec.Header)
-	if n := s.rec.Header.Repetitions; n > 1 {
-		seq.Time, seq.Times = strconv.Itoa(s.repetition(index)), strconv.Itoa(n)
+	h := &s.rec.Header
+	seq := headerSequence(h)
+	if h.Repetitions > 1 {
+		repetition, _ := s.acquired(index)
+		seq.Time, seq.Times = strconv.Itoa(repetition), strconv.Itoa(h.Repetitions)
+	}
+	if len(h.Echoes) > 1 {
+		_, echo := s.acquired(index)
+		seq.Echo, seq.TE = strconv.Itoa(echo), h.Echoes[echo-1]
 	}
 	return seq
 }

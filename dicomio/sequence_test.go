@@ -117,6 +117,22 @@ func TestEachImageHasItsOwnTime(t *testing.T) {
 	}
 }
 
+// Echoes of raw data are told apart by their times alone.
+func TestEnhancedRefusesEchoesOfUnknownTime(t *testing.T) {
+	for _, c := range []struct {
+		echoes []float64
+		ok     bool
+	}{{nil, true}, {[]float64{15, 90}, true}, {[]float64{15, 15}, false}, {[]float64{0, 90}, false}} {
+		h := recon.Header{Echoes: c.echoes}
+		if err := (Options{Enhanced: true}).CheckEnhanced(&h); (err == nil) != c.ok || err != nil && recon.CodeOf(err) != recon.Invalid {
+			t.Errorf("%v: %v", c.echoes, err)
+		}
+		if err := (Options{}).CheckEnhanced(&h); err != nil {
+			t.Errorf("classic images of %v: %v", c.echoes, err)
+		}
+	}
+}
+
 // elements reads the wanted elements of a file.
 func elements(t *testing.T, path string) attributes {
 	t.Helper()
@@ -147,7 +163,7 @@ func TestEnhancedRefusesWhatItCannotTellApart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := v.Origin.CheckEnhanced(); (err == nil) != c.ok || err != nil && recon.CodeOf(err) != recon.Invalid {
+		if err := (Options{Origin: v.Origin, Enhanced: true}).CheckEnhanced(&recon.Header{}); (err == nil) != c.ok || err != nil && recon.CodeOf(err) != recon.Invalid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -21,6 +21,9 @@ type Space struct {
 	FOVx, FOVy, FOVz float64 // mm; 0 when unknown
 }
 
+// maxEchoes bounds the contrasts of raw data; T2 mapping has some 32.
+const maxEchoes = 64
+
 // protocol is what is taken from an ISMRMRD header. Patient and study are no part of it (parseSubject); everything else is left where it is.
 type protocol struct {
 	Encoded, Recon   Space
@@ -28,6 +31,7 @@ type protocol struct {
 	Field            float64
 	Vendor, Model    string
 	TR, TE, TI, Flip float64
+	Echoes           [maxEchoes]float64 // TE of each contrast, the first of which is TE
 	EchoTrain        int
 	Center           int    // phase-encode step at the centre of k-space
 	Separate         bool   // calibration lines are a scan of their own
@@ -84,6 +88,9 @@ func parseHeader(text string) (protocol, error) {
 		Vendor:  plain(h.System.Vendor), Model: plain(h.System.Model), Field: number(h.System.Field, 30),
 		TR: first(h.Sequence.TR, 1e6), TE: first(h.Sequence.TE, 1e6), TI: first(h.Sequence.TI, 1e6), Flip: first(h.Sequence.Flip, 360),
 		Subject: strings.TrimSpace(h.Subject.Name+h.Subject.ID+h.Subject.Birth) != "",
+	}
+	for i, te := range h.Sequence.TE[:min(len(h.Sequence.TE), maxEchoes)] {
+		p.Echoes[i] = number(te, 1e6)
 	}
 	if len(h.Encoding) > 0 {
 		e := h.Encoding[0]

@@ -77,6 +77,7 @@ func FuzzParseHeader(f *testing.F) {
 		}
 		p.Trajectory, p.Encoded.Z, p.Recon.Z = "cartesian", max(p.Encoded.Z, 1), max(p.Recon.Z, 1)
 		p.Subject, p.Separate, p.Patient, p.Center = false, false, "", p.Encoded.Y/2 // which are not written
+		p.Echoes = [maxEchoes]float64{p.TE}
 		again, err := parseHeader(formatHeader(p, 1, 1))
 		if err != nil || again != p {
 			t.Errorf("round trip: got %+v, %v, want %+v", again, err, p)

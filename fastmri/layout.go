@@ -1,6 +1,7 @@
 package fastmri
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -33,7 +34,8 @@ type layout struct {
 	Simulated             bool
 	Raw                   bool  // ISMRMRD acquisitions
 	Unused                int   // of them, calibration lines that were acquired otherwise than the image
-	Repetitions           int   // of Slices / Repetitions slices each; 0 is 1
+	Repetitions           int   // of all slices; 0 is 1
+	Contrasts             []int // by the scanner's numbers, whose slices follow one another in each repetition; nil is one
 	Noise                 int   // samples of each coil that tell the noise
 	Whitened              bool  // by them
 	Numbers               []int // of the slices of a repetition, as the scanner counted them; nil when they are those from the first on
@@ -87,10 +89,10 @@ func (l *layout) check() error {
 	if l.Points != nil && l.Reference != "" && (l.RefNy != l.Ny || l.RefNx != l.Nx) {
 		return refusef("dataset %s has images of %d × %d; expected %d × %d as kspace, both of whose axes are phase encode", l.Reference, l.RefNy, l.RefNx, l.Ny, l.Nx)
 	}
-	if l.Repetitions < 0 || l.Slices%max(1, l.Repetitions) != 0 {
-		return refusef("%d slices in %d repetitions are not readable", l.Slices, l.Repetitions)
+	if l.Repetitions < 0 || l.Slices%l.stacks() != 0 || slices.ContainsFunc(l.Contrasts, func(n int) bool { return n < 0 || n >= maxEchoes }) {
+		return refusef("%d slices in %d repetitions of %d contrasts are not readable", l.Slices, l.Repetitions, len(l.Contrasts))
 	}
-	if l.Placement != nil && !placed(l.Placement, l.Slices/max(1, l.Repetitions)) {
+	if l.Placement != nil && !placed(l.Placement, l.Slices/l.stacks()) {
 		return errPlacement
 	}
 	return nil
@@ -98,6 +100,9 @@ func (l *layout) check() error {
 
 // errPlacement is of a reader that was taken over: it tells no such placement.
 const errPlacement = refusal("the positions of the slices are not readable")
+
+// stacks is how often the slices of the field of view were acquired.
+func (l *layout) stacks() int { return max(1, l.Repetitions) * max(1, len(l.Contrasts)) }
 
 // source names what holds the samples.
 func (l *layout) source() string {
@@ -130,8 +135,24 @@ func (l *layout) header(sha string) recon.Header {
 	case l.Noise > 0:
 		h.Notes = append(h.Notes, fmt.Sprintf("The noise scan was not used: its %d samples of each coil do not tell how the coils share noise.", l.Noise))
 	}
-	if l.Repetitions > 1 {
-		h.Notes = append(h.Notes, fmt.Sprintf("The %d slices are %d repetitions of %d slices, one after the other.", l.Slices, l.Repetitions, h.Stack()))
+	switch n := len(l.Contrasts); {
+	case n == 1:
+		h.Sequence.TE = cmp.Or(p.Echoes[l.Contrasts[0]], p.TE)
+	case n > 1:
+		h.Sequence.TE = 0
+		for _, number := range l.Contrasts {
+			h.Echoes = append(h.Echoes, p.Echoes[number])
+		}
+	}
+	if l.stacks() > 1 {
+		of := ""
+		if l.Repetitions > 1 {
+			of = fmt.Sprintf("%d repetitions of ", l.Repetitions)
+		}
+		if len(h.Echoes) > 0 {
+			of += fmt.Sprintf("%d echoes of ", len(h.Echoes))
+		}
+		h.Notes = append(h.Notes, fmt.Sprintf("The %d slices are %s%d slices, one after the other.", l.Slices, of, h.Stack()))
 	}
 	if len(l.Numbers) > 0 {
 		note := "The scanner numbers the slices " + ranges(l.Numbers) + " (from 0)"

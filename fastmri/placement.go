@@ -29,7 +29,7 @@ func parallel(a, b C.fm_line) bool {
 	return apart(coordinates(a.phase_dir), coordinates(b.phase_dir)) <= sameCosine && apart(coordinates(a.read_dir), coordinates(b.read_dir)) <= sameCosine
 }
 
-// place finds where the slices of every repetition lie, of each of which heads has one acquisition. An acquisition's header has the centre of the field of view
+// place finds where the slices of every repetition and echo lie, of each of which heads has one acquisition. An acquisition's header has the centre of the field of view
 // and the directions of readout and phase encode, in patient coordinates. They remain unknown where writers leave them out, slices are not
 // parallel, or several have one place. Scanners number interleaved slices in the order of their excitation: those that go back and forth
 // are put into the order of their places.
@@ -63,8 +63,8 @@ func (r *reader) place(numbers []int, heads []C.fm_line) {
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(locations[a], locations[b]) })
 	r.Numbers, p.Centers = permuted(numbers, order), permuted(p.Centers, order)
-	for repetition := range slices.Chunk(r.raw.slices, len(order)) {
-		copy(repetition, permuted(repetition, order))
+	for stack := range slices.Chunk(r.raw.slices, len(order)) {
+		copy(stack, permuted(stack, order))
 	}
 }
 

@@ -32,7 +32,7 @@ type rawData struct {
 	dataset *hdf5.Dataset
 	samples int         // of one coil in each readout
 	first   int         // the sample that is row 0
-	slices  [][]rawLine // of repetition after repetition
+	slices  [][]rawLine // of repetition after repetition, echo after echo
 
 	whitening []complex64 // of the coils, as kspace.Whitening has it; nil where the file does not tell their noise
 }
@@ -56,7 +56,7 @@ func rawGroup(file *hdf5.File) (*hdf5.Group, error) {
 }
 
 // openRaw describes ISMRMRD raw data: 2-D Cartesian, where each readout is one phase-encode column of one slice. Averages are
-// averaged, repetitions follow one another as slices, and so do slices whose numbers have gaps. Columns that were not acquired, by
+// averaged, repetitions follow one another as slices, so do the echoes of each, and slices whose numbers have gaps. Columns that were not acquired, by
 // undersampling, partial Fourier or a phase resolution below 1, are the mask. Calibration lines that were acquired as the image was
 // belong to it. A noise scan whitens the coils. The vendor's own readouts that belong to no image are left out.
 func (r *reader) openRaw(group *hdf5.Group) error {
@@ -155,7 +155,7 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 		return refusal("the ISMRMRD header does not tell the encoded matrix")
 	}
 	r.Ny, r.Nx, r.Coils = r.Protocol.Encoded.X, r.Protocol.Encoded.Y, int(first.active_channels)
-	var numbers []int // of the slices: a part of a scan keeps those of the whole
+	var numbers, contrasts []int // of the slices and echoes: a part of a scan keeps those of the whole
 	earliest, latest := first.idx.repetition, first.idx.repetition
 	for _, l := range lines {
 		if err := uniform(l, first); err != nil {
@@ -165,17 +165,24 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 		if i, known := slices.BinarySearch(numbers, int(l.idx.slice)); !known {
 			numbers = slices.Insert(numbers, i, int(l.idx.slice))
 		}
+		if i, known := slices.BinarySearch(contrasts, int(l.idx.contrast)); !known {
+			contrasts = slices.Insert(contrasts, i, int(l.idx.contrast))
+		}
+	}
+	if last := contrasts[len(contrasts)-1]; last >= maxEchoes {
+		return refusef("the acquisitions have contrast %d; expected at most %d", last, maxEchoes-1)
 	}
 	slicesOf := len(numbers)
-	r.Repetitions = int(latest-earliest) + 1
+	r.Repetitions, r.Contrasts = int(latest-earliest)+1, contrasts
 	if numbers[slicesOf-1]-numbers[0] >= slicesOf {
 		r.Numbers = numbers
 	}
 	if r.Protocol.Encoded.Z > 1 {
 		return refusef("the header says that %d partitions were encoded; only 2-D acquisitions can be reconstructed", r.Protocol.Encoded.Z)
 	}
-	if r.Slices = slicesOf * r.Repetitions; r.Slices > maxExtent {
-		return refusef("dataset data has %d slices in %d repetitions; expected at most %d together", slicesOf, r.Repetitions, maxExtent)
+	if r.Slices = slicesOf * r.stacks(); r.Slices > maxExtent {
+		return refusef("dataset data has %d slices in %d repetitions of %d contrasts; expected at most %d together",
+			slicesOf, r.Repetitions, len(contrasts), maxExtent)
 	}
 	if err := r.check(); err != nil {
 		return err
@@ -205,7 +212,8 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 				at[i], l.idx.kspace_encode_step_1, r.Nx, r.Protocol.Center)
 		}
 		place, _ := slices.BinarySearch(numbers, int(l.idx.slice))
-		index := int(l.idx.repetition-earliest)*slicesOf + place
+		echo, _ := slices.BinarySearch(contrasts, int(l.idx.contrast))
+		index := (int(l.idx.repetition-earliest)*len(contrasts)+echo)*slicesOf + place
 		if !met[place] {
 			heads[place], met[place] = l, true
 		}
@@ -221,7 +229,7 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 	return nil
 }
 
-// uniform refuses what an acquisition has and 2-D Cartesian imaging of one contrast has not.
+// uniform refuses what an acquisition has and 2-D Cartesian imaging has not.
 func uniform(l, first C.fm_line) error {
 	switch {
 	case l.encoding_space_ref != 0:
@@ -230,8 +238,8 @@ func uniform(l, first C.fm_line) error {
 		return refusal("readouts run in both directions, as in EPI, which cannot be reconstructed")
 	case l.idx.kspace_encode_step_2 != 0:
 		return refusal("the acquisitions encode partitions (3-D); only 2-D acquisitions can be reconstructed")
-	case l.idx.contrast != first.idx.contrast || l.idx.phase != first.idx.phase || l.idx.set != first.idx.set:
-		return refusal("the acquisitions have several contrasts, phases or sets; only one can be reconstructed")
+	case l.idx.phase != first.idx.phase || l.idx.set != first.idx.set:
+		return refusal("the acquisitions have several phases or sets; only one can be reconstructed")
 	case l.number_of_samples != first.number_of_samples || l.active_channels != first.active_channels ||
 		l.discard_pre != first.discard_pre || l.discard_post != first.discard_post || l.center_sample != first.center_sample:
 		return refusal("the acquisitions differ in their samples or coils; expected the same of all")

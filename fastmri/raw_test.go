@@ -18,7 +18,9 @@ import (
 var rawWants = map[string]string{
 	"bad_3d":            "the acquisitions encode partitions (3-D)",
 	"bad_partitions":    "the header says that 4 partitions were encoded",
-	"bad_contrast":      "the acquisitions have several contrasts",
+	"bad_contrast":      "the acquisitions have contrast 64; expected at most 63",
+	"bad_set":           "the acquisitions have several phases or sets",
+	"bad_echo_missing":  "slice 3 has no acquisition",
 	"bad_epi":           "readouts run in both directions, as in EPI",
 	"bad_space":         "the acquisitions use several encoding spaces",
 	"bad_echo":          "readouts have 12 samples, of which the header's matrix needs 16 around sample 4",
@@ -43,6 +45,7 @@ var rawWants = map[string]string{
 
 // rawNotes are what the report says of the files that are read.
 var rawNotes = map[string]string{
+	"ok_echoes":         "The 8 slices are 2 repetitions of 2 echoes of 2 slices, one after the other.",
 	"ok_repetitions":    "The 4 slices are 2 repetitions of 2 slices, one after the other.",
 	"ok_place_wandered": "The 4 slices are 2 repetitions of 2 slices, one after the other.",
 	"ok_placed_repeated": "The 10 slices are 2 repetitions of 5 slices, one after the other. " +
@@ -125,6 +128,15 @@ func checkRaw(t *testing.T, base string, h recon.Header, read []recon.Slice) {
 	equal(t, "image", [2]int{h.ReconNy, h.ReconNx}, [2]int{8, 8})
 	equal(t, "spacing", h.PixelSpacing, [2]float64{2.5, 2.5})
 	equal(t, "scanner", h.Vendor, "SIEMENS")
+	switch filepath.Base(base) {
+	case "ok_echoes":
+		equal(t, "echo times", h.Echoes, []float64{10, 170})
+		equal(t, "echo time of all", h.Sequence.TE, 0.0)
+	case "ok_later_echo":
+		equal(t, "echo time", h.Sequence.TE, 90.0)
+	default:
+		equal(t, "number of echoes", len(h.Echoes), 0)
+	}
 	if !slices.Equal(h.Mask, want.Mask) {
 		t.Errorf("mask: got %v, want %v", h.Mask, want.Mask)
 	}

@@ -5,7 +5,7 @@ import "github.com/closer-mri/closer/internal/vector"
 // Placement is where the slices of a scan lie, in DICOM's patient coordinates: mm, x to the left, y to the back, z to the head.
 type Placement struct {
 	Row, Col vector.V   // unit vectors at a right angle: directions of growing column index, of growing row index
-	Centers  []vector.V // of each slice of one repetition, its pixel (ny/2, nx/2)
+	Centers  []vector.V // of each slice of one echo and repetition, its pixel (ny/2, nx/2)
 }
 
 // PatientPositions are DICOM's terms for how a patient lies in the scanner (PS3.3 C.7.3.1.1.2): head or feet first, supine or prone, or on

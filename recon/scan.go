@@ -13,6 +13,7 @@ type Header struct {
 	Acquisition  string        // as the file names it, for example CORPD_FBK or AXFLAIR; "" when it does not
 	Slices       int           // number of slices
 	Repetitions  int           // how many times the slices were acquired, as slices that follow those of the time before; 0 and 1 are once
+	Echoes       []float64     // echo times in ms, 0 unknown, whose slices follow one another in each repetition; nil where there is one
 	Coils        int           // receive coils, 1 for single coil
 	Ny, Nx       int           // k-space matrix: readout (with its oversampling), phase encode
 	ReconNy      int           // rows of the delivered image, after the readout oversampling is cropped
@@ -33,8 +34,8 @@ type Header struct {
 	Notes        []string      // plain sentences for the report, on what of the file was not used
 }
 
-// Stack is how many slices were acquired each time.
-func (h *Header) Stack() int { return h.Slices / max(1, h.Repetitions) }
+// Stack is how many slices there are at each time and echo.
+func (h *Header) Stack() int { return h.Slices / max(1, h.Repetitions) / max(1, len(h.Echoes)) }
 
 // Sequence holds the contrast parameters of an acquisition, in milliseconds and degrees; 0 is unknown.
 type Sequence struct {

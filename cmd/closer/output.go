@@ -75,22 +75,8 @@ func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p 
 	if err := renew(o.dir, scan.Header().SHA256); err != nil {
 		return nil, err
 	}
-	if source, ok := scan.(*simulatedScan); ok {
-		o.dicom.Scale = source.scale
-		o.notes = append(slices.Clip(o.notes), source.origin.Notes()...)
-		if o.dicom.Enhanced {
-			if err := source.origin.CheckEnhanced(); err != nil {
-				return nil, err
-			}
-		}
-		if o.dicom.Origin = source.origin; o.hidden && source.origin != nil {
-			o.dicom.Origin = source.origin.Deidentified()
-		}
-	}
-	if file, ok := scan.(*fastmri.Scan); ok {
-		if o.dicom.Subject = dicomio.NewSubject(file.Subject()); o.hidden {
-			o.dicom.Subject = o.dicom.Subject.Deidentified()
-		}
+	if err := o.carry(scan); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(o.path("reconstruction"), 0o755); err != nil {
 		return nil, fmt.Errorf("make output directory: %w", err)
@@ -112,6 +98,24 @@ func (o *output) fill(ctx context.Context, input string, recipe recon.Recipe, p 
 		err = o.grown()
 	}
 	return report, err
+}
+
+// carry sets what DICOM says of a scan beyond its header.
+func (o *output) carry(scan recon.Scan) error {
+	switch source := scan.(type) {
+	case *simulatedScan:
+		o.dicom.Scale = source.scale
+		o.notes = append(slices.Clip(o.notes), source.origin.Notes()...)
+		if o.dicom.Origin = source.origin; o.hidden && source.origin != nil {
+			o.dicom.Origin = source.origin.Deidentified()
+		}
+	case *fastmri.Scan:
+		if o.dicom.Subject = dicomio.NewSubject(source.Subject()); o.hidden {
+			o.dicom.Subject = o.dicom.Subject.Deidentified()
+		}
+	}
+	h := scan.Header()
+	return o.dicom.CheckEnhanced(&h)
 }
 
 // grow writes one method's result, the reference with the first, and shows others what there is while methods are left.

@@ -114,6 +114,10 @@ def cases(folder):
     noisy = kspace(*k.shape)
     ok("averages", lines(k + noisy, average=0) + lines(k - noisy, average=1), k)
     ok("repetitions", lines(k, repetition=0) + lines(noisy, repetition=1), np.concatenate([k, noisy]))
+    # Echoes follow one another in each repetition.
+    echoes = HEADER.replace("<TR>500</TR>", "<TR>500</TR><TE>10</TE><TE>90</TE><TE>170</TE>")
+    ok("echoes", [a for r in (0, 1) for c in (0, 2) for a in lines((1 + r + 3 * c) * k, repetition=r, contrast=c)], np.concatenate([k, 7 * k, 2 * k, 8 * k]), header=echoes)
+    ok("later_echo", lines(k, contrast=1), k, header=echoes)
     # A part of a scan, numbered as in the whole.
     ok("numbered", lines(k, contrast=1, set=2, phase=3, repetition=4), k)
     ok("later_slices", [a for a in lines(np.concatenate([k, k])) if a.idx.slice >= SLICES], k)
@@ -156,7 +160,9 @@ def cases(folder):
 
     write(p("bad_3d"), lines(k, kspace_encode_step_2=1))
     write(p("bad_partitions"), lines(k), HEADER.replace("<y>10</y><z>1</z>", "<y>10</y><z>4</z>"))
-    write(p("bad_contrast"), lines(k) + lines(k, contrast=1))
+    write(p("bad_contrast"), lines(k) + lines(k, contrast=64))
+    write(p("bad_set"), lines(k) + lines(k, set=1))
+    write(p("bad_echo_missing"), lines(k) + lines(k[:1], contrast=1))
     write(p("bad_epi"), lines(k, flags=[ismrmrd.ACQ_IS_REVERSE]))
     write(p("bad_space"), lines(k, space=1))
     write(p("bad_echo"), lines(k[:, :, 4:], center=4))
