@@ -89,7 +89,8 @@ func (l *layout) check() error {
 	if l.Points != nil && l.Reference != "" && (l.RefNy != l.Ny || l.RefNx != l.Nx) {
 		return refusef("dataset %s has images of %d × %d; expected %d × %d as kspace, both of whose axes are phase encode", l.Reference, l.RefNy, l.RefNx, l.Ny, l.Nx)
 	}
-	if l.Repetitions < 0 || l.Slices%l.stacks() != 0 || slices.ContainsFunc(l.Contrasts, func(n int) bool { return n < 0 || n >= maxEchoes }) {
+	strange := slices.ContainsFunc(l.Contrasts, func(n int) bool { return n < 0 || n >= maxEchoes })
+	if l.Repetitions < 0 || l.Repetitions > l.Slices || len(l.Contrasts) > maxEchoes || strange || l.Slices%l.stacks() != 0 {
 		return refusef("%d slices in %d repetitions of %d contrasts are not readable", l.Slices, l.Repetitions, len(l.Contrasts))
 	}
 	if l.Placement != nil && !placed(l.Placement, l.Slices/l.stacks()) {

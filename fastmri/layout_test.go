@@ -31,6 +31,12 @@ func TestLayoutBounds(t *testing.T) {
 		{layout{Slices: 3, Coils: 1, Ny: 8, Nx: 8, Raw: true, Placement: &recon.Placement{Row: x, Col: y, Centers: []vector.V{{}, {0, 0, 3}}}}, "the positions of the slices"},
 		{layout{Slices: 2, Coils: 1, Ny: 8, Nx: 8, Raw: true, Placement: &recon.Placement{Row: x, Col: x, Centers: []vector.V{{}, {0, 0, 3}}}}, "the positions of the slices"},
 		{layout{Slices: 2, Coils: 1, Ny: 8, Nx: 8, Raw: true, Placement: &recon.Placement{Row: x, Col: y, Centers: []vector.V{{}, {3, 0, 0}}}}, "the positions of the slices"},
+		{layout{Slices: 8, Coils: 1, Ny: 8, Nx: 8, Raw: true, Repetitions: 2, Contrasts: []int{0, 3}, Placement: &recon.Placement{Row: x, Col: y, Centers: []vector.V{{}, {0, 0, 3}}}}, ""},
+		{layout{Slices: 8, Coils: 1, Ny: 8, Nx: 8, Raw: true, Repetitions: 3}, "8 slices in 3 repetitions of 0 contrasts are not readable"},
+		{layout{Slices: 8, Coils: 1, Ny: 8, Nx: 8, Raw: true, Repetitions: -1}, "8 slices in -1 repetitions"},
+		{layout{Slices: 8, Coils: 1, Ny: 8, Nx: 8, Raw: true, Repetitions: 1 << 62, Contrasts: []int{0, 1, 2, 3}}, "8 slices in 4611686018427387904 repetitions"}, // whose product is 0
+		{layout{Slices: 8, Coils: 1, Ny: 8, Nx: 8, Raw: true, Contrasts: []int{0, 64}}, "8 slices in 0 repetitions of 2 contrasts"},
+		{layout{Slices: 8, Coils: 1, Ny: 8, Nx: 8, Raw: true, Contrasts: []int{-1, 0}}, "8 slices in 0 repetitions of 2 contrasts"},
 	} {
 		got := ""
 		if err := c.check(); err != nil {
