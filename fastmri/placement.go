@@ -29,10 +29,10 @@ func parallel(a, b C.fm_line) bool {
 	return apart(coordinates(a.phase_dir), coordinates(b.phase_dir)) <= sameCosine && apart(coordinates(a.read_dir), coordinates(b.read_dir)) <= sameCosine
 }
 
-// place finds where the slices of every repetition and echo lie, of each of which heads has one acquisition. An acquisition's header has the centre of the field of view
-// and the directions of readout and phase encode, in patient coordinates. They remain unknown where writers leave them out, slices are not
-// parallel, or several have one place. Scanners number interleaved slices in the order of their excitation: those that go back and forth
-// are put into the order of their places.
+// place finds where the slices of every repetition and echo lie, of each of which heads has one acquisition. An acquisition's header has
+// the centre of the field of view and the directions of readout and phase encode, in patient coordinates. They remain unknown where
+// writers leave them out, slices are not parallel, or several have one place. Scanners number interleaved slices in the order of their
+// excitation: those that go back and forth are put into the order of their places.
 func (r *reader) place(numbers []int, heads []C.fm_line) {
 	row, col := coordinates(heads[0].phase_dir), coordinates(heads[0].read_dir)
 	if pixel, _ := r.spacing(); pixel == [2]float64{} {
