@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -151,15 +150,9 @@ func nameNobody(t *testing.T, data string, seen map[string][]byte, roots ...stri
 
 // Results of raw data that name their patient are found under that patient and study, and nothing else names them; hidden, nothing does.
 func TestPatientOfRawDataStaysInDICOM(t *testing.T) {
-	python := os.Getenv("CLOSER_PYTHON")
-	if python == "" {
-		t.Skip("CLOSER_PYTHON is not set: run make test")
-	}
 	dir := t.TempDir()
 	data, raw, results := filepath.Join(dir, "data"), filepath.Join(dir, "raw.h5"), filepath.Join(dir, "results")
-	if text, err := exec.Command(python, "testdata/points.py", "write", raw).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, text)
-	}
+	python(t, "testdata/points.py", "write", raw)
 	t.Setenv("TMPDIR", t.TempDir())
 	server, address := serving(t, data)
 	said, stderr, err := try("push", raw, "--to", "http://"+address, "--method", "zero-filled", "-o", results)

@@ -1,0 +1,106 @@
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/closer-mri/closer/recon"
+)
+
+// python runs a script in the Python that make test sets up, and skips the test without it.
+func python(t *testing.T, args ...string) string {
+	t.Helper()
+	interpreter := os.Getenv("CLOSER_PYTHON")
+	if interpreter == "" {
+		t.Skip("CLOSER_PYTHON is not set: run make test")
+	}
+	text, err := exec.Command(interpreter, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return string(text)
+}
+
+// Raw data as a scanner's converter writes it: undersampled, several coils, no reference.
+func TestReconOfISMRMRD(t *testing.T) {
+	dir, out := t.TempDir(), t.TempDir()
+	python(t, "../../fastmri/testdata/gen_ismrmrd.py", dir)
+	closer(t, "recon", filepath.Join(dir, "ok_accelerated.h5"), "-o", out, "--method", "zero-filled", "--method", "tv")
+	r := readReport(t, out)
+	if r.Input.Format != "ismrmrd" || r.Input.Simulated || r.Reference != recon.NoReference || r.Mask.Kind != "acquired" || r.Mask.Lines != 6 {
+		t.Errorf("input %+v, reference %s, mask %+v", r.Input, r.Reference, r.Mask)
+	}
+}
+
+// The tools of ISMRMRD make raw data and reconstruct it: our zero-filled image of it is theirs, transposed, to the scale.
+func TestReconAgreesWithISMRMRDTools(t *testing.T) {
+	if _, err := exec.LookPath("ismrmrd_recon_cartesian_2d"); err != nil {
+		t.Skip("ismrmrd-tools is not installed: run make test")
+	}
+	scan, out := filepath.Join(t.TempDir(), "raw.h5"), t.TempDir()
+	for _, args := range [][]string{
+		{"ismrmrd_generate_cartesian_shepp_logan", "-m", "64", "-c", "4", "-O", "2", "-n", "0", "-o", scan}, {"ismrmrd_recon_cartesian_2d", scan},
+	} {
+		if text, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", args[0], err, text)
+		}
+	}
+	closer(t, "recon", scan, "-o", out, "--method", "zero-filled", "--mask", "none")
+	script := `import sys, h5py, numpy as np
+theirs = np.squeeze(h5py.File(sys.argv[1])["dataset/cpp/data"][()]).T
+ours = h5py.File(sys.argv[2])["reconstruction"][0]
+ours *= (ours * theirs).sum() / (ours ** 2).sum()
+print(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))`
+	text := python(t, "-c", script, scan, filepath.Join(out, "reconstruction.h5"))
+	var difference float64
+	if _, err := fmt.Sscan(text, &difference); err != nil || !(difference < 1e-3) {
+		t.Errorf("differs by %s", text)
+	}
+}
+
+// What a scanner measured at a place in the patient is at that place in the DICOM images of both kinds.
+func TestImagesLieWhereTheRawDataSay(t *testing.T) {
+	scan := filepath.Join(t.TempDir(), "raw.h5")
+	python(t, "testdata/points.py", "write", scan)
+	for kind, flags := range map[string][]string{"classic": nil, "enhanced": {"--enhanced"}} {
+		out := t.TempDir()
+		closer(t, append([]string{"recon", scan, "-o", out, "--method", "zero-filled"}, flags...)...)
+		files, _ := filepath.Glob(filepath.Join(out, "dicom", "*", "*.dcm"))
+		text := python(t, append([]string{"testdata/points.py", "find"}, files...)...)
+		var distance float64
+		if _, err := fmt.Sscan(text, &distance); err != nil || !(distance < 1e-3) {
+			t.Errorf("%s: %d files, off by %s", kind, len(files), text)
+		}
+	}
+}
+
+// A noise scan brings every method nearer to the truth where coils share noise.
+func TestNoiseScanHelps(t *testing.T) {
+	needRuntime(t)
+	scan, dir := phantom(t, "--coils", "8"), t.TempDir()
+	python(t, "testdata/noise.py", "write", scan, dir)
+	var outs []string
+	for _, name := range []string{"with", "without"} {
+		outs = append(outs, filepath.Join(dir, name))
+		closer(t, "recon", filepath.Join(dir, name+".h5"), "-o", outs[len(outs)-1], "--accel", "2", "--acs", "0.1", "--method", "zero-filled", "--method", "tv", "--method", "unet-dc", "--method", "ccdf")
+	}
+	gains := python(t, "testdata/noise.py", "compare", scan, outs[0], outs[1])
+	t.Log(gains)
+	for line := range strings.Lines(gains) {
+		var method string
+		var gain float64
+		if _, err := fmt.Sscan(line, &method, &gain); err != nil || gain < 2 {
+			t.Errorf("%s: %v", strings.TrimSpace(line), err)
+		}
+	}
+	if n := strings.Count(gains, "\n"); n != 4 {
+		t.Errorf("%d methods", n)
+	}
+	if note := readReport(t, outs[0]).Notes; len(note) != 1 || note[0] != "The coils were whitened by the noise scan, 4096 samples of each." {
+		t.Errorf("the report says %q", note)
+	}
+}
