@@ -16,18 +16,6 @@ const (
 	maxReadout = 1 << 22 // samples of all coils
 )
 
-// withoutNoise takes the noise scan out of the acquisitions.
-func withoutNoise(lines []C.fm_line, at []int) (image []C.fm_line, imageAt []int, noise []C.fm_line, noiseAt []int) {
-	for i, l := range lines {
-		if l.flags&rawNoise != 0 {
-			noise, noiseAt = append(noise, l), append(noiseAt, at[i])
-		} else {
-			image, imageAt = append(image, l), append(imageAt, at[i])
-		}
-	}
-	return image, imageAt, noise, noiseAt
-}
-
 // whiten finds from the noise scan how to make the coils alike. Noise of another bandwidth is another power of the same covariance, which
 // kspace.Whitening leaves out.
 func (r *reader) whiten(noise []C.fm_line, at []int) error {

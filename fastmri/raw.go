@@ -79,7 +79,7 @@ func (r *reader) openRaw(group *hdf5.Group) error {
 	if err != nil {
 		return err
 	}
-	lines, at, noise, noiseAt := withoutNoise(all, places)
+	noise, noiseAt, lines, at := parted(all, places, func(l C.fm_line) bool { return l.flags&rawNoise != 0 })
 	if len(lines) == 0 {
 		return errNoImage
 	}
@@ -121,14 +121,21 @@ func (r *reader) withCalibration(lines []C.fm_line, at []int, separate bool) (ke
 	if first < 0 {
 		return nil, nil
 	}
-	for i, l := range lines {
-		if alone(l) && (separate || uniform(l, lines[first]) != nil) {
-			r.Unused++
-			continue
-		}
-		kept, keptAt = append(kept, l), append(keptAt, at[i])
-	}
+	unused, _, kept, keptAt := parted(lines, at, func(l C.fm_line) bool { return alone(l) && (separate || uniform(l, lines[first]) != nil) })
+	r.Unused = len(unused)
 	return kept, keptAt
+}
+
+// parted separates the acquisitions that are of a kind from the others.
+func parted(lines []C.fm_line, at []int, kind func(C.fm_line) bool) (are []C.fm_line, areAt []int, others []C.fm_line, othersAt []int) {
+	for i, l := range lines {
+		if kind(l) {
+			are, areAt = append(are, l), append(areAt, at[i])
+		} else {
+			others, othersAt = append(others, l), append(othersAt, at[i])
+		}
+	}
+	return are, areAt, others, othersAt
 }
 
 // usedLines returns the headers of the acquisitions that make images, calibrate them or tell their noise, and where they are.
@@ -162,12 +169,7 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 			return err
 		}
 		earliest, latest = min(earliest, l.idx.repetition), max(latest, l.idx.repetition)
-		if i, known := slices.BinarySearch(numbers, int(l.idx.slice)); !known {
-			numbers = slices.Insert(numbers, i, int(l.idx.slice))
-		}
-		if i, known := slices.BinarySearch(contrasts, int(l.idx.contrast)); !known {
-			contrasts = slices.Insert(contrasts, i, int(l.idx.contrast))
-		}
+		numbers, contrasts = with(numbers, int(l.idx.slice)), with(contrasts, int(l.idx.contrast))
 	}
 	if last := contrasts[len(contrasts)-1]; last >= maxEchoes {
 		return refusef("the acquisitions have contrast %d; expected at most %d", last, maxEchoes-1)
@@ -227,6 +229,14 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 		r.place(numbers, heads)
 	}
 	return nil
+}
+
+// with returns a growing list with a number that it may have already.
+func with(list []int, number int) []int {
+	if i, known := slices.BinarySearch(list, number); !known {
+		return slices.Insert(list, i, number)
+	}
+	return list
 }
 
 // uniform refuses what an acquisition has and 2-D Cartesian imaging has not.
