@@ -197,7 +197,7 @@ func (s series) frame(n, index int, echoes []float64) dataset {
 	content.set(tag.InStackPositionNumber, []int{n})
 	values := []int{1, n}
 	if s.rec.Header.Repetitions > 1 {
-		repetition, _ := s.acquired(index)
+		repetition, _ := s.turn(index)
 		content.set(tag.TemporalPositionIndex, []int{repetition})
 		values = append(values, repetition)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// manufacturer stands for this program as equipment (PS3.3 C.7.5.1).
+// manufacturer and modelName stand for this program as equipment (PS3.3 C.7.5.1).
 const (
 	manufacturer = "closer"
 	modelName    = "closer MRI reconstruction"
@@ -99,8 +99,8 @@ func (s series) place(index int) int {
 	return index
 }
 
-// acquired counts from 1 on in which repetition and echo slice index of raw data was acquired.
-func (s series) acquired(index int) (repetition, echo int) {
+// turn counts from 1 on in which repetition and echo slice index of raw data was acquired.
+func (s series) turn(index int) (repetition, echo int) {
 	h := &s.rec.Header
 	stack, echoes := index/h.Stack(), max(1, len(h.Echoes))
 	return 1 + stack/echoes, 1 + stack%echoes

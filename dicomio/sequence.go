@@ -144,11 +144,11 @@ func (s series) sequence(index int) sequence {
 	h := &s.rec.Header
 	seq := headerSequence(h)
 	if h.Repetitions > 1 {
-		repetition, _ := s.acquired(index)
+		repetition, _ := s.turn(index)
 		seq.Time, seq.Times = strconv.Itoa(repetition), strconv.Itoa(h.Repetitions)
 	}
 	if len(h.Echoes) > 1 {
-		_, echo := s.acquired(index)
+		_, echo := s.turn(index)
 		seq.Echo, seq.TE = strconv.Itoa(echo), h.Echoes[echo-1]
 	}
 	return seq

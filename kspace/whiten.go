@@ -1,15 +1,18 @@
 package kspace
 
-import "math"
+import (
+	"math"
+	"math/cmplx"
+)
 
 // minShare is how much of the mean noise power a coil must have of its own, apart from what it shares with those before it: with less, a
 // coil is broken, or the covariance has too few samples, and whitening would blow up rounding errors.
 const minShare = 1e-6
 
-// Whitening returns the matrix W (n, n), row-major and lower triangular, that makes coils of noise covariance Ψ (n, n), whose lower triangle is read, alike: W Ψ Wᴴ is the
-// identity times the mean noise power tr Ψ / n, so that k-space keeps its units. Then no two coils share noise and all have as much, as
-// sums of squares over coils assume (Pruessmann et al., Magn Reson Med 46:638, 2001, who take the Cholesky factor of Ψ). It is nil where Ψ is
-// not positive definite, as of a coil without noise.
+// Whitening returns the matrix W (n, n), row-major and lower triangular, that makes coils of noise covariance Ψ (n, n), whose lower
+// triangle is read, alike: W Ψ Wᴴ is the identity times the mean noise power tr Ψ / n, so that k-space keeps its units. Then no two coils
+// share noise and all have as much, as sums of squares over coils assume (Pruessmann et al., Magn Reson Med 46:638, 2001, who take the
+// Cholesky factor of Ψ). It is nil where Ψ is not positive definite, as of a coil without noise.
 func Whitening(psi []complex128, n int) []complex64 {
 	mean := 0.0
 	for i := range n {
@@ -20,7 +23,7 @@ func Whitening(psi []complex128, n int) []complex64 {
 		for j := range i + 1 {
 			sum := psi[i*n+j]
 			for k := range j {
-				sum -= l[i*n+k] * conj(l[j*n+k])
+				sum -= l[i*n+k] * cmplx.Conj(l[j*n+k])
 			}
 			if i > j {
 				l[i*n+j] = sum / l[j*n+j]
@@ -49,8 +52,6 @@ func Whitening(psi []complex128, n int) []complex64 {
 	}
 	return w
 }
-
-func conj(v complex128) complex128 { return complex(real(v), -imag(v)) }
 
 // Whiten applies the W of Whitening to coils (n, samples), in place.
 func Whiten(w, coils []complex64, n int) {

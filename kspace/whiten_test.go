@@ -57,7 +57,7 @@ func covariance(coils []complex64, n int) []complex128 {
 	for i := range n {
 		for j := range n {
 			for k := range size {
-				psi[i*n+j] += complex128(coils[i*size+k]) * conj(complex128(coils[j*size+k])) / complex(float64(size), 0)
+				psi[i*n+j] += complex128(coils[i*size+k]) * cmplx.Conj(complex128(coils[j*size+k])) / complex(float64(size), 0)
 			}
 		}
 	}

@@ -140,11 +140,11 @@ def sweep(args):
 
 def table(rows: list[dict], name: str) -> str:
     """A table in Markdown."""
-    columns, methods = TABLES[name]
-    of = {scan: {r["method"]: r for r in rows if r["scan"] == scan and r["method"] in methods} for _, scan, _ in columns}
-    lines = ["| | " + " | ".join(head for head, _, _ in columns) + " |", "|---|" + "---|" * len(columns)]
+    shown, methods = TABLES[name]
+    of = {scan: {r["method"]: r for r in rows if r["scan"] == scan and r["method"] in methods} for _, scan, _ in shown}
+    lines = ["| | " + " | ".join(head for head, _, _ in shown) + " |", "|---|" + "---|" * len(shown)]
     for method in methods:
-        cells = (cell(of[scan][method], of[scan]) for _, scan, cell in columns)
+        cells = (cell(of[scan][method], of[scan]) for _, scan, cell in shown)
         lines.append(f"| {method} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -17,7 +17,7 @@ export interface Header {
   study: string;
   frame: string; // UID of the frame of reference
   number: number;
-  repetition: string; // which of how many, "" where there is one
+  repetition: string; // which of how many, "" where the file does not say
   uid: string; // of the series
   series: string; // its description
   comments: string;
