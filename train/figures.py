@@ -6,14 +6,12 @@ one of other networks needs another CSV. `python -m train.documents` puts the ta
 """
 import argparse
 import itertools
-import json
-import tempfile
 from pathlib import Path
 from typing import Callable, NamedTuple
 
 from .margins import RUNS
 from .physics import ACS_FRACTION
-from .rows import append, closer, configuration, read, resume
+from .rows import append, configuration, read, recon, resume
 
 FLAIR = "fastmri/singlecoil_val/brain_axflair_sc.h5"  # below --data; a patient that no network has seen
 AXT1 = "fastmri/multicoil_test/brain_axt1_mc_undersampled.h5"
@@ -100,17 +98,15 @@ def path(args, scan: str) -> Path:
     return (args.data if "/" in volume else args.volumes) / volume
 
 
-def recon(args, scan: str, *options: str) -> dict:
+def report(args, scan: str, *options: str) -> dict:
     """closer's report of a scan."""
-    with tempfile.TemporaryDirectory() as out:
-        closer(args.closer, "recon", path(args, scan), "-o", out, *SCANS[scan][1], *options)
-        return json.loads((Path(out) / "report.json").read_text())
+    return recon(args.closer, path(args, scan), *SCANS[scan][1], *options)
 
 
 def measured_of(args) -> str:
     """The configuration: one step of one slice of each volume tells which volumes and networks these are."""
     volumes = {path(args, scan): scan for scan in SCANS}
-    first = lambda scan: recon(args, scan, "--slices", "0:1", "--method", "ccdf", "--steps", "1")
+    first = lambda scan: report(args, scan, "--slices", "0:1", "--method", "ccdf", "--steps", "1")
     return configuration({file.stem: first(scan) for file, scan in volumes.items()}, [])
 
 
@@ -121,7 +117,7 @@ def said(scan: str, flags: list[str]) -> str:
 def measure(args, scan: str, titles: tuple[str, ...], flags: list[str]) -> list[dict]:
     """One run of closer: a row for each of its methods."""
     title = {title.split(",")[0]: title for title in titles}
-    methods = recon(args, scan, *(option for name in title for option in ("--method", name)), *flags)["methods"]
+    methods = report(args, scan, *(option for name in title for option in ("--method", name)), *flags)["methods"]
     return [{"scan": scan, "method": title[m["name"]], "flags": said(scan, flags), **{key: m.get("volume", {}).get(key) for key in ("psnr", "ssim")}, "held_out": m.get("held_out_error"),
              "residual": m["dc_residual"]["rms"], "nfe": m["nfe"], "seconds": m["seconds_per_slice"], "in_networks": m["network_seconds"] / m["seconds"]}
             for m in methods]

@@ -1,7 +1,9 @@
 """Measurements as lines of a CSV file that grows, and the program that makes them."""
 import csv
 import io
+import json
 import subprocess
+import tempfile
 from pathlib import Path
 
 
@@ -51,6 +53,13 @@ def closer(program: str, *arguments):
         raise SystemExit(f"{program} cannot be run: {e.strerror}") from e
     if status:
         raise SystemExit(f"{program} {arguments[0]} failed")
+
+
+def recon(program: str, volume: Path, *options: str) -> dict:
+    """The report of closer recon."""
+    with tempfile.TemporaryDirectory() as out:
+        closer(program, "recon", volume, "-o", out, *options)
+        return json.loads((Path(out) / "report.json").read_text())
 
 
 def append(path: Path, *rows: dict):

@@ -6,27 +6,23 @@ networks needs another CSV. A picture is drawn beside the CSV; `make figures` pu
 """
 import argparse
 import itertools
-import json
-import tempfile
 from pathlib import Path
 
-from .rows import append, closer, configuration, read, resume
+from .rows import append, configuration, read, recon, resume
 
 SAMPLERS = ("ve", "ddim", "second-order", "noise-free")
 STARTS = (0.008, 0.0122, 0.02, 0.04, 0.08, 0.16, 0.3, 0.5)
 STEPS = (2, 3, 5, 10, 20, 50)
 
 
-def recon(args, *options: str) -> dict:
+def ccdf(args, *options: str) -> dict:
     """The report of ccdf with the sweep's options and these."""
-    with tempfile.TemporaryDirectory() as out:
-        closer(args.closer, "recon", args.volume, "-o", out, "--method", "ccdf", *args.options, *options)
-        return json.loads((Path(out) / "report.json").read_text())
+    return recon(args.closer, args.volume, "--method", "ccdf", *args.options, *options)
 
 
 def measure(args, sampler: str, start: float, steps: int) -> dict:
     """The report's figures of one setting."""
-    method = recon(args, "--sampler", sampler, "--sigma-start", str(start), "--steps", str(steps))["methods"][0]
+    method = ccdf(args, "--sampler", sampler, "--sigma-start", str(start), "--steps", str(steps))["methods"][0]
     return {"sampler": sampler, "sigma_start": start, "steps": steps, "nfe": method["nfe"], "psnr": method["volume"]["psnr"],
             "ssim": method["volume"]["ssim"], "seconds_per_slice": method["seconds_per_slice"]}
 
@@ -34,7 +30,7 @@ def measure(args, sampler: str, start: float, steps: int) -> dict:
 def sweep(args) -> list[dict]:
     """Measure what the CSV lacks, fewest steps first."""
     # One step of one slice, run before anything is believed, tells which volume and networks these are.
-    of = configuration({args.volume.stem: recon(args, "--slices", "0:1", "--steps", "1")}, args.options)
+    of = configuration({args.volume.stem: ccdf(args, "--slices", "0:1", "--steps", "1")}, args.options)
     known = {(r["sampler"], r["sigma_start"], int(r["steps"])) for r in resume(args.out, of)}
     for steps, start, sampler in itertools.product(STEPS, STARTS, SAMPLERS):
         if (sampler, start, steps) in known:
