@@ -173,7 +173,8 @@ func TestUploadsOfOneClientInPieces(t *testing.T) {
 		response, _ := s.do("POST", "/api/v1/scans", body)
 		ended <- response.StatusCode
 	}()
-	slow.Write(scanBytes("a")) // returns when all is read
+	slow.Write(scanBytes("a")) // returns when all is on its way
+	awaitUploads(dir, 1)
 	response, data := s.do("POST", "/api/v1/uploads", bytes.NewReader(scanBytes("b")), "Tus-Resumable", "1.0.0", "Upload-Length", "10008",
 		"Content-Type", "application/offset+octet-stream")
 	refused(t, "a second upload", response, data, http.StatusTooManyRequests, "1 uploads of yours")
@@ -208,6 +209,15 @@ func TestUploadsOfOneAddress(t *testing.T) {
 	}, "127.0.0.2", "127.0.0.3")
 }
 
+// awaitUploads waits until the server has taken in the beginning of so many uploads.
+func awaitUploads(dir string, n int) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if begun, _ := filepath.Glob(filepath.Join(dir, "spool", "scan-*")); len(begun) == n {
+			return
+		}
+	}
+}
+
 // shareNothing has one client fill its two uploads at a time, with bodies that do not end, while another one pushes.
 func shareNothing(t *testing.T, dir string, push func(client string, body io.Reader) (*http.Response, []byte), one, other string) {
 	t.Helper()
@@ -227,11 +237,7 @@ func shareNothing(t *testing.T, dir string, push func(client string, body io.Rea
 		}()
 		slow[i].Write(scanBytes(fmt.Sprint(i))[:5000])
 	}
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if begun, _ := filepath.Glob(filepath.Join(dir, "spool", "scan-*")); len(begun) == len(slow) {
-			break
-		}
-	}
+	awaitUploads(dir, len(slow))
 	response, data := push(one, bytes.NewReader(scanBytes("third")))
 	refused(t, "a third upload", response, data, http.StatusTooManyRequests, "2 uploads of yours")
 	expect("another client", other, "other")
