@@ -20,26 +20,9 @@ type TV struct {
 }
 
 // DefaultLambda is 0.0015 + σ̂/4, where σ̂ is the noise of one channel estimated from the data: the first term removes the
-// incoherent aliasing of a noise-free acquisition whose bright tissue is 1, the second follows the noise. σ̂ is the median
-// magnitude of the outermost tenth of the acquired samples over √(2 ln 2), the median of a Rayleigh distribution.
-func DefaultLambda(m kspace.Measurement) float64 { return 0.0015 + noiseLevel(m.Y)/4 }
-
-func noiseLevel(y kspace.Data) float64 {
-	var outer []float32
-	for c := range y.Nc {
-		k := y.Coil(c)
-		for row := range y.Ny {
-			if row >= y.Ny/20 && row < y.Ny-y.Ny/20 {
-				continue // high frequencies of the readout, which is always fully sampled
-			}
-			for _, v := range k.Pix[row*y.Nx : (row+1)*y.Nx] {
-				if v != 0 {
-					outer = append(outer, float32(math.Hypot(float64(real(v)), float64(imag(v)))))
-				}
-			}
-		}
-	}
-	return percentile(outer, 50) / math.Sqrt(2*math.Ln2)
+// incoherent aliasing of a noise-free acquisition whose bright tissue is 1, the second follows the noise: σ̂² is half of kspace.EndsPower.
+func DefaultLambda(m kspace.Measurement) float64 {
+	return 0.0015 + math.Sqrt(kspace.EndsPower(m.Y)/2)/4
 }
 
 // Reconstruct implements Reconstructor.
