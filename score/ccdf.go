@@ -99,7 +99,11 @@ func (c *CCDF) from(initial bool) Kind {
 
 // item is one sample of a slice.
 func (c *CCDF) item(m kspace.Measurement, x kspace.Image, sample uint32) Item {
-	return Item{X: x, Measurement: &m, Noise: Noise{Seed: c.Seed, Slice: uint32(m.Slice), Sample: sample}.Fill}
+	item := Item{X: x, Measurement: &m, Noise: Noise{Seed: c.Seed, Slice: uint32(m.Slice), Sample: sample}.Fill}
+	if c.Kind.Denoises {
+		item.Variance = variance(m, c.Lambda)
+	}
+	return item
 }
 
 func (c *CCDF) backend() Backend {
@@ -113,6 +117,7 @@ func (c *CCDF) backend() Backend {
 type Item struct {
 	X           kspace.Image                     // where the sampler starts; overwritten with where it ends
 	Measurement *kspace.Measurement              // nil samples the prior
+	Variance    []float32                        // as in Options
 	Noise       func(dst kspace.Image, draw int) // as in Options
 }
 
@@ -130,7 +135,7 @@ type fromHost struct {
 func (h fromHost) SampleBatch(ctx context.Context, k Kind, batch []Item, sigmas []float64, lambda float64, progress func(step, steps int)) (int, error) {
 	counter := &Counter{Denoiser: h.Denoiser}
 	for i, item := range batch {
-		opt := Options{Initial: h.Initial, Noise: item.Noise}
+		opt := Options{Initial: h.Initial, Variance: item.Variance, Noise: item.Noise}
 		if item.Measurement != nil {
 			opt.Consistency, opt.Coils = kspace.Project(*item.Measurement, lambda), item.Measurement.Y.Nc
 		}

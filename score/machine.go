@@ -27,6 +27,7 @@ type Machine interface {
 	Denoise(x Array, sigma float64) Array // D(x, σ), one NFE
 	Coils() int                           // of the measurement; 0 where there is none
 	Consistent(x Array) Array             // x moved towards the measurement; x itself where there is none
+	Wiener(x Array) Array                 // of a correction, what rises above the measurement's noise; x where that is not known
 	Noise(draw int) Array                 // unit normal; equal draws give equal noise
 	Sum(terms ...Term) Array              // Σ w·a
 	Turn(x Array, quarters int) Array     // x·i^quarters: its phase turned
@@ -90,6 +91,15 @@ func (h *host) Consistent(x Array) Array {
 	dst := h.image()
 	copy(dst.Pix, x.(kspace.Image).Pix)
 	h.opt.Consistency(dst)
+	return dst
+}
+
+func (h *host) Wiener(x Array) Array {
+	if h.opt.Variance == nil {
+		return x
+	}
+	dst := h.image()
+	wiener(dst, x.(kspace.Image), h.opt.Variance)
 	return dst
 }
 

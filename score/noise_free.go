@@ -13,6 +13,11 @@ func init() { register("noise-free", Kind{Sampler: NoiseFree, Clean: true, Contr
 // a point estimate, not a posterior sample: without a measurement and under a Gaussian prior it ends, in any number of steps, at the
 // posterior mean D(x, σ_start), where DDIM's smaller steps end at a sample of the prior.
 func NoiseFree(m Machine, x Array, sigmas []float64) (Array, error) {
+	return noiseFree(m, x, sigmas, m.Consistent) // what is delivered has no more noise of the coils than after one step
+}
+
+// noiseFree is NoiseFree with another way to deliver the last estimate.
+func noiseFree(m Machine, x Array, sigmas []float64, deliver func(estimate Array) Array) (Array, error) {
 	steps := len(sigmas) - 1
 	x = settle(m, x) // and of one coil it stays consistent, being a mixture of consistent images
 	for k := range steps {
@@ -20,7 +25,7 @@ func NoiseFree(m Machine, x Array, sigmas []float64) (Array, error) {
 		if k+1 < steps {
 			estimate = settle(m, estimate)
 		} else {
-			estimate = m.Consistent(estimate) // what is delivered has no more noise of the coils than that
+			estimate = deliver(estimate)
 		}
 		keep := sigmas[k+1] / sigmas[k]
 		x = towards(m, x, estimate, keep*keep)

@@ -17,6 +17,7 @@ type Options struct {
 	Initial     Initial                          // for samplers that call it
 	Consistency kspace.Consistency               // with the measurement; nil samples the prior
 	Coils       int                              // of the measurement
+	Variance    []float32                        // for samplers that denoise: of the measurement's noise in a settled correction, at each pixel
 	Noise       func(dst kspace.Image, draw int) // fills dst with unit normal noise; equal draws give equal noise
 	Progress    func(step, steps int)            // called after each step; nil is allowed
 }
@@ -28,6 +29,8 @@ type Kind struct {
 	Stochastic bool
 	// Clean samplers are started from the initial image itself: its own error plays the part of the noise.
 	Clean bool
+	// Denoises samplers filter the noise of the measurement out of what they deliver, and are told its variance.
+	Denoises bool
 	// Contracts is the power of σ_{i−1}/σ_i to which a step shrinks the distance between two runs (theorem 1 of the CCDF paper): 2 for
 	// VE's steps, 1 for DDIM's; 0 where the theorem does not cover them.
 	Contracts float64

@@ -284,6 +284,7 @@ func TestSamplersContractAsFarAsThePriorLetsThem(t *testing.T) {
 		"ve":                  {0.4999, 0.5001},
 		"ddim":                {ddim - 1e-4, ddim + 1e-4},
 		"noise-free":          {0.4999, 0.5001},
+		"denoised":            {0.4999, 0.5001},
 		"second-order":        {0.95 * math.Sqrt(0.5), math.Sqrt(0.5)}, // DDIM is at 0.94
 		"predictor-corrector": {0.05, 0.25},                            // correctors contract too: half of VE's ½ and less
 	}

@@ -43,6 +43,14 @@ func (b *builder) op(kind string, inputs ...string) string { return b.opInt(kind
 
 // opInt is op with one integer attribute, none when its name is "".
 func (b *builder) opInt(kind, attribute string, v int, inputs ...string) string {
+	if attribute == "" {
+		return b.opWith(kind, nil, inputs...)
+	}
+	return b.opWith(kind, [][]byte{intAttribute(attribute, v)}, inputs...)
+}
+
+// opWith is op with encoded attributes.
+func (b *builder) opWith(kind string, attributes [][]byte, inputs ...string) string {
 	var node []byte
 	for _, name := range inputs {
 		node = appendText(node, nodeInput, name)
@@ -50,8 +58,8 @@ func (b *builder) opInt(kind, attribute string, v int, inputs ...string) string 
 	to := b.fresh()
 	node = appendText(node, nodeOutput, to)
 	node = appendText(node, nodeType, kind)
-	if attribute != "" {
-		node = appendBytes(node, nodeAttribute, intAttribute(attribute, v))
+	for _, a := range attributes {
+		node = appendBytes(node, nodeAttribute, a)
 	}
 	b.nodes = appendBytes(b.nodes, graphNode, node)
 	return to

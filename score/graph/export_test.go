@@ -16,16 +16,7 @@ func Small() []byte {
 		for i := range w {
 			w[i] = float32(r.NormFloat64()) / float32(math.Sqrt(float64(9*in)))
 		}
-		pads := appendText(nil, attributeName, "pads")
-		for range 4 {
-			pads = appendInt(pads, attributeInts, 1)
-		}
-		pads = appendInt(pads, attributeKind, attributeIsInts)
-		to := b.fresh()
-		node := appendText(appendText(nil, nodeInput, x), nodeInput, b.floats(w, out, in, 3, 3))
-		node = appendText(appendText(node, nodeOutput, to), nodeType, "Conv")
-		b.nodes = appendBytes(b.nodes, graphNode, appendBytes(node, nodeAttribute, pads))
-		return to
+		return b.opWith("Conv", [][]byte{intsAttribute("pads", 1, 1, 1, 1)}, x, b.floats(w, out, in, 3, 3))
 	}
 	sigma := b.op("Reshape", "sigma", b.ints(-1, 1, 1, 1))
 	f := conv(b.op("Relu", conv("x", 8, 2)), 2, 8)
@@ -59,11 +50,7 @@ func plain(g []byte) []byte {
 	return appendBytes(model, modelGraph, g)
 }
 
-// Fields of onnx.proto that only tests use.
-const (
-	attributeInts, attributeIsInts = 8, 7
-	opsetVersion                   = 2
-)
+const opsetVersion = 2 // a field of onnx.proto that only tests use
 
 // Product returns the ONNX model of x (n, n) times a constant of that shape: the yardstick of the convolutions.
 func Product(n int) []byte {

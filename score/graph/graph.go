@@ -44,6 +44,12 @@ func (s *Sampler) SampleBatch(ctx context.Context, k score.Kind, batch []score.I
 		if item.Measurement != nil {
 			measured = append(measured, *item.Measurement)
 		}
+		if item.Variance != nil {
+			if m.variance == nil {
+				m.variance = make([]float32, m.n*m.ny*m.nx) // 0 of the images whose noise is not known
+			}
+			copy(m.variance[i*m.ny*m.nx:], item.Variance)
+		}
 	}
 	if len(measured) > 0 {
 		if len(measured) < m.n {

@@ -118,6 +118,15 @@ func start(m kspace.Measurement, k score.Kind, sigma float64) (kspace.Image, fun
 	return x, noise
 }
 
+// variance is that of the noise of a scan, for samplers that denoise: of the order of what it corrects, and more of it from left to right.
+func variance(x kspace.Image) []float32 {
+	v := make([]float32, len(x.Pix))
+	for i := range v {
+		v[i] = 1e-5 * float32(i%x.Nx)
+	}
+	return v
+}
+
 func difference(a, b kspace.Image) float64 {
 	d := slices.Clone(a.Pix)
 	for i, v := range b.Pix {
@@ -178,11 +187,12 @@ func compare(t *testing.T, name string, network []byte, m kspace.Measurement, k,
 		want, noise := start(m, kind, sigmas[0])
 		got := want.Clone()
 		counter := &score.Counter{Denoiser: &score.Network{Runner: session}}
-		if err := kind.Sample(t.Context(), counter, want, sigmas, score.Options{Consistency: kspace.Project(m, lambda), Coils: m.Y.Nc, Noise: noise}); err != nil {
+		opt := score.Options{Consistency: kspace.Project(m, lambda), Coils: m.Y.Nc, Variance: variance(want), Noise: noise}
+		if err := kind.Sample(t.Context(), counter, want, sigmas, opt); err != nil {
 			t.Fatal(err)
 		}
 		var told []int
-		nfe, err := recorded.SampleBatch(t.Context(), kind, []score.Item{{X: got, Measurement: &m, Noise: noise}}, sigmas, lambda,
+		nfe, err := recorded.SampleBatch(t.Context(), kind, []score.Item{{X: got, Measurement: &m, Variance: variance(got), Noise: noise}}, sigmas, lambda,
 			func(step, of int) { told = append(told, step) })
 		if err != nil {
 			t.Fatal(err)
@@ -214,12 +224,12 @@ func batchIsItsItems(t *testing.T, scan func(slice, nc, ny, nx int) kspace.Measu
 		for slice := range 3 {
 			m := scan(slice, 2, 32, 20)
 			x, noise := start(m, kind, sigmas[0])
-			one := score.Item{X: x.Clone(), Measurement: &m, Noise: noise}
+			one := score.Item{X: x.Clone(), Measurement: &m, Variance: variance(x), Noise: noise}
 			if _, err := sampler.SampleBatch(t.Context(), kind, []score.Item{one}, sigmas, 1, nil); err != nil {
 				t.Fatal(err)
 			}
 			alone = append(alone, one.X)
-			batch = append(batch, score.Item{X: x, Measurement: &m, Noise: noise})
+			batch = append(batch, score.Item{X: x, Measurement: &m, Variance: one.Variance, Noise: noise})
 		}
 		slices.Reverse(batch)
 		slices.Reverse(alone)

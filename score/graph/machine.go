@@ -23,7 +23,8 @@ type machine struct {
 	n        int // images
 	ny, nx   int
 	noise    func(draw int) []float32
-	physics  *physics // nil without a measurement
+	physics  *physics  // nil without a measurement
+	variance []float32 // of its noise in corrections (n, 1, ny, nx); nil where that is not known of any image
 	progress func(step, steps int)
 
 	*builder                   // of the graph being recorded
@@ -131,6 +132,21 @@ func (m *machine) Consistent(a score.Array) score.Array {
 		return a
 	}
 	return m.record(m.physics.project(m.builder, m.use(a)))
+}
+
+// Wiener implements score.Machine.
+func (m *machine) Wiener(a score.Array) score.Array {
+	if m.variance == nil {
+		return a
+	}
+	x, noise := m.use(a), m.input([]int{1, m.ny, m.nx}, m.variance)
+	const side, reach = score.WienerWindow, score.WienerWindow / 2
+	power := m.opInt("ReduceSum", "keepdims", 1, m.op("Mul", x, x), m.ints(1))
+	power = m.opWith("AveragePool", [][]byte{intsAttribute("kernel_shape", side, side), intsAttribute("pads", reach, reach, reach, reach)}, power)
+	// 1 − v/P where P > v, else 0, without dividing by a P of 0
+	rest := m.op("Relu", m.op("Sub", power, noise))
+	weight := m.op("Div", rest, m.op("Max", power, m.floats([]float32{1e-30})))
+	return m.record(m.op("Mul", x, weight))
 }
 
 // Noise implements score.Machine: the host draws it, and the graph takes it as an input.

@@ -8,14 +8,15 @@ import (
 
 // Field numbers of onnx.proto (github.com/onnx/onnx, onnx/onnx.proto), and the few enumerators used.
 const (
-	modelVersion, modelGraph, modelOpset, modelFunction                                          = 1, 7, 8, 25
-	graphNode, graphName, graphInitializer, graphInput, graphOutput, graphValueInfo              = 1, 2, 5, 11, 12, 13
-	nodeInput, nodeOutput, nodeName, nodeType, nodeAttribute                                     = 1, 2, 3, 4, 5
-	attributeName, attributeInt, attributeTensor, attributeGraph, attributeGraphs, attributeKind = 1, 3, 5, 6, 11, 20
-	tensorDims, tensorKind, tensorName, tensorRaw                                                = 1, 2, 8, 9
-	valueName, valueType, typeTensor, tensorElement, tensorShape, shapeDim                       = 1, 2, 1, 1, 2, 1
-	dimensionValue, dimensionName                                                                = 1, 2
-	float, int64s, float16, attributeIsInt                                                       = 1, 7, 10, 2
+	modelVersion, modelGraph, modelOpset, modelFunction                             = 1, 7, 8, 25
+	graphNode, graphName, graphInitializer, graphInput, graphOutput, graphValueInfo = 1, 2, 5, 11, 12, 13
+	nodeInput, nodeOutput, nodeName, nodeType, nodeAttribute                        = 1, 2, 3, 4, 5
+	attributeName, attributeInt, attributeTensor, attributeGraph                    = 1, 3, 5, 6
+	attributeInts, attributeGraphs, attributeKind                                   = 8, 11, 20
+	tensorDims, tensorKind, tensorName, tensorRaw                                   = 1, 2, 8, 9
+	valueName, valueType, typeTensor, tensorElement, tensorShape, shapeDim          = 1, 2, 1, 1, 2, 1
+	dimensionValue, dimensionName                                                   = 1, 2
+	float, int64s, float16, attributeIsInt, attributeIsInts                         = 1, 7, 10, 2, 7
 )
 
 // message is the fields of one protobuf message, in order.
@@ -121,6 +122,15 @@ func (m message) rename(name func(number protowire.Number, old string) string, n
 // intAttribute encodes the AttributeProto of an integer.
 func intAttribute(name string, v int) []byte {
 	return appendInt(appendInt(appendText(nil, attributeName, name), attributeInt, v), attributeKind, attributeIsInt)
+}
+
+// intsAttribute encodes the AttributeProto of a list of integers.
+func intsAttribute(name string, list ...int) []byte {
+	a := appendText(nil, attributeName, name)
+	for _, v := range list {
+		a = appendInt(a, attributeInts, v)
+	}
+	return appendInt(a, attributeKind, attributeIsInts)
 }
 
 func appendText(b []byte, number protowire.Number, s string) []byte {
