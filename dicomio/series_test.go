@@ -225,3 +225,15 @@ func TestProvenanceIsComplete(t *testing.T) {
 		t.Errorf("%d bytes are too many", len(story))
 	}
 }
+
+// Who reads a series is told, in its name too, that noise was filtered out of it.
+func TestDenoisedIsSaid(t *testing.T) {
+	rec := sample("AXFLAIR", 8, 8, nil)
+	for _, denoised := range []bool{false, true} {
+		rec.Results[1].Method.Denoised = denoised
+		title, story := methodTitle(rec, &rec.Results[1]), methodStory(rec, &rec.Results[1])
+		if strings.Contains(title, "denoised") != denoised || strings.Contains(story, "noise of the measurement filtered out") != denoised {
+			t.Errorf("denoised %v: %q, %q", denoised, title, story)
+		}
+	}
+}

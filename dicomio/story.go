@@ -16,6 +16,9 @@ func methodTitle(rec *recon.Reconstruction, result *recon.Result) string {
 	if len(result.Method.Models) > 0 {
 		title += ", AI"
 	}
+	if result.Method.Denoised {
+		title += ", denoised"
+	}
 	if r := measuredAcceleration(rec); r > 0 {
 		title += fmt.Sprintf(", R %.3g", r)
 	}
@@ -42,6 +45,9 @@ func methodStory(rec *recon.Reconstruction, result *recon.Result) string {
 		}
 		if what := initialWords[m.Initial]; what != "" {
 			fmt.Fprintf(&b, " after %s", what)
+		}
+		if m.Denoised {
+			b.WriteString(", the noise of the measurement filtered out")
 		}
 		fmt.Fprintf(&b, ", seed %d", m.Seed)
 		if m.Samples > 1 {

@@ -39,6 +39,7 @@ type Method struct {
 	Steps      int     // sampler steps
 	Seed       uint64
 	Samples    int    // independent samples that were averaged; 0 when there is one
+	Denoised   bool   // the noise of the measurement is filtered out
 	Device     string // "cpu", "cuda" or "tensorrt"
 	Precision  string // of the networks, "fp16"; "" is single
 	Models     []Model

@@ -180,7 +180,8 @@ func (b *builder) ccdf() (recon.Method, error) {
 	ccdf := score.CCDF{Denoiser: &score.Network{Runner: s}, Kind: kind, Sigmas: levels, Lambda: 1, Seed: r.Seed}
 	m := recon.Method{
 		Initial: cmp.Or(r.Initial, recon.InitialUNet), Sampler: sampler(r), T0: r.T0, NumScales: scales(r, r.T0 != 0), SigmaStart: levels[0],
-		SigmaEnd: levels[len(levels)-2], Steps: len(levels) - 1, Seed: r.Seed, Theory: theory(levels, kind), Reconstructor: &ccdf, Batch: s.batch(),
+		SigmaEnd: levels[len(levels)-2], Steps: len(levels) - 1, Seed: r.Seed, Denoised: kind.Denoises, Theory: theory(levels, kind),
+		Reconstructor: &ccdf, Batch: s.batch(),
 	}
 	var inlined *clocked // in the sampler's graph
 	switch m.Initial {

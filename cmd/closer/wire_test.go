@@ -82,7 +82,7 @@ func TestCheckRecipe(t *testing.T) {
 
 // Theorem 1 is claimed of the samplers that it covers alone.
 func TestTheory(t *testing.T) {
-	for sampler, claimed := range map[string]bool{"ve": true, "ddim": true, "noise-free": true, "second-order": false, "predictor-corrector": false} {
+	for sampler, claimed := range map[string]bool{"ve": true, "ddim": true, "noise-free": true, "denoised": false, "second-order": false, "predictor-corrector": false} {
 		kind, levels, err := ccdfSettings(recon.Recipe{Sampler: sampler})
 		if err != nil {
 			t.Fatal(err)
