@@ -15,8 +15,8 @@ func init() { register("denoised", Kind{Sampler: Denoised, Clean: true, Denoises
 //
 // where P is the mean power of the correction around a pixel and v that of the noise in it: the adaptive Wiener filter (Lim,
 // Two-dimensional signal and image processing, 1990, section 9.2). What was measured stands where the network missed it; where the two
-// differ by noise alone the network's estimate stands. Since w holds back the noise, all estimates are settled. Without noise in the
-// measurement w is 1.
+// differ by noise alone the network's estimate stands. Since w holds back the noise, all estimates are settled. The network is never asked
+// at a level below the noise of the image, √(v̄/2), where it would take noise for signal. Without noise in the measurement w is 1.
 func Denoised(m Machine, x Array, sigmas []float64) (Array, error) {
 	return noiseFree(m, x, sigmas, func(estimate Array) Array {
 		correction := m.Sum(Term{1, settle(m, estimate)}, Term{-1, estimate})
@@ -44,6 +44,15 @@ func variance(m kspace.Measurement, lambda float64) []float32 {
 	v := make([]float32, len(settled.Pix))
 	power(settled, noiseWindow, func(i int, mean float32) { v[i] = mean })
 	return v
+}
+
+// Floor is the noise of an image in each channel, the least level at which it is denoised: √(v̄/2) of its variance, 0 without.
+func Floor(variance []float32) float64 {
+	var sum float64
+	for _, v := range variance {
+		sum += float64(v)
+	}
+	return math.Sqrt(sum / float64(2*max(1, len(variance))))
 }
 
 // wiener is Machine.Wiener of one image.

@@ -116,6 +116,38 @@ func TestDenoisedSettlesTheLastEstimate(t *testing.T) {
 	}
 }
 
+// levels keeps those that it is asked at.
+type levels struct {
+	blind
+	at *[]float64
+}
+
+func (d levels) Denoise(ctx context.Context, dst, x kspace.Image, sigma float64) error {
+	*d.at = append(*d.at, sigma)
+	return d.blind.Denoise(ctx, dst, x, sigma)
+}
+
+// The network is not asked at a level below the noise of the image: of half of the columns with noise of σ √½ σ in each channel.
+func TestDenoisedAsksAtTheNoise(t *testing.T) {
+	const ny, nx, sigma = 320, 96, 0.04
+	mask := make(kspace.Mask, nx)
+	for i := range mask {
+		mask[i] = i%2 == 0
+	}
+	k, err := Lookup("denoised")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at []float64
+	c := CCDF{Initial: blind{}, Denoiser: levels{at: &at}, Kind: k, Sigmas: []float64{0.3, 0.05, 0.01, 0}, Lambda: 1}
+	if _, _, err := c.Reconstruct(t.Context(), noisy(kspace.NewCartesian(ny, mask), kspace.NewImage(ny, nx), sigma, 9), nil); err != nil {
+		t.Fatal(err)
+	}
+	if want := sigma / math.Sqrt2; at[0] != 0.3 || at[1] != 0.05 || math.Abs(at[2]/want-1) > 0.1 {
+		t.Errorf("asked at %.4f, want 0.3, 0.05 and the noise, %.4f", at, want)
+	}
+}
+
 // Of a correction of power P everywhere 1 − v/P is left, of less than the noise nothing.
 func TestWiener(t *testing.T) {
 	x, got := kspace.NewImage(20, 30), kspace.NewImage(20, 30)

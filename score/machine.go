@@ -24,7 +24,7 @@ func Quarter(quarters int) complex64 { return [4]complex64{1, 1i, -1, -1i}[quart
 // several steps as one ONNX graph. Errors wait for Step: what was computed after one is never looked at.
 type Machine interface {
 	Initial(x Array) Array                // G(x) of the zero-filled x, such as the U-Net's
-	Denoise(x Array, sigma float64) Array // D(x, σ), one NFE
+	Denoise(x Array, sigma float64) Array // D(x, σ), one NFE; of what has more noise, where that is known, at its Floor
 	Coils() int                           // of the measurement; 0 where there is none
 	Consistent(x Array) Array             // x moved towards the measurement; x itself where there is none
 	Wiener(x Array) Array                 // of a correction, what rises above the measurement's noise; x where that is not known
@@ -42,6 +42,7 @@ type host struct {
 	d          Denoiser
 	ny, nx     int
 	opt        Options
+	floor      float64
 	used, free []kspace.Image // of its own: in use since the last step, and forgotten
 	err        error
 }
@@ -67,7 +68,7 @@ func (h *host) Initial(x Array) Array {
 }
 
 func (h *host) Denoise(x Array, sigma float64) Array {
-	return h.network(func(dst kspace.Image) error { return h.d.Denoise(h.ctx, dst, x.(kspace.Image), sigma) })
+	return h.network(func(dst kspace.Image) error { return h.d.Denoise(h.ctx, dst, x.(kspace.Image), max(sigma, h.floor)) })
 }
 
 // network returns what run makes, unless there was an error.

@@ -59,7 +59,7 @@ func Names() []string { return slices.Sorted(maps.Keys(samplers)) }
 
 // Sample runs the sampler on the host, on x in place. It checks ctx once a step and returns its error.
 func (k Kind) Sample(ctx context.Context, d Denoiser, x kspace.Image, sigmas []float64, opt Options) error {
-	end, err := k.Sampler(&host{ctx: ctx, d: d, ny: x.Ny, nx: x.Nx, opt: opt}, x, sigmas)
+	end, err := k.Sampler(&host{ctx: ctx, d: d, ny: x.Ny, nx: x.Nx, opt: opt, floor: Floor(opt.Variance)}, x, sigmas)
 	if err != nil {
 		return err
 	}

@@ -46,9 +46,10 @@ func (s *Sampler) SampleBatch(ctx context.Context, k score.Kind, batch []score.I
 		}
 		if item.Variance != nil {
 			if m.variance == nil {
-				m.variance = make([]float32, m.n*m.ny*m.nx) // 0 of the images whose noise is not known
+				m.variance, m.floors = make([]float32, m.n*m.ny*m.nx), make([]float32, m.n) // 0 of the images whose noise is not known
 			}
 			copy(m.variance[i*m.ny*m.nx:], item.Variance)
+			m.floors[i] = float32(score.Floor(item.Variance))
 		}
 	}
 	if len(measured) > 0 {

@@ -118,11 +118,12 @@ func start(m kspace.Measurement, k score.Kind, sigma float64) (kspace.Image, fun
 	return x, noise
 }
 
-// variance is that of the noise of a scan, for samplers that denoise: of the order of what it corrects, and more of it from left to right.
+// variance is that of the noise of a scan, for samplers that denoise: of the order of what it corrects, more of it from left to right, and
+// more than the last levels.
 func variance(x kspace.Image) []float32 {
 	v := make([]float32, len(x.Pix))
 	for i := range v {
-		v[i] = 1e-5 * float32(i%x.Nx)
+		v[i] = 4e-5 * float32(i%x.Nx)
 	}
 	return v
 }

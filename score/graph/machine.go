@@ -25,12 +25,14 @@ type machine struct {
 	noise    func(draw int) []float32
 	physics  *physics  // nil without a measurement
 	variance []float32 // of its noise in corrections (n, 1, ny, nx); nil where that is not known of any image
+	floors   []float32 // of the level of noise of each image; none where there is no variance
 	progress func(step, steps int)
 
 	*builder                   // of the graph being recorded
 	recorded map[*value]string // names there
 	initial  *Network          // there; nil where it is not
 	weights  []float32         // the scalars of the steps, one input (n, their number, 1, 1)
+	levels   []int             // which of them are levels of noise, each image's floor or more
 	scalars  string            // name of that input
 	pending  int               // steps recorded
 	nfe      int
@@ -38,7 +40,7 @@ type machine struct {
 }
 
 func (m *machine) begin() {
-	m.builder, m.recorded, m.initial, m.weights, m.pending = newBuilder(), map[*value]string{}, nil, nil, 0
+	m.builder, m.recorded, m.initial, m.weights, m.levels, m.pending = newBuilder(), map[*value]string{}, nil, nil, nil, 0
 	m.scalars = m.input(nil, nil)
 	if m.physics != nil {
 		m.physics.declare(m.builder)
@@ -100,6 +102,7 @@ func (m *machine) initialFromHost(data []float32) score.Array {
 // Denoise implements score.Machine.
 func (m *machine) Denoise(a score.Array, sigma float64) score.Array {
 	m.nfe += m.n
+	m.levels = append(m.levels, len(m.weights))
 	return m.network(m.Programs.Network, a, m.op("Reshape", m.scalar(sigma), m.ints(-1)))
 }
 
@@ -204,6 +207,12 @@ func (m *machine) Step(done, steps int, live ...*score.Array) error {
 		}
 	}
 	m.inputs[0].shape, m.inputs[0].data = []int{len(m.weights), 1, 1}, slices.Repeat(m.weights, m.n)
+	for i, floor := range m.floors {
+		for _, at := range m.levels {
+			level := &m.inputs[0].data[i*len(m.weights)+at]
+			*level = max(*level, floor)
+		}
+	}
 	in := make([][]float32, len(m.inputs))
 	for i, v := range m.inputs {
 		in[i] = v.data
