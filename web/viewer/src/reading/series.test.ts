@@ -70,6 +70,8 @@ test("slices of other scans keep their numbers, if those tell them apart", () =>
 test("a series is marked by what closer says of it, not by what its source is called", () => {
   const of = (kind: Kind, series: string) => marking({ kind }, { series });
   expect(of("method", "RESEARCH CCDF, AI, R 3.98, of T1")).toBe("RESEARCH · AI");
+  expect(of("method", "RESEARCH CCDF, AI, denoised, R 3.98, of T1, denoised")).toBe("RESEARCH · AI, denoised");
+  expect(of("method", "RESEARCH CCDF, AI, R 3.98, of T1, denoised")).toBe("RESEARCH · AI");
   expect(of("uncertainty", "RESEARCH uncertainty map, from AI")).toBe("RESEARCH · AI");
   expect(of("method", "RESEARCH TV, R 4, of AX FLAIR, AI boosted")).toBe("RESEARCH · no AI");
   expect(of("study", "RESEARCH UNET, AI, R 4, simulated, of FLAIR")).toBe("RESEARCH · AI");

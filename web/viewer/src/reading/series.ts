@@ -120,5 +120,5 @@ export function marking({ kind }: Pick<Series, "kind">, s: Pick<Slice, "series">
   if (kind === "blind") return "RESEARCH · blinded, may be AI";
   if (kind === "reference") return "RESEARCH · reference";
   if (kind === "study" && !made.startsWith("RESEARCH ")) return "not made by closer";
-  return `RESEARCH · ${/\bAI\b/.test(made) || kind === "difference" ? "AI" : "no AI"}`;
+  return `RESEARCH · ${/\bAI\b/.test(made) || kind === "difference" ? "AI" : "no AI"}${/, denoised\b/.test(made) ? ", denoised" : ""}`;
 }

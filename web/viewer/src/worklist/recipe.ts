@@ -9,9 +9,10 @@ export interface RecipeForm {
   mask: string;
   accel: string;
   acs: string;
+  denoised: boolean; // ccdf's sampler
 }
 
-export const defaults: RecipeForm = { methods: ["zero-filled", "unet", "ccdf"], mask: "gaussian1d", accel: "4", acs: "0.08" };
+export const defaults: RecipeForm = { methods: ["zero-filled", "unet", "ccdf"], mask: "gaussian1d", accel: "4", acs: "0.08", denoised: false };
 
 // query is the recipe as the API takes it.
 export function query(r: RecipeForm): string {
@@ -21,12 +22,15 @@ export function query(r: RecipeForm): string {
     q.append("accel", r.accel);
     q.append("acs", r.acs);
   }
+  if (r.denoised && r.methods.includes("ccdf")) q.append("sampler", "denoised");
   return q.toString();
 }
 
 // sentence says what a push would do.
 export const sentence = (r: RecipeForm): string =>
-  `${r.mask === "none" ? "as acquired" : `×${r.accel}, ${Math.round(Number(r.acs) * 1000) / 10} % centre, ${r.mask}`} · ${r.methods.join(", ") || "no method"}`;
+  `${r.mask === "none" ? "as acquired" : `×${r.accel}, ${Math.round(Number(r.acs) * 1000) / 10} % centre, ${r.mask}`} · ${
+    r.methods.map((m) => (m === "ccdf" && r.denoised ? "ccdf, denoised" : m)).join(", ") || "no method"
+  }`;
 
 // recipeForm is a disclosure with the form; changed is told of every valid change.
 export function recipeForm(changed: (r: RecipeForm) => void): HTMLDetailsElement {
@@ -49,10 +53,13 @@ export function recipeForm(changed: (r: RecipeForm) => void): HTMLDetailsElement
     accel.input.disabled = acs.input.disabled = r.mask === "none";
     tell();
   });
+  const denoised = element("input", { type: "checkbox" });
+  denoised.addEventListener("change", () => ((r.denoised = denoised.checked), tell()));
   const boxes = methods.map((m) => {
     const box = element("input", { type: "checkbox", checked: r.methods.includes(m) });
     box.addEventListener("change", () => {
       r.methods = methods.filter((_, i) => boxes[i]!.box.checked);
+      denoised.disabled = !r.methods.includes("ccdf");
       tell();
     });
     return { box, label: element("label", { className: "check" }, box, m) };
@@ -62,6 +69,7 @@ export function recipeForm(changed: (r: RecipeForm) => void): HTMLDetailsElement
     element(
       "div", { className: "fields" }, element("label", {}, "Undersampling", mask), accel.label, acs.label,
       element("fieldset", {}, element("legend", {}, "Methods"), ...boxes.map((b) => b.label)),
+      element("label", { className: "check", title: "What data consistency puts back of the measurement is filtered of its noise" }, denoised, "ccdf without the noise of the scan"),
     ),
   );
 }

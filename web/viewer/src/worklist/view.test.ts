@@ -16,6 +16,9 @@ test("a recipe is said as it is sent", () => {
   expect(sentence(defaults)).toBe("×4, 8 % centre, gaussian1d · zero-filled, unet, ccdf");
   const acquired = { ...defaults, mask: "none", methods: ["tv"] };
   expect([query(acquired), sentence(acquired)]).toEqual(["method=tv&mask=none", "as acquired · tv"]);
+  expect(query({ ...acquired, denoised: true })).toBe("method=tv&mask=none"); // it is ccdf's
+  const denoised = { ...acquired, methods: ["tv", "ccdf"], denoised: true };
+  expect([query(denoised), sentence(denoised)]).toEqual(["method=tv&method=ccdf&mask=none&sampler=denoised", "as acquired · tv, ccdf, denoised"]);
 });
 
 test("the latest decision on a series is the current one", () => {
