@@ -83,13 +83,14 @@ def columns(cell: Callable, *scans: str) -> list[tuple[str, str, Callable]]:
     return [(scan, scan, cell) for scan in scans]
 
 
-CCDF = ["ccdf", *(titles[-1] for titles, flags in RUNS.items() if flags)]
+CCDF = ["ccdf", *(titles[-1] for titles, flags in RUNS.items() if flags and "denoised" not in flags)]
+DENOISED = ["ccdf, denoised", "ccdf, denoised, from unet-tv"]
 TABLES = {
     "quality": Table([*columns(quality, "×2", "×4", "×6", "×4 equispaced", "×4 random", "phantom ×4"), ("NFE", "two slices", evaluations),
                       ("s/slice", "two slices", seconds), ("in networks", "two slices", share)], [*BASE[:-1], *CCDF]),
-    "coils": Table(columns(quality, "4 coils", "8 coils", "8 coils, equispaced"), ["tv", "unet-dc", *CCDF[:4], "ccdf, from tv"]),
+    "coils": Table(columns(quality, "4 coils", "8 coils", "8 coils, equispaced"), ["tv", "unet-dc", *CCDF[:4], "ccdf, from tv", *DENOISED]),
     "splits": Table(columns(gain, *(scan for scan in SCANS if "patient" in scan)), ["zero-filled", "unet", "unet-dc", "ccdf"]),
-    "held-out": Table(columns(held_out, "8 coils, both axes, real", "4 coils, columns"), [*BASE, "ccdf, from tv"]),
+    "held-out": Table(columns(held_out, "8 coils, both axes, real", "4 coils, columns"), [*BASE, "ccdf, from tv", *DENOISED]),
 }
 
 

@@ -21,6 +21,9 @@ RUNS = {  # methods of one run, as the table names them: flags of closer validat
     ("ccdf, from unet-tv",): ["--initial", "unet-tv"],
     ("ccdf, 3 steps from unet-tv",): ["--initial", "unet-tv", "--steps", "3"],
     ("ccdf, VE, 20 steps",): ["--sampler", "ve"],
+    ("ccdf, denoised",): ["--sampler", "denoised"],
+    ("ccdf, denoised, from unet-tv",): ["--sampler", "denoised", "--initial", "unet-tv"],
+    ("ccdf, denoised, 3 steps from unet-tv",): ["--sampler", "denoised", "--initial", "unet-tv", "--steps", "3"],
 }
 
 
