@@ -55,6 +55,7 @@ export function recipeForm(changed: (r: RecipeForm) => void): HTMLDetailsElement
   });
   const denoised = element("input", { type: "checkbox" });
   denoised.addEventListener("change", () => ((r.denoised = denoised.checked), tell()));
+  const withoutNoise = element("label", { className: "check" }, denoised, "without the scan’s noise");
   const boxes = methods.map((m) => {
     const box = element("input", { type: "checkbox", checked: r.methods.includes(m) });
     box.addEventListener("change", () => {
@@ -68,8 +69,7 @@ export function recipeForm(changed: (r: RecipeForm) => void): HTMLDetailsElement
     "details", { className: "recipe" }, element("summary", {}, "Recipe: ", summary),
     element(
       "div", { className: "fields" }, element("label", {}, "Undersampling", mask), accel.label, acs.label,
-      element("fieldset", {}, element("legend", {}, "Methods"), ...boxes.map((b) => b.label)),
-      element("label", { className: "check", title: "What data consistency puts back of the measurement is filtered of its noise" }, denoised, "ccdf without the noise of the scan"),
+      element("fieldset", {}, element("legend", {}, "Methods"), ...boxes.map((b) => b.label), withoutNoise),
     ),
   );
 }
