@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"sync"
 	"time"
 
@@ -346,6 +347,9 @@ func (s *source) survey(ctx context.Context, rec *Reconstruction) error {
 					return err
 				}
 				references[i] = p.reference
+				if i == n/2 && !rec.Header.Simulated { // images have been filtered
+					rec.Noise = noise(p.measurement)
+				}
 				image := s.deliver(x, 1)
 				adding.Lock()
 				zeroFilled.add(image)
@@ -362,6 +366,15 @@ func (s *source) survey(ctx context.Context, rec *Reconstruction) error {
 	}
 	rec.Intensity = zeroFilled.percentile()
 	return nil
+}
+
+// noise is the deviation of the coils' noise in each channel, root mean square.
+func noise(m kspace.Measurement) float64 {
+	var power float64
+	for _, p := range kspace.NoisePower(m.Y) {
+		power += p / float64(2*m.Y.Nc)
+	}
+	return math.Sqrt(power)
 }
 
 // slice returns the i-th of the wanted slices.

@@ -146,6 +146,37 @@ func TestIntensityIsOfTheVolume(t *testing.T) {
 	}
 }
 
+// The noise is that of the middle one of the wanted slices, in units of its bright tissue, whatever is undersampled.
+func TestNoiseIsOfTheMiddleSlice(t *testing.T) {
+	const n, sigma = 96, 0.02
+	scan := &memoryScan{header: recon.Header{Slices: 4, Coils: 1, Ny: 2 * n, Nx: n, ReconNy: n, ReconNx: n}}
+	fft, r := kspace.NewFFT2(2*n, n), rand.New(rand.NewPCG(1, 2))
+	for slice := range 4 {
+		k := kspace.NewData(1, 2*n, n)
+		for i := range k.Val {
+			if y, x := i/n, i%n; y > n*3/4 && y < n*5/4 && x > n/4 && x < n*3/4 {
+				k.Val[i] = 7
+			}
+		}
+		fft.Forward(k.Val, k.Val)
+		level := 7 * sigma * float64(slice)
+		for i := range k.Val {
+			k.Val[i] += complex64(complex(level*r.NormFloat64(), level*r.NormFloat64()))
+		}
+		scan.slices = append(scan.slices, recon.Slice{KSpace: k})
+	}
+	every := &kspace.Undersampling{Kind: kspace.Equispaced, Accel: 2, ACS: 0.2}
+	for _, c := range []struct {
+		wanted []int
+		want   float64
+	}{{nil, 2 * sigma}, {[]int{0, 1}, sigma}, {[]int{3}, 3 * sigma}} {
+		rec := run(t, recon.Pipeline{Scan: scan, Slices: c.wanted, Methods: []recon.Method{zeroFilled()}, Undersampling: every})
+		if math.Abs(rec.Noise/c.want-1) > 0.25 { // the 99.5th percentile is no exact measure of brightness
+			t.Errorf("slices %v: noise %.4f, want %.4f", c.wanted, rec.Noise, c.want)
+		}
+	}
+}
+
 // Samples that single precision cannot hold the image or the scale of are refused before there is any result, those near them and
 // blank slices are not.
 func TestExtremeSamples(t *testing.T) {

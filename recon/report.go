@@ -78,6 +78,9 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 	if warning := rec.Warning(); warning != "" {
 		r.Notes = append(r.Notes, warning)
 	}
+	if note := noisy(rec); note != "" {
+		r.Notes = append(r.Notes, note)
+	}
 	if rec.References != nil {
 		r.Reference = cmp.Or(rec.Header.Reference, "unnamed")
 	}
@@ -152,6 +155,16 @@ func otherUnits(rec *Reconstruction) string {
 		showShort(Number(ratio)))
 }
 
+// noisy is a note on a scan whose noise is seen in the images of methods that deliver what was measured as it was measured, "" else.
+func noisy(rec *Reconstruction) string {
+	const much = 0.01
+	if !(rec.Noise >= much) {
+		return ""
+	}
+	return fmt.Sprintf("The scan has noise of up to %.2g %% of bright tissue. Data consistency puts it into the images; of ccdf, the sampler denoised leaves it out.",
+		100*rec.Noise)
+}
+
 // WithoutTimings returns a copy of r with every field that depends on the clock set to 0, for comparing runs.
 func (r *Report) WithoutTimings() *Report {
 	c := *r
@@ -191,6 +204,7 @@ type ReportInput struct {
 	Field       Number     `json:"field_tesla,omitzero"`
 	Vendor      string     `json:"vendor,omitempty"`
 	Model       string     `json:"scanner_model,omitempty"`
+	Noise       Number     `json:"noise,omitzero"` // Reconstruction.Noise
 	Simulated   bool       `json:"simulated"`
 }
 
@@ -199,7 +213,7 @@ func reportInput(rec *Reconstruction) ReportInput {
 	in := ReportInput{
 		SHA256: h.SHA256, Format: h.Format, Acquisition: h.Acquisition,
 		Slices: h.Slices, Coils: h.Coils, Matrix: [2]int{h.Ny, h.Nx}, Image: [2]int{rec.Ny, rec.Nx},
-		Thickness: Number(h.Thickness), Field: Number(h.Field), Vendor: h.Vendor, Model: h.Model, Simulated: h.Simulated,
+		Thickness: Number(h.Thickness), Field: Number(h.Field), Vendor: h.Vendor, Model: h.Model, Noise: Number(rec.Noise), Simulated: h.Simulated,
 	}
 	if h.PixelSpacing != [2]float64{} {
 		in.Spacing = &[2]Number{Number(h.PixelSpacing[0]), Number(h.PixelSpacing[1])}

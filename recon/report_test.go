@@ -319,6 +319,24 @@ func TestMaskBits(t *testing.T) {
 	}
 }
 
+// Noise that will be seen in the images is told, and how to be rid of it; less is a figure in the report.
+func TestReportOfNoise(t *testing.T) {
+	for noise, want := range map[float64]string{0: "", 0.009: "", 0.0153: "noise of up to 1.5 % of bright tissue", 0.2: "noise of up to 20 %", math.NaN(): ""} {
+		rec := sample()
+		rec.Noise = noise
+		r := NewReport(rec, Software{})
+		if notes := strings.Join(r.Notes, " "); strings.Contains(notes, "noise") != (want != "") || !strings.Contains(notes, want) {
+			t.Errorf("noise %g: %q", noise, notes)
+		}
+		if err := validate(t, jsonOf(t, r)); err != nil {
+			t.Errorf("noise %g: %v", noise, err)
+		}
+		if page := htmlOf(t, r); strings.Contains(page, "of bright tissue</dd>") != (noise != 0) {
+			t.Errorf("noise %g: the page does not say it as it is", noise)
+		}
+	}
+}
+
 // A reference in other units than the k-space is told: its figures look like those of a bad reconstruction.
 func TestReportOfOtherUnits(t *testing.T) {
 	for factor, want := range map[float32]bool{1: false, 2: false, 0.5: false, 1e6: true, 20: true, 0.05: true, 0: false} {

@@ -108,6 +108,7 @@ type Reconstruction struct {
 	Protocol   Protocol
 	References [][]float32 // (Ny, Nx) a slice; nil when there is no reference
 	Intensity  float64     // 99.5th percentile of the zero-filled volume, in the units of the input: where tissue is bright
+	Noise      float64     // of k-space in each channel, where bright tissue is 1 in an image: estimated of the middle slice; 0 where it was simulated or is not known
 	Results    []Result
 	Timing     Timing
 }

@@ -100,7 +100,8 @@ func TestNoiseScanHelps(t *testing.T) {
 	if n := strings.Count(gains, "\n"); n != 4 {
 		t.Errorf("%d methods", n)
 	}
-	if note := readReport(t, outs[0]).Notes; len(note) != 1 || note[0] != "The coils were whitened by the noise scan, 4096 samples of each." {
-		t.Errorf("the report says %q", note)
+	notes := readReport(t, outs[0]).Notes
+	if len(notes) != 2 || notes[0] != "The coils were whitened by the noise scan, 4096 samples of each." || !strings.Contains(notes[1], "has noise of up to 2") {
+		t.Errorf("the report says %q", notes)
 	}
 }
