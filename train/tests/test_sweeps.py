@@ -1,7 +1,8 @@
 import h5py
 import numpy as np
 
-from train import ahead, margins, volumes
+from train import ahead, lesions, margins, volumes
+from train.data import Slices
 
 from .case import Case, anatomy
 
@@ -37,3 +38,24 @@ class Volumes(Case):
         self.assertIn("slices of one size", str(self.ended))
         self.volume("--slices", 0)
         self.assertEqual(self.ended, 2)
+
+
+class Lesions(Case):
+    def test_discs_lie_apart_in_tissue(self):
+        tissue = np.zeros((120, 100), bool)
+        tissue[20:90, 30:80] = True
+        drawn = lesions.discs(tissue, 2, np.random.default_rng(0))
+        self.assertEqual(set(np.unique(drawn)), {0, 1})
+        self.assertEqual(drawn.sum() % 13, 0)  # pixels of each
+        self.assertGreaterEqual(drawn.sum() // 13, 3)
+        self.assertEqual((drawn[:18].sum(), drawn[:, :28].sum()), (0, 0))
+
+    def test_only_the_discs_are_added(self):
+        self.npz("test.npz", site=(170 * anatomy(5, 96, 128)).astype(np.uint8))
+        slices = Slices(self.folder, "test")
+        k, reference = volumes.volume(slices, 2, True, 0.01, 1, 0)
+        added = np.zeros_like(reference)
+        added[0, 40:44, 50:54], added[1, 60, 60] = 0.1, 0.2
+        brighter, more = volumes.volume(lesions.Brighter(slices, reference, added), 2, True, 0.01, 1, 0)
+        np.testing.assert_allclose(more - reference, added, atol=1e-6)
+        self.assertAlmostEqual(np.linalg.norm(brighter - k), np.linalg.norm(added), places=4)  # of equal noise
