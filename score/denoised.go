@@ -14,7 +14,7 @@ func init() { register("denoised", Kind{Sampler: Denoised, Clean: true, Denoises
 //	x̂ + w (settle(x̂) − x̂),  w = max(0, 1 − v/P),
 //
 // where P is the mean power of the correction around a pixel and v that of the noise in it: the adaptive Wiener filter (Lim,
-// Two-dimensional signal and image processing, 1990, section 9.2). What was measured stands where the network missed it; where the two
+// Two-dimensional signal and image processing, 1990, equations 9.44 to 9.46). What was measured stands where the network missed it; where the two
 // differ by noise alone the network's estimate stands. Since w holds back the noise, all estimates are settled. The network is never asked
 // at a level below the noise of the image, √(v̄/2), where it would take noise for signal. Without noise in the measurement w is 1.
 func Denoised(m Machine, x Array, sigmas []float64) (Array, error) {
