@@ -101,7 +101,7 @@ func TestNoiseScanHelps(t *testing.T) {
 		t.Errorf("%d methods", n)
 	}
 	notes := readReport(t, outs[0]).Notes
-	if len(notes) != 2 || notes[0] != "The coils were whitened by the noise scan, 4096 samples of each." || !strings.Contains(notes[1], "has noise of up to 2") {
+	if len(notes) != 2 || notes[0] != "The coils were whitened by the noise scan, 4096 samples of each." || !strings.Contains(notes[1], "has noise of up to 1.5 %") {
 		t.Errorf("the report says %q", notes)
 	}
 }
