@@ -14,12 +14,12 @@ const fewest = 64
 // and where the scanner has filtered, too low. 0 is not known.
 func NoisePower(y Data) []float64 {
 	out := make([]float64, y.Nc)
-	fft, hybrid := NewFFT2(y.Ny, y.Nx), NewImage(y.Ny, y.Nx)
+	readout, hybrid := NewFFT(y.Ny), NewImage(y.Ny, y.Nx)
 	band := max(1, y.Ny/20) * y.Nx
 	for c := range out {
 		coil := y.Coil(c).Pix
 		out[c] = EndsPower(Data{1, y.Ny, y.Nx, coil})
-		fft.cols.Inverse(hybrid.Pix, coil, y.Nx, y.Nx, 1)
+		readout.Inverse(hybrid.Pix, coil, y.Nx, y.Nx, 1)
 		for rows := range slices.Chunk(hybrid.Pix, band) {
 			if p := medianPower(rows); p > 0 && (p < out[c] || out[c] == 0) {
 				out[c] = p

@@ -22,16 +22,6 @@ func (blind) Initial(_ context.Context, dst, _ kspace.Image) error {
 	return nil
 }
 
-// waves are maps of coils that see the whole image, each with another wave of phase, Σ|S|² = 1.
-func waves(coils, ny, nx int) kspace.Data {
-	maps := kspace.NewData(coils, ny, nx)
-	for i := range maps.Val {
-		sin, cos := math.Sincos(2 * math.Pi * float64(i/(ny*nx)*(i%nx)) / float64(nx))
-		maps.Val[i] = complex64(complex(cos, sin) * complex(1/math.Sqrt(float64(coils)), 0))
-	}
-	return maps
-}
-
 // noisy measures x with noise of σ in each channel, drawn with another seed than the replica's.
 func noisy(a kspace.Operator, x kspace.Image, sigma float32, seed uint64) kspace.Measurement {
 	m := kspace.Measurement{Y: kspace.NewData(a.Shape()), A: a}
@@ -40,11 +30,7 @@ func noisy(a kspace.Operator, x kspace.Image, sigma float32, seed uint64) kspace
 	for c := range z.Nc {
 		Noise{Seed: seed}.Fill(z.Coil(c), c)
 	}
-	if s, ok := a.(*kspace.Sense); ok {
-		s.Mask().Apply(z)
-	} else {
-		a.(*kspace.Cartesian).Mask().Apply(z)
-	}
+	a.(interface{ Mask() kspace.Mask }).Mask().Apply(z)
 	kspace.Add(m.Y.Val, sigma, z.Val)
 	return m
 }
@@ -66,7 +52,7 @@ func TestDenoisedKeepsWhatTheNetworkMissed(t *testing.T) {
 	for i := range all {
 		all[i] = true
 	}
-	for coils, a := range map[int]kspace.Operator{1: kspace.NewCartesian(ny, all), 3: kspace.NewSense(waves(3, ny, nx), all)} {
+	for coils, a := range map[int]kspace.Operator{1: kspace.NewCartesian(ny, all), 3: kspace.NewSense(Waves(3, ny, nx), all)} {
 		m := noisy(a, truth, sigma, 9)
 		off := map[string]map[string]float64{}
 		for _, name := range []string{"noise-free", "denoised"} {
@@ -101,7 +87,7 @@ func TestDenoisedSettlesTheLastEstimate(t *testing.T) {
 		mask[i] = i%3 != 1
 	}
 	Noise{Seed: 9}.Fill(truth, 0)
-	m := noisy(kspace.NewSense(waves(4, ny, nx), mask), truth, 0, 0)
+	m := noisy(kspace.NewSense(Waves(4, ny, nx), mask), truth, 0, 0)
 	missing := func(sampler Sampler) float64 {
 		c := CCDF{Initial: blind{}, Denoiser: blind{}, Kind: Kind{Sampler: sampler, Clean: true}, Sigmas: []float64{0.3, 0}, Lambda: 1}
 		x, _, err := c.Reconstruct(t.Context(), m, nil)
@@ -181,7 +167,7 @@ func TestVarianceIsThatOfManyMeasurements(t *testing.T) {
 	for i := range mask {
 		mask[i] = i%2 == 0 || i > 40 && i < 56
 	}
-	maps := waves(3, ny, nx)
+	maps := Waves(3, ny, nx)
 	for i := range maps.Val { // fading from left to right
 		maps.Val[i] *= complex(1-float32(i%nx)/(1.5*nx), 0)
 	}

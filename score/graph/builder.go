@@ -39,13 +39,10 @@ func (b *builder) fresh() string {
 }
 
 // op appends a node with one output and returns the output's name.
-func (b *builder) op(kind string, inputs ...string) string { return b.opInt(kind, "", 0, inputs...) }
+func (b *builder) op(kind string, inputs ...string) string { return b.opWith(kind, nil, inputs...) }
 
-// opInt is op with one integer attribute, none when its name is "".
+// opInt is op with one integer attribute.
 func (b *builder) opInt(kind, attribute string, v int, inputs ...string) string {
-	if attribute == "" {
-		return b.opWith(kind, nil, inputs...)
-	}
 	return b.opWith(kind, [][]byte{intAttribute(attribute, v)}, inputs...)
 }
 
