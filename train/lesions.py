@@ -5,7 +5,6 @@ noise and mask, are reconstructed by closer. The table has the mean of their dif
 and what the discs have to be seen in, the error of the image in tissue.
 """
 import argparse
-import json
 import tempfile
 from pathlib import Path
 
@@ -14,11 +13,11 @@ import numpy as np
 
 from .data import Slices
 from .physics import ACS_FRACTION
-from .rows import closer
-from .volumes import volume, write
+from .rows import recon_to
+from .volumes import chosen, simulated, write
 
 APART = 24  # pixels between discs
-RUNS = {(): ["--method", "tv", "--method", "unet-dc", "--method", "ccdf"], (", denoised",): ["--method", "ccdf", "--sampler", "denoised"]}
+RUNS = {"": ["--method", "tv", "--method", "unet-dc", "--method", "ccdf"], ", denoised": ["--method", "ccdf", "--sampler", "denoised"]}
 
 
 def discs(tissue: np.ndarray, radius: float, rng: np.random.Generator) -> np.ndarray:
@@ -38,12 +37,11 @@ def images(program: str, scan: Path, options: list[str]) -> dict[str, np.ndarray
     made = {}
     for suffix, flags in RUNS.items():
         with tempfile.TemporaryDirectory() as out:
-            closer(program, "recon", scan, "-o", out, *options, *flags)
-            names = [m["name"] for m in json.loads((Path(out) / "report.json").read_text())["methods"]]
+            names = [m["name"] for m in recon_to(out, program, scan, *options, *flags)["methods"]]
             for name in names:
                 path = Path(out) / ("reconstruction.h5" if len(names) == 1 else f"reconstruction/{name}.h5")
                 with h5py.File(path) as f:
-                    made["".join([name, *suffix])] = f["reconstruction"][()]
+                    made[name + suffix] = f["reconstruction"][()]
     return made
 
 
@@ -60,37 +58,22 @@ def main():
     p.add_argument("--contrast", type=float, nargs="+", default=[0.05, 0.1, 0.2], help="where bright tissue is 1")
     args = p.parse_args()
     options = ["--accel", str(args.accel), "--acs", str(ACS_FRACTION[args.accel]), "--seed", "0"]
-    slices, rng = Slices(args.data, args.split, (args.group,)), np.random.default_rng(0)
-    simulated = lambda of: volume(of, args.slices, True, args.noise, 1, 0)
-    plain, reference = simulated(slices)
+    reference, rng = chosen(Slices(args.data, args.split, (args.group,)), args.slices), np.random.default_rng(0)
+    acquired = lambda images: simulated(images, phase=True, noise=args.noise, coils=1, seed=0)
     tissue = reference > 0.3
     drawn = np.stack([discs(t, args.radius, rng) for t in tissue])
     with tempfile.TemporaryDirectory() as folder:
         scan = Path(folder) / "scan.h5"
-        write(scan, plain, reference)
+        write(scan, acquired(reference), reference)
         without = images(args.closer, scan, options)
         kept = {method: [] for method in without}
         for contrast in args.contrast:
-            write(scan, simulated(Brighter(slices, reference, contrast * drawn))[0], reference)
+            write(scan, acquired(reference + contrast * drawn), reference)
             for method, x in images(args.closer, scan, options).items():
                 kept[method].append(f"{((x - without[method]) * drawn).sum() / (contrast * drawn.sum()):.2f}")
     print("| | " + " | ".join(f"{c:g}" for c in args.contrast) + " | error in tissue |\n|---|" + "---|" * (len(args.contrast) + 1))
     for method, x in without.items():
         print(f"| {method} | {' | '.join(kept[method])} | {np.sqrt(((x - reference)[tissue] ** 2).mean()):.4f} |")
-
-
-class Brighter:
-    """Slices with something added to those that volume chooses, in their order."""
-
-    def __init__(self, slices: Slices, chosen: np.ndarray, added: np.ndarray):
-        self.slices, self.added = slices, {image.tobytes(): more for image, more in zip(chosen, added)}
-
-    def __len__(self):
-        return len(self.slices)
-
-    def magnitude(self, i: int) -> np.ndarray:
-        image = self.slices.magnitude(i)
-        return image + self.added.get(image.tobytes(), 0)
 
 
 if __name__ == "__main__":

@@ -58,8 +58,13 @@ def closer(program: str, *arguments):
 def recon(program: str, volume: Path, *options: str) -> dict:
     """The report of closer recon."""
     with tempfile.TemporaryDirectory() as out:
-        closer(program, "recon", volume, "-o", out, *options)
-        return json.loads((Path(out) / "report.json").read_text())
+        return recon_to(out, program, volume, *options)
+
+
+def recon_to(out: str, program: str, volume: Path, *options: str) -> dict:
+    """The same, whose other results are wanted too: they are in the folder out."""
+    closer(program, "recon", volume, "-o", out, *options)
+    return json.loads((Path(out) / "report.json").read_text())
 
 
 def append(path: Path, *rows: dict):

@@ -21,15 +21,17 @@ HEADER = """<?xml version="1.0"?><ismrmrdHeader xmlns="http://www.ismrm.org/ISMR
 SPACE = "<matrixSize><x>{ny}</x><y>{nx}</y><z>1</z></matrixSize><fieldOfView_mm><x>{height:g}</x><y>220</y><z>5</z></fieldOfView_mm>"  # x is readout
 
 
-def volume(slices: Slices, count: int, phase: bool, noise: float, coils: int, seed: int):
-    """(k-space (count, ny, nx), or of several coils (count, coils, ny, nx), complex64, reference (count, ny, nx) float32), evenly spaced
-    slices, nearly empty ends left out."""
+def chosen(slices: Slices, count: int) -> np.ndarray:
+    """Evenly spaced slices (count, ny, nx) float32, nearly empty ends left out."""
     full = [i for i in range(len(slices)) if (slices.magnitude(i) > 0.1).mean() > 0.1]
-    chosen = [full[i] for i in np.linspace(0, len(full) - 1, min(count, len(full))).astype(int)]
-    images = [slices.magnitude(i) for i in chosen]
+    images = [slices.magnitude(full[i]) for i in np.linspace(0, len(full) - 1, min(count, len(full))).astype(int)]
     if len({x.shape for x in images}) != 1:
         raise SystemExit(f"a volume has slices of one size, these have {sorted({x.shape for x in images}) or 'no anatomy'}")
-    reference = np.stack(images)
+    return np.stack(images)
+
+
+def simulated(reference: np.ndarray, phase: bool, noise: float, coils: int, seed: int) -> np.ndarray:
+    """k-space complex64 of images (count, ny, nx): of their shape, of several coils (count, coils, ny, nx). Equal seeds give equal phase, coils and noise."""
     rng = np.random.default_rng(seed)
     phases = np.stack([smooth_phase(*x.shape, rng) if phase else np.ones_like(x) for x in reference])
     x = reference * phases
@@ -37,7 +39,7 @@ def volume(slices: Slices, count: int, phase: bool, noise: float, coils: int, se
         x = x[:, None] * ring(coils, *reference.shape[1:], rng)
     k = fft2c(torch.from_numpy(x.astype(np.complex64))).numpy()
     k += (noise * (rng.standard_normal(k.shape) + 1j * rng.standard_normal(k.shape))).astype(np.complex64)
-    return k.astype(np.complex64), reference
+    return k.astype(np.complex64)
 
 
 def write(path: Path, k: np.ndarray, reference: np.ndarray):
@@ -64,10 +66,10 @@ def main():
     if args.slices < 1 or args.coils < 1:
         p.error("--slices and --coils begin at 1")
     args.out.mkdir(parents=True, exist_ok=True)
-    slices = Slices(args.data, args.split, (args.group,))
+    reference = chosen(Slices(args.data, args.split, (args.group,)), args.slices)
     for phase in (False, True):
         path = args.out / f"{args.split}_{args.group}_{'phase' if phase else 'zerophase'}{f'_{args.coils}coils' if args.coils > 1 else ''}.h5"
-        write(path, *volume(slices, args.slices, phase, args.noise, args.coils, args.seed))
+        write(path, simulated(reference, phase, args.noise, args.coils, args.seed), reference)
         print(path)
 
 
