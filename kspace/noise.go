@@ -11,7 +11,8 @@ const fewest = 64
 // NoisePower estimates E|n|² of the noise in a sample of each coil of k-space y, both channels together: the least of EndsPower and, once
 // the readout is transformed, of the medians of bands of rows, a twentieth of all, some of which show air. Air tells the noise where
 // sharp edges reach to the ends of k-space, the ends where anatomy fills the field of view; where neither does, the estimate is too high,
-// and where the scanner has filtered, too low. 0 is not known.
+// and where the scanner has filtered, too low. Where single points were acquired a transform mixes their noise with what is missing, and the
+// ends alone tell. 0 is not known.
 func NoisePower(y Data) []float64 {
 	out := make([]float64, y.Nc)
 	readout, hybrid := NewFFT(y.Ny), NewImage(y.Ny, y.Nx)
@@ -19,6 +20,9 @@ func NoisePower(y Data) []float64 {
 	for c := range out {
 		coil := y.Coil(c).Pix
 		out[c] = EndsPower(Data{1, y.Ny, y.Nx, coil})
+		if scattered(coil, y.Nx) {
+			continue
+		}
 		readout.Inverse(hybrid.Pix, coil, y.Nx, y.Nx, 1)
 		for rows := range slices.Chunk(hybrid.Pix, band) {
 			if p := medianPower(rows); p > 0 && (p < out[c] || out[c] == 0) {
@@ -27,6 +31,22 @@ func NoisePower(y Data) []float64 {
 		}
 	}
 	return out
+}
+
+// scattered reports whether a column lacks samples in a row that other columns have.
+func scattered(coil []complex64, nx int) bool {
+	rows, columns := make([]bool, len(coil)/nx), make([]bool, nx)
+	for i, v := range coil {
+		if v != 0 {
+			rows[i/nx], columns[i%nx] = true, true
+		}
+	}
+	for i, v := range coil {
+		if v == 0 && rows[i/nx] && columns[i%nx] {
+			return true
+		}
+	}
+	return false
 }
 
 // EndsPower is the same of all coils together from the outermost tenth of the rows, the high frequencies of the readout, which is always

@@ -11,6 +11,7 @@ import (
 func TestNoisePower(t *testing.T) {
 	const ny, nx, sigma = 160, 96, 0.02
 	smooth := func(y, x int) float64 { return (1.5 + math.Cos(2*math.Pi*float64(y)/ny)) * float64(x*x*7%13) } // along the readout
+	small := func(y, x int) float64 { return math.Exp(-float64((y-ny/2)*(y-ny/2))/32) * float64(x%7) }
 	sharp := func(y, x int) float64 {
 		if y/3%2 == 0 && y > ny/4 && y < ny*3/4 {
 			return float64(x % 7)
@@ -28,6 +29,7 @@ func TestNoisePower(t *testing.T) {
 		"sharp edges and air":     {sharp, func(_, x int) bool { return x%3 == 0 }, 1},
 		"all acquired":            {sharp, func(int, int) bool { return true }, 1},
 		"filled up with zeros":    {sharp, func(y, _ int) bool { return y >= ny/4 && y < ny*3/4 }, math.Sqrt(0.5)}, // as much as is in the image
+		"points":                  {small, func(y, x int) bool { return (y+x)%2 == 0 }, 1},
 		"next to nothing":         {smooth, func(y, x int) bool { return y == 0 && x < 7 }, 0},
 	} {
 		y := NewData(2, ny, nx) // of which the second has twice the noise
