@@ -117,7 +117,7 @@ func TestPointsAreHeldOutOneByOne(t *testing.T) {
 	for _, coils := range []int{1, 3} {
 		scan := newScan(1, coils)
 		h := &scan.header
-		h.ReconNy, h.ReconNx, h.Reference, scan.slices[0].Reference = h.Ny, h.Nx, "", nil
+		h.ReconNy, h.ReconNx, h.Reference, scan.slices[0].Reference = h.Ny-8, h.Nx-6, "", nil // oversampled in both, and cropped in the image alone
 		r := rand.New(rand.NewPCG(7, 7))
 		h.Points = make(kspace.Points, h.Ny*h.Nx)
 		for i := range h.Points {

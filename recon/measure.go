@@ -31,8 +31,13 @@ func newMeasurer(h Header, mask, heldOut kspace.Mask, protocol Protocol) *measur
 }
 
 // rows is the height of the images that methods see: the readout oversampling is removed first, since the readout is fully
-// sampled and rows are independent of one another under a 1-D mask.
-func rows(h Header) int { return min(h.Ny, h.ReconNy) }
+// sampled and rows are independent of one another under a 1-D mask. Where both axes are phase encode there is none to remove.
+func rows(h Header) int {
+	if h.Points != nil {
+		return h.Ny
+	}
+	return min(h.Ny, h.ReconNy)
+}
 
 // prepare builds the inverse problem of slice i, and its zero-filled image in the units of the input.
 func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
