@@ -63,7 +63,10 @@ func headerSequence(h *recon.Header) sequence {
 	if strings.HasPrefix(acquisition, "CORPDFS") {
 		s.Options = []string{"FS"} // fat saturation
 	}
-	if h.Format == "fastmri" && !isPhantom(h) {
+	switch {
+	case h.Volume:
+		s.Acquisition = "3D"
+	case h.Format == "ismrmrd", h.Format == "fastmri" && !isPhantom(h):
 		s.Acquisition = "2D"
 	}
 	return s

@@ -324,10 +324,6 @@ func (r *reader) read(i uint) error {
 	if i >= uint(r.Slices) {
 		return refusef("slice %d does not exist; the file has %d", i, r.Slices)
 	}
-	if r.samples == nil {
-		r.samples = make([]complex64, r.Coils*r.Ny*r.Nx)
-		r.pixels = make([]float32, r.RefNy*r.RefNx)
-	}
 	read := r.readDatasets
 	if r.raw != nil {
 		read = r.readRaw
@@ -340,6 +336,7 @@ func (r *reader) read(i uint) error {
 }
 
 func (r *reader) readDatasets(i uint) error {
+	r.samples, r.pixels = resize(r.samples, r.Coils*r.Ny*r.Nx), resize(r.pixels, r.RefNy*r.RefNx)
 	start, extent := []uint{i, 0, 0}, []uint{1, uint(r.Ny), uint(r.Nx)}
 	if r.rank() == 4 {
 		start, extent = []uint{i, 0, 0, 0}, []uint{1, uint(r.Coils), uint(r.Ny), uint(r.Nx)}

@@ -12,7 +12,8 @@
 //
 // patient_id is never read, nor is the subject that an ismrmrd_header may name.
 //
-// It also reads ISMRMRD raw data of 2-D Cartesian acquisitions (group dataset with data and xml) as a scan without a reference.
+// It also reads ISMRMRD raw data of Cartesian acquisitions (group dataset with data and xml) as a scan without a reference, those of 3-D as
+// slices across the axis that was sampled throughout: the partitions, or the readout where these were undersampled.
 // A noise scan whitens the coils (kspace.Whitening). Calibration lines that were acquired with the image are part of it; others are
 // counted in a note of the report. Where the acquisitions of each slice agree on its place, also from repetition to repetition, the scan
 // has a Placement, and its slices are in that order. Whom its header names, and in which study, is the Scan's Subject, for DICOM and

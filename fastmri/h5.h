@@ -44,7 +44,7 @@ typedef struct {
 	uint64_t flags;
 	uint16_t number_of_samples, active_channels, discard_pre, discard_post, center_sample, encoding_space_ref;
 	fm_index idx;
-	float position[3], read_dir[3], phase_dir[3];
+	float position[3], read_dir[3], phase_dir[3], slice_dir[3];
 } fm_line;
 
 int fm_raw(hid_t dset, hsize_t *n);

@@ -32,7 +32,7 @@ static hid_t line_type(void)
 	int bad = idx < 0 || head < 0 || line < 0 || INDEX(kspace_encode_step_1) || INDEX(kspace_encode_step_2) || INDEX(slice) ||
 	          INDEX(contrast) || INDEX(phase) || INDEX(repetition) || INDEX(set) || HEAD(flags) || HEAD(number_of_samples) ||
 	          HEAD(active_channels) || HEAD(discard_pre) || HEAD(discard_post) || HEAD(center_sample) || HEAD(encoding_space_ref) ||
-	          HEAD3(position) || HEAD3(read_dir) || HEAD3(phase_dir) ||
+	          HEAD3(position) || HEAD3(read_dir) || HEAD3(phase_dir) || HEAD3(slice_dir) ||
 	          H5Tinsert(head, "idx", offsetof(fm_line, idx), idx) < 0 || H5Tinsert(line, "head", 0, head) < 0;
 	if (idx >= 0)
 		H5Tclose(idx);

@@ -33,7 +33,7 @@ type protocol struct {
 	TR, TE, TI, Flip float64
 	Echoes           [maxEchoes]float64 // TE of each contrast, the first of which is TE
 	EchoTrain        int
-	Center           int    // phase-encode step at the centre of k-space
+	Center, CenterZ  int    // phase-encode and partition-encode step at the centre of k-space, that of a 2-D scan 0
 	Separate         bool   // calibration lines are a scan of their own
 	Patient          string // position in the scanner, as DICOM names it; "" when unknown
 	Subject          bool   // the header names the subject, or says when they were born
@@ -68,6 +68,7 @@ func parseHeader(text string) (protocol, error) {
 			Recon      space  `xml:"reconSpace"`
 			EchoTrain  string `xml:"echoTrainLength"`
 			Center     string `xml:"encodingLimits>kspace_encoding_step_1>center"`
+			CenterZ    string `xml:"encodingLimits>kspace_encoding_step_2>center"`
 			Mode       string `xml:"parallelImaging>calibrationMode"`
 		} `xml:"encoding"`
 		Position string `xml:"measurementInformation>patientPosition"`
@@ -100,14 +101,22 @@ func parseHeader(text string) (protocol, error) {
 		}
 		p.Encoded, p.Recon = convert(e.Encoded), convert(e.Recon)
 		p.Trajectory, p.EchoTrain = plain(e.Trajectory), count(e.EchoTrain)
-		p.Center = p.Encoded.Y / 2
-		if step, err := strconv.ParseUint(strings.TrimSpace(e.Center), 10, 16); err == nil {
-			p.Center = int(step)
+		p.Center = centre(e.Center, p.Encoded.Y)
+		if p.Encoded.Z > 1 {
+			p.CenterZ = centre(e.CenterZ, p.Encoded.Z)
 		}
 		mode := strings.TrimSpace(e.Mode)
 		p.Separate = mode == "separate" || mode == "external"
 	}
 	return p, nil
+}
+
+// centre reads the step at the centre of k-space, where the header tells it, of n.
+func centre(s string, n int) int {
+	if step, err := strconv.ParseUint(strings.TrimSpace(s), 10, 16); err == nil {
+		return int(step)
+	}
+	return n / 2
 }
 
 // cartesian refuses every other trajectory.

@@ -40,6 +40,7 @@ type layout struct {
 	Whitened              bool  // by them
 	Numbers               []int // of the slices of a repetition, as the scanner counted them; nil when they are those from the first on
 	Placement             *recon.Placement
+	Partitions, Acquired  int // of a 3-D acquisition, and how many of them were acquired; 0 of a 2-D one
 }
 
 // Attributes are the root attributes of a fastMRI file, zero where missing.
@@ -93,6 +94,9 @@ func (l *layout) check() error {
 	if l.Repetitions < 0 || l.Repetitions > l.Slices || len(l.Contrasts) > maxEchoes || strange || l.Slices%l.stacks() != 0 {
 		return refusef("%d slices in %d repetitions of %d contrasts are not readable", l.Slices, l.Repetitions, len(l.Contrasts))
 	}
+	if l.Acquired < 0 || l.Acquired > l.Partitions {
+		return refusef("%d of %d partitions are not readable", l.Acquired, l.Partitions)
+	}
 	if l.Placement != nil && !placed(l.Placement, l.Slices/l.stacks()) {
 		return errPlacement
 	}
@@ -118,7 +122,7 @@ func (l *layout) header(sha string) recon.Header {
 	p := l.Protocol
 	h := recon.Header{
 		Format: map[bool]string{false: "fastmri", true: "ismrmrd"}[l.Raw], Acquisition: plain(l.Attributes.Acquisition),
-		Slices: l.Slices, Repetitions: l.Repetitions, Coils: l.Coils, Ny: l.Ny, Nx: l.Nx,
+		Slices: l.Slices, Repetitions: l.Repetitions, Volume: l.Partitions > 0, Coils: l.Coils, Ny: l.Ny, Nx: l.Nx,
 		Reference: l.Reference, SHA256: sha,
 		Field: p.Field, Vendor: plain(p.Vendor), Model: plain(p.Model),
 		Sequence:  recon.Sequence{TR: p.TR, TE: p.TE, TI: p.TI, FlipAngle: p.Flip, EchoTrainLength: p.EchoTrain},
@@ -126,6 +130,12 @@ func (l *layout) header(sha string) recon.Header {
 	}
 	if l.Placement != nil { // else the plane is made up, and how the patient lies would say nothing
 		h.Placement, h.Patient = l.Placement, p.Patient
+	}
+	switch {
+	case l.Partitions > 0 && l.Points != nil:
+		h.Notes = append(h.Notes, "The partitions of the 3-D acquisition were undersampled: the slices lie across its readout.")
+	case l.Acquired < l.Partitions:
+		h.Notes = append(h.Notes, fmt.Sprintf("%d of %d partitions were acquired: the slices are thicker than they lie apart.", l.Acquired, l.Partitions))
 	}
 	if l.Unused > 0 {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d calibration lines were not used: they were acquired apart from the image.", l.Unused))
@@ -239,8 +249,12 @@ func held(delivered, encoded float64, n int) int {
 // data are those of the encoded space, whatever the scanner would interpolate them to; else they are from the recon space, or the
 // encoded one, whose pixels are the same size.
 func (l *layout) spacing() (pixel [2]float64, thickness float64) {
-	for _, s := range []Space{l.Protocol.Recon, l.Protocol.Encoded} {
-		measured := !l.Raw || s == l.Protocol.Encoded
+	spaces := []Space{l.Protocol.Recon, l.Protocol.Encoded}
+	if l.Raw {
+		slices.Reverse(spaces)
+	}
+	for i, s := range spaces {
+		measured := !l.Raw || i == 0
 		if measured && pixel == [2]float64{} && s.X > 0 && s.Y > 0 && s.FOVx > 0 && s.FOVy > 0 {
 			pixel = [2]float64{s.FOVx / float64(s.X), s.FOVy / float64(s.Y)}
 		}

@@ -27,7 +27,7 @@ func TestMutations(t *testing.T) {
 }
 
 func TestISMRMRDMutations(t *testing.T) {
-	surviveMutations(t, rawFiles(t), 300, "ok_full", "ok_accelerated", "bad_external")
+	surviveMutations(t, rawFiles(t), 300, "ok_full", "ok_accelerated", "ok_slab_scattered", "bad_external")
 }
 
 // surviveMutations opens damaged copies of small files: each is read as something well-formed or refused with a sentence; the parent

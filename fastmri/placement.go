@@ -63,8 +63,33 @@ func (r *reader) place(numbers []int, heads []C.fm_line) {
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(locations[a], locations[b]) })
 	r.Numbers, p.Centers = permuted(numbers, order), permuted(p.Centers, order)
-	for stack := range slices.Chunk(r.raw.slices, len(order)) {
+	for stack := range slices.Chunk(r.raw.slabs, len(order)) {
 		copy(stack, permuted(stack, order))
+	}
+}
+
+// placeSlab finds where the slices of a slab lie, of which head is an acquisition, whose position is the centre of the field of view.
+func (r *reader) placeSlab(head C.fm_line) {
+	phase, down, across := coordinates(head.phase_dir), coordinates(head.read_dir), coordinates(head.slice_dir)
+	if r.raw.across {
+		down, across = across, down
+	}
+	pixel, distance := r.spacing()
+	if pixel == [2]float64{} || distance == 0 || !vector.Orthonormal(phase, down) || !vector.Orthonormal(phase, across) || !vector.Orthonormal(down, across) {
+		return
+	}
+	var p recon.Placement
+	p.Row, p.Col = vector.Sharpen(phase, down)
+	normal := vector.Cross(p.Row, p.Col)
+	if vector.Dot(normal, across) < 0 {
+		distance = -distance
+	}
+	places := r.Slices / r.stacks()
+	for i := range places {
+		p.Centers = append(p.Centers, vector.Add(coordinates(head.position), vector.Scale(normal, float64(i-places/2)*distance)))
+	}
+	if placed(&p, places) {
+		r.Placement = &p
 	}
 }
 

@@ -5,12 +5,11 @@ package fastmri
 import "C"
 
 import (
+	"cmp"
 	"slices"
 	"unsafe"
 
 	"gonum.org/v1/hdf5"
-
-	"github.com/closer-mri/closer/kspace"
 )
 
 // maxLines bounds the acquisitions of a file; 50 slices of 512 lines in 100 repetitions are 2.6 million.
@@ -27,18 +26,27 @@ const (
 	rawSkipped = 1<<(23-1) | 1<<(24-1) | 1<<(26-1) | 1<<(27-1) | 1<<(28-1) | 1<<(29-1) | 1<<(30-1) | 1<<(31-1)
 )
 
-// rawData are the acquisitions of an ISMRMRD file, sorted into slices.
+// rawData are the acquisitions of an ISMRMRD file, sorted into slabs.
 type rawData struct {
 	dataset *hdf5.Dataset
 	samples int         // of one coil in each readout
-	first   int         // the sample that is row 0
-	slices  [][]rawLine // of repetition after repetition, echo after echo
+	first   int         // of them, the one that the matrix begins with
+	used    int         // of them, from there on
+	slabs   [][]rawLine // of repetition after repetition, echo after echo; by columns
+
+	partitions int  // in each slab; 1 of a 2-D slice
+	across     bool // slices lie across the readout; else across the partitions
+	block      block
 
 	whitening []complex64 // of the coils, as kspace.Whitening has it; nil where the file does not tell their noise
 }
 
-// rawLine is one readout: its place in the file and its phase-encode column.
-type rawLine struct{ at, column int }
+// rawLine is one readout: its place in the file, its phase-encode column and partition, and its share in the mean of all that have them.
+type rawLine struct {
+	at                int32
+	column, partition uint16
+	share             float32
+}
 
 // rawGroup opens the group of ISMRMRD data; it is nil in files of another kind.
 func rawGroup(file *hdf5.File) (*hdf5.Group, error) {
@@ -55,9 +63,9 @@ func rawGroup(file *hdf5.File) (*hdf5.Group, error) {
 	return g, nil
 }
 
-// openRaw describes ISMRMRD raw data: 2-D Cartesian, where each readout is one phase-encode column of one slice. Averages are
-// averaged; repetitions follow one another as slices, so do the echoes of each, and slices whose numbers have gaps. Columns that were
-// not acquired, by undersampling, partial Fourier or a phase resolution below 1, are the mask. Calibration lines that were acquired as
+// openRaw describes ISMRMRD raw data: Cartesian, where each readout is one phase-encode column of one slice, or of one partition of a
+// slab. Averages are averaged; repetitions follow one another as slices, so do the echoes of each, and slices whose numbers have gaps.
+// Columns that were not acquired, by undersampling, partial Fourier or a phase resolution below 1, are the mask. Calibration lines that were acquired as
 // the image was belong to it. A noise scan whitens the coils. The vendor's own readouts that belong to no image are left out.
 func (r *reader) openRaw(group *hdf5.Group) error {
 	const expected = "ISMRMRD acquisitions (head and data)"
@@ -155,13 +163,14 @@ func usedLines(d *hdf5.Dataset, n int) (lines []C.fm_line, at []int, err error) 
 	return lines, at, nil
 }
 
-// sort gives every acquisition its slice and column and completes the layout.
+// sort gives every acquisition its slab, partition and column and completes the layout.
 func (r *reader) sort(lines []C.fm_line, at []int) error {
-	first := lines[0]
-	if r.Protocol.Encoded.X == 0 || r.Protocol.Encoded.Y == 0 {
+	first, encoded, raw := lines[0], r.Protocol.Encoded, r.raw
+	if encoded.X == 0 || encoded.Y == 0 {
 		return refusal("the ISMRMRD header does not tell the encoded matrix")
 	}
-	r.Ny, r.Nx, r.Coils = r.Protocol.Encoded.X, r.Protocol.Encoded.Y, int(first.active_channels)
+	r.Ny, r.Nx, r.Coils = encoded.X, encoded.Y, int(first.active_channels)
+	raw.partitions = max(1, encoded.Z)
 	var numbers, contrasts []int // of the slices and echoes: a part of a scan keeps those of the whole
 	earliest, latest := first.idx.repetition, first.idx.repetition
 	for _, l := range lines {
@@ -179,8 +188,8 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 	if numbers[slicesOf-1]-numbers[0] >= slicesOf {
 		r.Numbers = numbers
 	}
-	if r.Protocol.Encoded.Z > 1 {
-		return refusef("the header says that %d partitions were encoded; only 2-D acquisitions can be reconstructed", r.Protocol.Encoded.Z)
+	if raw.partitions > 1 && slicesOf > 1 {
+		return refusef("the acquisitions are of %d slabs of %d partitions; only one slab can be reconstructed", slicesOf, raw.partitions)
 	}
 	if r.Slices = slicesOf * r.stacks(); r.Slices > maxExtent {
 		return refusef("dataset data has %d slices in %d repetitions of %d contrasts; expected at most %d together",
@@ -189,29 +198,19 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 	if err := r.check(); err != nil {
 		return err
 	}
-	raw := r.raw
-	raw.samples, raw.first = int(first.number_of_samples), int(first.center_sample)-r.Ny/2
-	if first.center_sample == 0 { // many writers leave it out
-		raw.first = (raw.samples - r.Ny) / 2
+	if err := raw.window(first, encoded.X); err != nil {
+		return err
 	}
-	if raw.first < int(first.discard_pre) || raw.first+r.Ny > raw.samples-int(first.discard_post) {
-		return refusef("readouts have %d samples, of which the header's matrix needs %d around sample %d: partial echoes cannot be reconstructed",
-			raw.samples, r.Ny, first.center_sample)
-	}
-	// Cropping k-space would stretch the image in a field of view that is not the header's.
-	if used := raw.samples - int(first.discard_pre) - int(first.discard_post); used > r.Ny {
-		return refusef("readouts have %d samples that are not discarded; the header's matrix has %d", used, r.Ny)
-	}
-	if raw.samples*r.Coils > maxSlice {
-		return refusef("readouts have %d samples of %d coils; expected at most %d together", raw.samples, r.Coils, maxSlice)
-	}
-	raw.slices = make([][]rawLine, r.Slices)
+	raw.slabs = make([][]rawLine, r.Slices)
 	heads, met, agree := make([]C.fm_line, slicesOf), make([]bool, slicesOf), true
 	for i, l := range lines {
-		column := int(l.idx.kspace_encode_step_1) + r.Nx/2 - r.Protocol.Center
-		if column < 0 || column >= r.Nx {
-			return refusef("acquisition %d has phase-encode step %d; the header's matrix of %d steps around %d has no such step",
-				at[i], l.idx.kspace_encode_step_1, r.Nx, r.Protocol.Center)
+		column, err := step(int(l.idx.kspace_encode_step_1), r.Protocol.Center, r.Nx, at[i], "phase-encode")
+		if err != nil {
+			return err
+		}
+		partition, err := step(int(l.idx.kspace_encode_step_2), r.Protocol.CenterZ, raw.partitions, at[i], "partition-encode")
+		if err != nil {
+			return err
 		}
 		place, _ := slices.BinarySearch(numbers, int(l.idx.slice))
 		echo, _ := slices.BinarySearch(contrasts, int(l.idx.contrast))
@@ -220,15 +219,56 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 			heads[place], met[place] = l, true
 		}
 		agree = agree && together(l, heads[place])
-		raw.slices[index] = append(raw.slices[index], rawLine{at[i], column})
+		raw.slabs[index] = append(raw.slabs[index], rawLine{at: int32(at[i]), column: uint16(column), partition: uint16(partition)})
 	}
-	if err := r.sampled(); err != nil {
+	points, err := r.sampled()
+	if err != nil {
 		return err
 	}
-	if agree {
+	if raw.partitions > 1 {
+		err = r.slice(points)
+	} else if r.Mask = points; !slices.Contains(points, 0) {
+		r.Mask = nil
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case agree && raw.partitions > 1:
+		r.placeSlab(heads[0])
+	case agree:
 		r.place(numbers, heads)
 	}
 	return nil
+}
+
+// window finds the samples of a readout that the header's matrix of n holds.
+func (raw *rawData) window(first C.fm_line, n int) error {
+	raw.samples, raw.first, raw.used = int(first.number_of_samples), int(first.center_sample)-n/2, n
+	if first.center_sample == 0 { // many writers leave it out
+		raw.first = (raw.samples - n) / 2
+	}
+	if raw.first < int(first.discard_pre) || raw.first+n > raw.samples-int(first.discard_post) {
+		return refusef("readouts have %d samples, of which the header's matrix needs %d around sample %d: partial echoes cannot be reconstructed",
+			raw.samples, n, first.center_sample)
+	}
+	// Cropping k-space would stretch the image in a field of view that is not the header's.
+	if used := raw.samples - int(first.discard_pre) - int(first.discard_post); used > n {
+		return refusef("readouts have %d samples that are not discarded; the header's matrix has %d", used, n)
+	}
+	if coils := int(first.active_channels); raw.samples*coils > maxSlice {
+		return refusef("readouts have %d samples of %d coils; expected at most %d together", raw.samples, coils, maxSlice)
+	}
+	return nil
+}
+
+// step returns the place among n of a step that is counted so that centre is at the centre of k-space.
+func step(number, centre, n, at int, what string) (int, error) {
+	place := number + n/2 - centre
+	if place < 0 || place >= n {
+		return 0, refusef("acquisition %d has %s step %d; the header's matrix of %d steps around %d has no such step", at, what, number, n, centre)
+	}
+	return place, nil
 }
 
 // with returns a growing list with a number that it may have already.
@@ -239,15 +279,13 @@ func with(list []int, number int) []int {
 	return list
 }
 
-// uniform refuses what an acquisition has and 2-D Cartesian imaging has not.
+// uniform refuses what an acquisition has and Cartesian imaging of one kind has not.
 func uniform(l, first C.fm_line) error {
 	switch {
 	case l.encoding_space_ref != 0:
 		return refusal("the acquisitions use several encoding spaces; only one can be reconstructed")
 	case l.flags&rawReverse != 0:
 		return refusal("readouts run in both directions, as in EPI, which cannot be reconstructed")
-	case l.idx.kspace_encode_step_2 != 0:
-		return refusal("the acquisitions encode partitions (3-D); only 2-D acquisitions can be reconstructed")
 	case l.idx.phase != first.idx.phase || l.idx.set != first.idx.set:
 		return refusal("the acquisitions have several phases or sets; only one can be reconstructed")
 	case l.number_of_samples != first.number_of_samples || l.active_channels != first.active_channels ||
@@ -257,49 +295,29 @@ func uniform(l, first C.fm_line) error {
 	return nil
 }
 
-// sampled finds the mask, which must be the same for every slice.
-func (r *reader) sampled() error {
-	for i, lines := range r.raw.slices {
+// sampled finds which samples of a slab (partitions, columns) were acquired, 1 or 0, which must be the same of every one. It sorts the lines
+// by their columns and gives each its share.
+func (r *reader) sampled() ([]byte, error) {
+	raw := r.raw
+	var points []byte
+	for i, lines := range raw.slabs {
 		if len(lines) == 0 {
-			return refusef("slice %d has no acquisition", i)
+			return nil, refusef("slice %d has no acquisition", i)
 		}
-		mask := make([]byte, r.Nx)
+		slices.SortStableFunc(lines, func(a, b rawLine) int { return cmp.Compare(a.column, b.column) })
+		times, mask := make([]float32, raw.partitions*r.Nx), make([]byte, raw.partitions*r.Nx)
 		for _, l := range lines {
-			mask[l.column] = 1
+			at := int(l.partition)*r.Nx + int(l.column)
+			times[at]++
+			mask[at] = 1
 		}
-		if i > 0 && !slices.Equal(mask, r.Mask) {
-			return refusef("slice %d was sampled in other columns than slice 0; expected the same of all slices", i)
+		for k := range lines {
+			lines[k].share = 1 / times[int(lines[k].partition)*r.Nx+int(lines[k].column)]
 		}
-		r.Mask = mask
-	}
-	if !slices.Contains(r.Mask, 0) {
-		r.Mask = nil
-	}
-	return nil
-}
-
-// readRaw reads slice i into samples; of columns acquired several times it takes the mean.
-func (r *reader) readRaw(i uint) error {
-	clear(r.samples)
-	times := make([]int, r.Nx)
-	readout := make([]complex64, r.Coils*r.raw.samples)
-	for _, l := range r.raw.slices[i] {
-		result := C.fm_samples(C.hid_t(r.raw.dataset.ID()), C.hsize_t(l.at), C.size_t(2*len(readout)), (*C.float)(unsafe.Pointer(&readout[0])))
-		if err := explain(result, "an acquisition of dataset data", "the samples that its header tells"); err != nil {
-			return err
+		if i > 0 && !slices.Equal(mask, points) {
+			return nil, refusef("slice %d was sampled in other columns than slice 0; expected the same of all slices", i)
 		}
-		times[l.column]++
-		share := complex(1/float32(times[l.column]), 0)
-		for c := range r.Coils {
-			coil := readout[c*r.raw.samples+r.raw.first:]
-			for row := range r.Ny {
-				k := &r.samples[(c*r.Ny+row)*r.Nx+l.column]
-				*k += (coil[row] - *k) * share
-			}
-		}
+		points = mask
 	}
-	if r.raw.whitening != nil {
-		kspace.Whiten(r.raw.whitening, r.samples, r.Coils)
-	}
-	return nil
+	return points, nil
 }

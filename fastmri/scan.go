@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/closer-mri/closer/internal/sandbox"
 	"github.com/closer-mri/closer/kspace"
@@ -60,7 +61,12 @@ func open(ctx context.Context, path string, limits sandbox.Limits) (*Scan, error
 	if err != nil {
 		return nil, err
 	}
-	s := &Scan{file: file, limits: limits}
+	info, err := file.Stat()
+	if err != nil {
+		file.Close()
+		return nil, &recon.Error{Code: recon.Internal, Message: "the file cannot be examined", Cause: err}
+	}
+	s := &Scan{file: file, limits: atLeast(limits, info.Size())}
 	type digest struct {
 		hex string
 		err error
@@ -86,6 +92,19 @@ func open(ctx context.Context, path string, limits sandbox.Limits) (*Scan, error
 	}
 	s.header = s.layout.header(d.hex)
 	return s, nil
+}
+
+// atLeast gives the reader of a larger file more time where limits leave it open: a block of a slab is a pass over the whole file, and a
+// machine may read 16 MiB a second.
+func atLeast(limits sandbox.Limits, size int64) sandbox.Limits {
+	pass := time.Duration(size/(16<<20)) * time.Second
+	if limits.Wall == 0 {
+		limits.Wall = sandbox.DefaultWall + pass
+	}
+	if limits.CPU == 0 {
+		limits.CPU = sandbox.DefaultCPU + 4*pass
+	}
+	return limits
 }
 
 // openRegular opens a regular file without waiting, as a FIFO would make it.
@@ -305,12 +324,12 @@ func notFinite(v []complex64) int {
 func finite(v float32) bool { return math.Float32bits(v)&0x7f800000 != 0x7f800000 }
 
 // resize returns v with length n, nil for 0, reusing its memory where that suffices.
-func resize(v []float32, n int) []float32 {
+func resize[T any](v []T, n int) []T {
 	if n == 0 {
 		return nil
 	}
 	if cap(v) < n {
-		return make([]float32, n)
+		return make([]T, n)
 	}
 	return v[:n]
 }

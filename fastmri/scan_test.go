@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/closer-mri/closer/internal/sandbox"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -93,4 +95,13 @@ func TestReadSliceOutsideTheScan(t *testing.T) {
 	if err := opened.Close(); err != nil {
 		t.Errorf("second Close: %v", err)
 	}
+}
+
+// Large files get more time, unless the caller says how much.
+func TestTimeOfLargeFiles(t *testing.T) {
+	small, large := atLeast(sandbox.Limits{}, 1<<20), atLeast(sandbox.Limits{}, 6<<30)
+	equal(t, "small", small, sandbox.Limits{Wall: sandbox.DefaultWall, CPU: sandbox.DefaultCPU})
+	equal(t, "large", large, sandbox.Limits{Wall: sandbox.DefaultWall + 384*time.Second, CPU: sandbox.DefaultCPU + 4*384*time.Second})
+	given := sandbox.Limits{Wall: time.Second, CPU: 2 * time.Second}
+	equal(t, "given", atLeast(given, 6<<30), given)
 }

@@ -14,6 +14,7 @@ type Header struct {
 	Slices       int           // number of slices
 	Repetitions  int           // how many times the slices were acquired, as slices that follow those of the time before; 0 and 1 are once
 	Echoes       []float64     // echo times in ms, 0 unknown, whose slices follow one another in each repetition; nil where there is one
+	Volume       bool          // the slices are of a 3-D acquisition
 	Coils        int           // receive coils, 1 for single coil
 	Ny, Nx       int           // k-space matrix: readout (with its oversampling), phase encode
 	ReconNy      int           // rows of the delivered image, after the readout oversampling is cropped

@@ -36,6 +36,26 @@ func TestReconOfISMRMRD(t *testing.T) {
 	}
 }
 
+// 3-D raw data go through every method, undersampled in one phase encode or in both.
+func TestReconOfSlabs(t *testing.T) {
+	dir := t.TempDir()
+	python(t, "../../fastmri/testdata/gen_ismrmrd.py", dir)
+	for name, want := range map[string]struct{ slices, lines, rows int }{"slab_accelerated": {4, 6, 16}, "slab_scattered": {8, 7, 6}} {
+		out := t.TempDir()
+		closer(t, "recon", filepath.Join(dir, "ok_"+name+".h5"), "-o", out, "--method", "zero-filled", "--method", "tv", "--method", "unet", "--method", "ccdf", "--num-scales", "2")
+		r := readReport(t, out)
+		if r.Mask.Kind != "acquired" || r.Mask.Lines != want.lines || r.Input.Matrix[0] != want.rows {
+			t.Errorf("%s: input %+v, mask %+v", name, r.Input, r.Mask)
+		}
+		for _, m := range r.Methods {
+			images, _ := filepath.Glob(filepath.Join(out, "dicom", m.Name, "*.dcm"))
+			if len(images) != want.slices {
+				t.Errorf("%s: %s has %d images, want %d", name, m.Name, len(images), want.slices)
+			}
+		}
+	}
+}
+
 // The tools of ISMRMRD make raw data and reconstruct it: our zero-filled image of it is theirs, transposed, to the scale.
 func TestReconAgreesWithISMRMRDTools(t *testing.T) {
 	if _, err := exec.LookPath("ismrmrd_recon_cartesian_2d"); err != nil {

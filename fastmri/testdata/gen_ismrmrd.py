@@ -31,13 +31,13 @@ def kspace(*shape):
 READ, PHASE = (0.8, 0.0, -0.6), (0.0, 1.0, 0.0)  # oblique: a right angle
 
 
-def readout(samples, flags=(), center=None, pre=0, post=0, space=0, at=None, read=READ, phase=PHASE, **index):
+def readout(samples, flags=(), center=None, pre=0, post=0, space=0, at=None, read=READ, phase=PHASE, across=(0, 0, 0), **index):
     """An acquisition of samples (coils, n), whose slice lies at a point, in a plane, or leaves that out."""
     a = ismrmrd.Acquisition.from_array(np.ascontiguousarray(samples))
     a.center_sample = samples.shape[1] // 2 if center is None else center
     a.discard_pre, a.discard_post, a.encoding_space_ref = pre, post, space
     if at is not None:
-        a.position[:], a.read_dir[:], a.phase_dir[:] = at, read, phase
+        a.position[:], a.read_dir[:], a.phase_dir[:], a.slice_dir[:] = at, read, phase, across
     for flag in flags:
         a.set_flag(flag)
     for name, value in index.items():
@@ -48,6 +48,17 @@ def readout(samples, flags=(), center=None, pre=0, post=0, space=0, at=None, rea
 def lines(k, columns=range(COLUMNS), shift=0, **options):
     """Readouts of k (slices, coils, rows, columns), slices interleaved as scanners do; column c is step c + shift."""
     return [readout(k[s, :, :, c], slice=s, kspace_encode_step_1=c + shift, **options) for c in columns for s in range(len(k))]
+
+
+def partitions(k, there=None, **options):
+    """Readouts of the partitions k (partitions, coils, rows, columns) of a slab, those there (partitions, columns)."""
+    there = np.ones((len(k), COLUMNS), bool) if there is None else there
+    return [readout(k[z, :, :, c], kspace_encode_step_2=z, kspace_encode_step_1=c, **options) for z, c in np.argwhere(there)]
+
+
+def transformed(k, axis):
+    """The centred orthonormal inverse transform along an axis."""
+    return np.fft.fftshift(np.fft.ifft(np.fft.ifftshift(k, axes=axis), axis=axis, norm="ortho"), axes=axis).astype(np.complex64)
 
 
 def write(path, acquisitions, header=HEADER):
@@ -61,7 +72,7 @@ def write(path, acquisitions, header=HEADER):
 
 def expect(path, k, mask=None, centers=None):
     k = k.copy()
-    if mask is not None:
+    if mask is not None and len(mask) == COLUMNS:
         k[..., ~mask] = 0
     k.tofile(path.removesuffix(".h5") + ".c64")
     with open(path.removesuffix(".h5") + ".json", "w") as f:
@@ -158,8 +169,36 @@ def cases(folder):
     padded = np.pad(k, ((0, 0), (0, 0), (4, 2), (0, 0)), constant_values=9e9)
     ok("discarded", lines(padded, center=12, pre=4, post=2), k)
 
-    write(p("bad_3d"), lines(k, kspace_encode_step_2=1))
-    write(p("bad_partitions"), lines(k), HEADER.replace("<y>10</y><z>1</z>", "<y>10</y><z>4</z>"))
+    # 3-D: 6 partitions, of which the recon field of view holds 4.
+    slab = kspace(6, COILS, ROWS, COLUMNS)
+    deep = HEADER.replace("<y>10</y><z>1</z></matrixSize><fieldOfView_mm><x>40</x><y>25</y><z>5</z>",
+                          "<y>10</y><z>6</z></matrixSize><fieldOfView_mm><x>40</x><y>25</y><z>12</z>"
+                          ).replace("<y>20</y><z>5</z>", "<y>20</y><z>8</z>").replace("<y>8</y><z>1</z>", "<y>8</y><z>8</z>")
+    across = tuple(-np.cross(PHASE, READ))
+    ok("slab", partitions(slab, at=place(0), across=across), transformed(slab, 0)[1:5], header=deep,
+       centers=[[round(c + 2 * n * a, 5) for c, a in zip(place(0), across)] for n in (-2, -1, 0, 1)])
+    ok("slab_accelerated", partitions(slab, np.tile(mask, (6, 1))), transformed(slab, 0)[1:5], mask, deep)
+    ok("slab_repeated", [a for r in (0, 1) for a in partitions((1 + r) * slab, repetition=r)],
+       np.concatenate([transformed(slab, 0)[1:5], transformed(2 * slab, 0)[1:5]]), header=deep)
+    noisy = kspace(*slab.shape)
+    ok("slab_averages", partitions(slab + noisy) + partitions(slab - noisy, average=1), transformed(slab, 0)[1:5], header=deep)
+    # Steps that count from the first partition acquired: the centre is the second; the two before the first are zeros.
+    fewer = slab.copy()
+    fewer[:2] = 0
+    ok("slab_partial", [readout(slab[z, :, :, c], kspace_encode_step_2=z - 2, kspace_encode_step_1=c) for z in range(2, 6) for c in range(COLUMNS)],
+       transformed(fewer, 0)[1:5], header=deep.replace("</kspace_encoding_step_1>", "</kspace_encoding_step_1><kspace_encoding_step_2><center>1</center></kspace_encoding_step_2>"))
+    # Undersampled in both phase encodes: slices across the readout, of whose 16 the recon field of view holds 8.
+    radius = np.hypot(*np.meshgrid((np.arange(COLUMNS) - 5) / 5, (np.arange(6) - 3) / 3))
+    points = (radius < 0.8) & (np.add.outer(np.arange(6), np.arange(COLUMNS)) % 2 == 0) | (radius < 0.5)
+    skipping = np.zeros_like(points)
+    skipping[1::2] = True
+    for name, there in (("scattered", points), ("skipping", skipping)):
+        both = transformed((slab * there[:, None, None, :]).transpose(2, 1, 0, 3), 0)[4:12]
+        ok("slab_" + name, partitions(slab, there, at=place(0), across=across), both, there.ravel(), deep,
+           centers=[[round(c + 2.5 * n * a, 5) for c, a in zip(place(0), READ)] for n in range(-4, 4)])
+    write(p("bad_step_2"), lines(k, kspace_encode_step_2=1))
+    write(p("bad_partitions"), partitions(slab[:2]), deep)
+    write(p("bad_slabs"), [a for s in (0, 1) for a in partitions(slab, slice=s)], deep)
     write(p("bad_contrast"), lines(k) + lines(k, contrast=64))
     write(p("bad_set"), lines(k) + lines(k, set=1))
     write(p("bad_echo_missing"), lines(k) + lines(k[:1], contrast=1))

@@ -14,6 +14,9 @@ func Cross(a, b V) V {
 	return V{a[1]*b[2] - a[2]*b[1], a[2]*b[0] - a[0]*b[2], a[0]*b[1] - a[1]*b[0]}
 }
 
+// Add is a + b.
+func Add(a, b V) V { return V{a[0] + b[0], a[1] + b[1], a[2] + b[2]} }
+
 // Scale is by·v.
 func Scale(v V, by float64) V { return V{by * v[0], by * v[1], by * v[2]} }
 

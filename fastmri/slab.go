@@ -1,0 +1,151 @@
+package fastmri
+
+// #include "h5.h"
+import "C"
+
+import (
+	"bytes"
+	"slices"
+	"unsafe"
+
+	"github.com/closer-mri/closer/kspace"
+)
+
+// blockBytes bounds the slices of a slab that are kept once it was read; each further block reads all of it again.
+var blockBytes = 512 << 20 // a constant but for tests
+
+// block are slices [from, to) of a slab: (slice, coil, row, column). Its samples are measured in two axes of k-space, and in the third
+// they were transformed.
+type block struct {
+	slab, from, to int
+	samples        []complex64
+}
+
+// slice chooses the axis in which a 3-D acquisition was sampled throughout, whose places become slices: the partitions, where every one has
+// the same columns, else the readout, where both phase encodes may be undersampled in any way. Partitions that are missing at the ends
+// alone, by a slice resolution below 1 or partial Fourier, are zeros: each slice is then a measurement of a thicker one.
+func (r *reader) slice(points []byte) error {
+	raw := r.raw
+	rows := slices.Collect(slices.Chunk(points, r.Nx))
+	centre := rows[len(rows)/2]
+	if !slices.Contains(centre, 1) {
+		return refusef("the header says that %d partitions were encoded; the central one was not acquired", raw.partitions)
+	}
+	r.Partitions, r.Acquired = raw.partitions, 0
+	last, even := -1, true
+	for i, row := range rows {
+		if !slices.Contains(row, 1) {
+			continue
+		}
+		even = even && bytes.Equal(row, centre) && (last < 0 || last == i-1)
+		last = i
+		r.Acquired++
+	}
+	if even {
+		if r.Mask = centre; !slices.Contains(centre, 0) {
+			r.Mask = nil
+		}
+	} else {
+		raw.across, r.Points = true, points
+		r.Protocol.Encoded, r.Protocol.Recon = r.Protocol.Encoded.turned(), r.Protocol.Recon.turned()
+		r.Ny = raw.partitions
+	}
+	r.Slices = r.places() * len(raw.slabs)
+	if n := int64(r.Coils) * int64(r.Ny) * int64(raw.depth()); n > maxSlice {
+		return refusef("a column of all partitions has %d samples (%d coils); expected at most %d", n, r.Coils, maxSlice)
+	}
+	return r.check()
+}
+
+// turned exchanges the readout with the partitions.
+func (s Space) turned() Space {
+	return Space{X: s.Z, Y: s.Y, Z: s.X, FOVx: s.FOVz, FOVy: s.FOVy, FOVz: s.FOVx}
+}
+
+// places is how many slices of a slab are delivered, the central ones: the others are oversampling.
+func (r *reader) places() int {
+	switch e, d := r.Protocol.Encoded, r.Protocol.Recon; {
+	case e.FOVz > 0 && d.FOVz > 0:
+		return held(d.FOVz, e.FOVz, e.Z)
+	case d.Z > 0:
+		return min(d.Z, e.Z)
+	default:
+		return max(1, e.Z)
+	}
+}
+
+// readRaw finds slice i in the block that was read last, or reads the one that begins with it.
+func (r *reader) readRaw(i uint) error {
+	raw := r.raw
+	b, n := &raw.block, r.Coils*r.Ny*r.Nx
+	places := r.Slices / len(raw.slabs)
+	first := raw.depth()/2 - places/2
+	slab, place := int(i)/places, first+int(i)%places
+	if slab != b.slab || place < b.from || place >= b.to {
+		if err := r.fill(slab, place, min(place+max(1, blockBytes/(8*n)), first+places)); err != nil {
+			return err
+		}
+	}
+	r.samples = b.samples[(place-b.from)*n:][:n]
+	return nil
+}
+
+// depth is how many samples the axis has that is transformed.
+func (raw *rawData) depth() int {
+	if raw.across {
+		return raw.used
+	}
+	return raw.partitions
+}
+
+// fill reads slices [from, to) of a slab, column after column, whose third axis it transforms.
+func (r *reader) fill(slab, from, to int) error {
+	raw, depth := r.raw, r.raw.depth()
+	rows := r.Coils * r.Ny
+	n := rows * r.Nx
+	samples := resize(raw.block.samples, (to-from)*n)
+	raw.block = block{} // until this one is complete
+	clear(samples)      // columns that were not acquired
+	fft, plane := kspace.NewFFT(depth), make([]complex64, rows*depth)
+	readout := make([]complex64, r.Coils*raw.samples)
+	for lines := raw.slabs[slab]; len(lines) > 0; {
+		column := lines[0].column
+		clear(plane) // (coil, row, place)
+		for ; len(lines) > 0 && lines[0].column == column; lines = lines[1:] {
+			if err := raw.read(lines[0].at, readout); err != nil {
+				return err
+			}
+			at, stride := int(lines[0].partition), depth
+			if raw.across {
+				at, stride = at*depth, 1
+			}
+			share := complex(lines[0].share, 0)
+			for c := range r.Coils {
+				coil := plane[c*r.Ny*depth+at:]
+				for j, v := range readout[c*raw.samples+raw.first:][:raw.used] {
+					coil[j*stride] += v * share
+				}
+			}
+		}
+		fft.Inverse(plane, plane, rows, 1, depth)
+		for place := from; place < to; place++ {
+			slice := samples[(place-from)*n:][:n]
+			for row := range rows {
+				slice[row*r.Nx+int(column)] = plane[row*depth+place]
+			}
+		}
+	}
+	if raw.whitening != nil {
+		for slice := range slices.Chunk(samples, n) {
+			kspace.Whiten(raw.whitening, slice, r.Coils)
+		}
+	}
+	raw.block = block{slab, from, to, samples}
+	return nil
+}
+
+// read reads an acquisition (coils, samples).
+func (raw *rawData) read(at int32, readout []complex64) error {
+	result := C.fm_samples(C.hid_t(raw.dataset.ID()), C.hsize_t(at), C.size_t(2*len(readout)), (*C.float)(unsafe.Pointer(&readout[0])))
+	return explain(result, "an acquisition of dataset data", "the samples that its header tells")
+}
