@@ -141,11 +141,12 @@ func writeAttributes(f *hdf5.File, attributes []Attribute) error {
 	return nil
 }
 
-func writeText(f *hdf5.File, name, value string) error {
+// writeText writes a dataset of one string: a scalar, or a list of one.
+func writeText(at container, name, value string, list bool) error {
 	cname, cvalue := C.CString(name), C.CString(value)
 	defer C.free(unsafe.Pointer(cname))
 	defer C.free(unsafe.Pointer(cvalue))
-	if C.fm_write_text(C.hid_t(f.ID()), cname, cvalue) != C.FM_OK {
+	if C.fm_write_text(C.hid_t(at.ID()), cname, cvalue, cbool(list)) != C.FM_OK {
 		return errors.New("write HDF5 file: dataset " + name + " could not be written")
 	}
 	return nil

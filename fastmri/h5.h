@@ -51,10 +51,16 @@ int fm_raw(hid_t dset, hsize_t *n);
 int fm_lines(hid_t dset, hsize_t start, hsize_t n, fm_line *dst);
 int fm_samples(hid_t dset, hsize_t at, size_t n, float *dst);
 
+// Size of an ISMRMRD acquisition header.
+#define FM_HEAD 340
+
+hid_t fm_raw_create(hid_t group);
+int fm_raw_append(hid_t dset, hsize_t at, size_t n, const void *heads, const float *traj, const size_t *ntraj, const float *data, const size_t *ndata);
+
 hid_t fm_create(hid_t file, const char *name, int complex, int rank, const hsize_t *dims);
 int fm_write(hid_t dset, hid_t memspace, hid_t filespace, const void *src);
 int fm_write_mask(hid_t file, const char *name, hsize_t n, const signed char *mask);
-int fm_write_text(hid_t file, const char *name, const char *text);
+int fm_write_text(hid_t loc, const char *name, const char *text, int list);
 int fm_attr_text(hid_t file, const char *name, const char *text);
 int fm_attr_double(hid_t file, const char *name, double value);
 int fm_attr_int(hid_t file, const char *name, long long value);

@@ -79,13 +79,14 @@ static hid_t text_type(void)
 	return type;
 }
 
-// fm_write_text writes a scalar dataset of one string.
-int fm_write_text(hid_t file, const char *name, const char *text)
+// fm_write_text writes a dataset of one string: a scalar, or a list of one.
+int fm_write_text(hid_t loc, const char *name, const char *text, int list)
 {
 	int result = FM_FAILED;
-	hid_t type = text_type(), space = H5Screate(H5S_SCALAR), dset = -1;
+	hid_t type = text_type(), dset = -1;
+	hid_t space = list ? H5Screate_simple(1, (hsize_t[]){1}, NULL) : H5Screate(H5S_SCALAR);
 	if (type >= 0 && space >= 0)
-		dset = create(file, name, type, space);
+		dset = create(loc, name, type, space);
 	if (dset >= 0) {
 		if (H5Dwrite(dset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &text) >= 0)
 			result = FM_OK;

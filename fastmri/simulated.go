@@ -63,7 +63,7 @@ func WriteSimulated(path string, s Simulated) error {
 		}
 		p := protocol{Encoded: s.Encoded, Recon: s.Recon, Field: s.Field, Vendor: SimulatedVendor,
 			TR: s.Sequence.TR, TE: s.Sequence.TE, TI: s.Sequence.TI, Flip: s.Sequence.FlipAngle, EchoTrain: s.Sequence.EchoTrainLength}
-		if err := writeText(f, "ismrmrd_header", formatHeader(p, s.Coils, s.Slices)); err != nil {
+		if err := writeText(f, "ismrmrd_header", formatHeader(p, s.Coils, s.Slices), false); err != nil {
 			return err
 		}
 		attributes := []Attribute{{"acquisition", s.Acquisition}, {"patient_id", "simulated"}, {"simulated", 1}}
