@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"internal/store":       {"recon", "internal/durable"},
 	"internal/intake":      {"recon", "dicomio", "internal/durable"},
 	"internal/testkit":     {"kspace", "recon"},
+	"mrd":                  nil,
 	"fastmri":              {"kspace", "recon", "internal/durable", "internal/sandbox", "internal/vector"},
 	"dicomio":              {"kspace", "recon", "internal/durable", "internal/sandbox", "internal/vector"},
 	"web":                  {"kspace", "recon", "internal/durable", "web/routing"},
@@ -39,7 +40,7 @@ var allowed = map[string][]string{
 	"web/dicomweb/request": {"recon", "dicomio"},
 	"web/pacs":             {"recon"},
 	"web/routing":          nil,
-	"cmd/closer":           {"kspace", "score", "score/graph", "unet", "recon", "web", "web/dicomweb", "web/pacs", "internal/durable", "internal/intake", "internal/ort", "internal/sandbox", "internal/store", "internal/phantom", "fastmri", "dicomio"},
+	"cmd/closer":           {"internal/vector", "kspace", "score", "score/graph", "unet", "recon", "web", "web/dicomweb", "web/pacs", "internal/durable", "internal/intake", "internal/ort", "internal/sandbox", "internal/store", "internal/phantom", "fastmri", "dicomio", "mrd"},
 }
 
 func TestImportsFollowTheLayout(t *testing.T) {

@@ -209,13 +209,17 @@ const leastRoom = 16 << 20
 
 // roomless is Unavailable when an error may come of a full disk.
 func (a *attempt) roomless(err error) error {
-	var disk syscall.Statfs_t
-	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) ||
-		syscall.Statfs(a.dir, &disk) == nil && disk.Bavail*uint64(disk.Bsize) < leastRoom
+	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || roomless(a.dir, leastRoom)
 	if recon.CodeOf(err) != recon.Internal || !full {
 		return nil
 	}
 	return &recon.Error{Code: recon.Unavailable, Message: "the disk for the files of jobs is full", Cause: err}
+}
+
+// roomless reports whether less than so many bytes are free on the disk of a directory.
+func roomless(dir string, least uint64) bool {
+	var disk syscall.Statfs_t
+	return syscall.Statfs(dir, &disk) == nil && disk.Bavail*uint64(disk.Bsize) < least
 }
 
 // fetch copies the input to a private file. The blob store checks that it is what was pushed.

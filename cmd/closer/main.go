@@ -42,7 +42,7 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(reconCommand(), phantomCommand(), simulateCommand(), serveCommand(), workCommand(), pushCommand(), validateCommand(), doctorCommand())
+	root.AddCommand(reconCommand(), phantomCommand(), simulateCommand(), serveCommand(), workCommand(), pushCommand(), gatewayCommand(), validateCommand(), doctorCommand())
 	return root
 }
 

@@ -215,7 +215,7 @@ func (p *pushed) send(ctx context.Context, server *remote, recipe recon.Recipe, 
 
 // await follows the job to its end and fetches what it made.
 func (p *pushed) await(ctx context.Context, server *remote) {
-	job, err := server.follow(ctx, p.receipt.Job)
+	job, err := server.follow(ctx, p.receipt.Job, newProgress(os.Stderr).Update)
 	switch {
 	case err != nil:
 		p.err = fmt.Errorf("follow job %s: %w", p.receipt.Job, err)

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -18,9 +17,9 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// follow draws a job's progress until it ends and returns its record. A stream that breaks off is opened again.
-func (s *remote) follow(ctx context.Context, id string) (recon.Job, error) {
-	bar, full, ended := newProgress(os.Stderr), false, false
+// follow calls progressed as a job goes on, until it ends, and returns its record. A stream that breaks off is opened again.
+func (s *remote) follow(ctx context.Context, id string, progressed func(recon.Progress)) (recon.Job, error) {
+	full, ended := false, false
 	err := s.persist(ctx, func(progress func()) error {
 		response, err := s.do(ctx, http.MethodGet, "/api/v1/jobs/"+id+"/events", nil, map[string]string{"Accept": "text/event-stream"})
 		if err != nil {
@@ -30,7 +29,7 @@ func (s *remote) follow(ctx context.Context, id string) (recon.Job, error) {
 		err = readEvents(response.Body, progress, func(job recon.Job) {
 			if p := job.Progress; p.Slices > 0 && p.SlicesDone <= p.Slices && !full {
 				full = p.SlicesDone == p.Slices
-				bar.Update(recon.Progress{Method: "reconstruct", Slice: p.SlicesDone, Of: p.Slices, Step: p.Step, Steps: p.Steps})
+				progressed(recon.Progress{Method: "reconstruct", Slice: p.SlicesDone, Of: p.Slices, Step: p.Step, Steps: p.Steps})
 			}
 			ended = job.State.Terminal()
 		})

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/closer-mri/closer/dicomio"
+	"github.com/closer-mri/closer/internal/vector"
+	"github.com/closer-mri/closer/mrd"
+	"github.com/closer-mri/closer/recon"
+)
+
+// answer follows the job of a scan and sends the images of its last method.
+func (g *gateway) answer(ctx context.Context, scan delivered, to *answers) error {
+	told := time.Now()
+	job, err := g.server.follow(ctx, scan.receipt.Job, func(p recon.Progress) {
+		if time.Since(told) > tellEvery {
+			told = time.Now()
+			to.tell("closer: %d of %d slices", p.Slice, p.Of)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("follow job %s: %w", scan.receipt.Job, err)
+	}
+	if job.State != recon.Done {
+		return jobFailure(job)
+	}
+	folder := "dicom/" + g.recipe.Methods[len(g.recipe.Methods)-1]
+	sent := 0
+	for _, f := range job.Results {
+		if path.Dir(f.Name) != folder {
+			continue
+		}
+		var file bytes.Buffer
+		if err := g.server.fetchBlob(ctx, "/api/v1/jobs/"+job.ID+"/artifacts/"+f.Name, f.SHA256, &file); err != nil {
+			return err
+		}
+		picture, err := pictureOf(file.Bytes(), &scan.header)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+		if err := to.send(func(w io.Writer) error { return mrd.WritePicture(w, picture) }); err != nil {
+			return fmt.Errorf("send image %d: %w", sent, err)
+		}
+		sent++
+	}
+	if sent == 0 {
+		return fmt.Errorf("job %s has no images in %s", job.ID, folder)
+	}
+	return nil
+}
+
+// pictureOf is the image of one of our DICOM files, of a scan with this header, with the readout along its rows as MRD has it.
+func pictureOf(file []byte, h *recon.Header) (p mrd.Picture, err error) {
+	instance, err := dicomio.Parse(file)
+	if err != nil {
+		return p, err
+	}
+	set, err := dicomio.ReadDataSet(file, 1<<16)
+	if err != nil {
+		return p, err
+	}
+	text := func(keyword string) string {
+		tag, _ := dicomio.TagNamed(keyword)
+		e, _ := set.Find(tag)
+		return strings.Trim(string(e.Value), " \x00")
+	}
+	whole := func(keyword string) string { // MRD's windows are whole numbers
+		v, _ := strconv.ParseFloat(text(keyword), 64)
+		return strconv.Itoa(int(math.Round(v)))
+	}
+	frame := instance.Frames[0]
+	p = mrd.Picture{Width: instance.Rows, Height: instance.Cols, Index: uint16(instance.Number), Series: 1}
+	p.Pixels = make([]uint16, len(frame.Pixels))
+	for i, v := range frame.Pixels {
+		p.Pixels[i%instance.Cols*instance.Rows+i/instance.Cols] = uint16(v)
+	}
+	p.FieldOfView = [3]float32{float32(frame.Spacing[0] * float64(instance.Rows)), float32(frame.Spacing[1] * float64(instance.Cols)), float32(frame.Thickness)}
+	p.Meta = []mrd.Attribute{
+		{Name: "DataRole", Values: []string{"Image"}},
+		{Name: "ImageProcessingHistory", Values: []string{"closer"}},
+		{Name: "SeriesDescription", Values: []string{text("SeriesDescription")}},
+		{Name: "ImageComments", Values: []string{text("ImageComments")}},
+		{Name: "WindowCenter", Values: []string{whole("WindowCenter")}},
+		{Name: "WindowWidth", Values: []string{whole("WindowWidth")}},
+	}
+	if stack := h.Stack(); stack > 0 && instance.Number > 0 {
+		index, echoes := instance.Number-1, max(1, len(h.Echoes))
+		p.Slice, p.Contrast, p.Repetition = uint16(index%stack), uint16(index/stack%echoes), uint16(index/stack/echoes)
+		if h.Placement != nil {
+			place(&p, h.Placement, index%stack)
+		}
+	}
+	return p, nil
+}
+
+// place says where slice i of a stack lies.
+func place(p *mrd.Picture, at *recon.Placement, i int) {
+	single := func(v vector.V) [3]float32 { return [3]float32{float32(v[0]), float32(v[1]), float32(v[2])} }
+	p.Position, p.Read, p.Phase, p.Across = single(at.Centers[i]), single(at.Col), single(at.Row), single(vector.Cross(at.Col, at.Row))
+	numbers := func(v vector.V) []string { return strings.Fields(strings.Trim(fmt.Sprint(v), "[]")) }
+	p.Meta = append(p.Meta, mrd.Attribute{Name: "ImageRowDir", Values: numbers(at.Col)}, mrd.Attribute{Name: "ImageColumnDir", Values: numbers(at.Row)})
+}

@@ -1,0 +1,277 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/closer-mri/closer/mrd"
+)
+
+var gatewayLine = regexp.MustCompile(`msg="gateway ready" address=(\S+)`)
+
+// gateway starts one and returns it when it listens, with its port.
+func gateway(t *testing.T, spool, server string, args ...string) (*process, string) {
+	t.Helper()
+	args = append([]string{"gateway", "--listen", "127.0.0.1:0", "--spool", spool, "--to", "http://" + server, "--method", "zero-filled", "--method", "tv"}, args...)
+	p := start(t, []string{"XDG_CACHE_HOME=" + t.TempDir()}, args...)
+	_, port, _ := net.SplitHostPort(eventually(t, func() string { return lastMatch(gatewayLine, p.stderr()) }))
+	return p, port
+}
+
+// mrdAnswer is what testdata/mrd_client.py prints.
+type mrdAnswer struct {
+	Texts  []string
+	Images []struct {
+		Index, Slice, Contrast, Repetition int
+		Matrix                             [3]int
+		Type                               [2]int
+		FOV, Position, Read, Phase, Across [3]float64
+		Meta                               map[string]any
+	}
+	Difference float64
+}
+
+func scanner(t *testing.T, args ...string) (a mrdAnswer) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(python(t, append([]string{"testdata/mrd_client.py"}, args...)...)), &a); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// rawData are files of ISMRMRD raw data.
+func rawData(t *testing.T) func(name string) string {
+	t.Helper()
+	dir := t.TempDir()
+	python(t, "../../fastmri/testdata/gen_ismrmrd.py", dir)
+	return func(name string) string { return filepath.Join(dir, name+".h5") }
+}
+
+// spooled are the files of a spool but its lock.
+func spooled(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() != "lock" {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// A scanner gets the images that closer recon makes of the same raw data, each with its number and its place.
+func TestGatewayAnswersScanners(t *testing.T) {
+	raw := rawData(t)
+	_, server := serving(t, t.TempDir())
+	spool := t.TempDir()
+	g, port := gateway(t, spool, server)
+	for name, images := range map[string]int{"ok_placed_interleaved": 5, "ok_echoes": 8, "ok_slab": 4, "ok_slab_scattered": 8, "ok_whitened": 2} {
+		out := t.TempDir()
+		closer(t, "recon", raw(name), "-o", out, "--method", "zero-filled", "--method", "tv", "--mask", "none")
+		a := scanner(t, port, raw(name), filepath.Join(out, "reconstruction.h5"))
+		if len(a.Images) != images || !(a.Difference < 1e-4) { // half a step of at least 5,000
+			t.Fatalf("%s: %d images differ by %g, expected %d: %q", name, len(a.Images), a.Difference, images, a.Texts)
+		}
+		var want struct{ Centers [][3]float64 }
+		if err := json.Unmarshal(read(t, strings.TrimSuffix(raw(name), ".h5")+".json"), &want); err != nil {
+			t.Fatal(err)
+		}
+		for i, image := range a.Images {
+			where := [4]int{image.Index, image.Slice, image.Contrast, image.Repetition}
+			expected := [4]int{i + 1, i, 0, 0}
+			if name == "ok_echoes" { // two repetitions of two echoes of two slices
+				expected = [4]int{i + 1, i % 2, i / 2 % 2, i / 4}
+			}
+			if where != expected || image.Type != [2]int{1, 1} {
+				t.Errorf("%s: image %d has index, slice, contrast and repetition %v, type %v", name, i, where, image.Type)
+			}
+			if text := fmt.Sprint(image.Meta["SeriesDescription"], image.Meta["ImageComments"]); !strings.Contains(text, "RESEARCH TV") || !strings.Contains(text, "Not for diagnostic use") {
+				t.Errorf("%s: image %d says %q", name, i, text)
+			}
+			read, phase, across := [3]float64{}, [3]float64{}, [3]float64{}
+			matrix, fov := [3]int{8, 8, 1}, [3]float64{20, 20, 5}
+			switch name {
+			case "ok_placed_interleaved", "ok_slab":
+				read, phase, across = [3]float64{0.8, 0, -0.6}, [3]float64{0, 1, 0}, [3]float64{0.6, 0, 0.8}
+			case "ok_slab_scattered":
+				read, phase, across = [3]float64{0.6, 0, 0.8}, [3]float64{0, 1, 0}, [3]float64{-0.8, 0, 0.6}
+				matrix, fov = [3]int{4, 8, 1}, [3]float64{8, 20, 2.5}
+			}
+			if name == "ok_slab" {
+				fov[2] = 2
+			}
+			if image.Matrix != matrix || !close3(image.FOV, fov) || !close3(image.Read, read) || !close3(image.Phase, phase) || !close3(image.Across, across) {
+				t.Errorf("%s: image %d is %v of %v mm in %v, %v, %v", name, i, image.Matrix, image.FOV, image.Read, image.Phase, image.Across)
+			}
+			if want.Centers != nil && !close3(image.Position, want.Centers[i]) {
+				t.Errorf("%s: image %d lies at %v, want %v", name, i, image.Position, want.Centers[i])
+			}
+		}
+	}
+	if left := spooled(t, spool); len(left) > 0 {
+		t.Errorf("the spool keeps %v of scans that the server has", left)
+	}
+	if strings.Contains(g.stderr(), "DOE") {
+		t.Error("the log names a patient")
+	}
+}
+
+func close3(a, b [3]float64) bool {
+	for k := range a {
+		if d := a[k] - b[k]; d > 1e-4 || d < -1e-4 {
+			return false
+		}
+	}
+	return true
+}
+
+// A session that was closed is pushed when there is a server again, also by another gateway; a scan that no server would take is not kept.
+func TestGatewayKeepsWhatItHasTaken(t *testing.T) {
+	raw := rawData(t)
+	data, spool := t.TempDir(), t.TempDir()
+	p, server := serving(t, data, "--workers", "0")
+	p.stop(syscall.SIGTERM)
+	g, port := gateway(t, spool, server, "--patience", "1ms")
+	a := scanner(t, port, raw("ok_accelerated"))
+	if text := strings.Join(a.Texts, "\n"); len(a.Images) > 0 || !strings.Contains(text, "closer has all 21 readouts") && !strings.Contains(text, "the scan is kept and will be pushed later") {
+		t.Errorf("without a server the scanner is told %q", text)
+	}
+	if left := spooled(t, spool); len(left) != 1 || filepath.Ext(left[0]) != ".h5" {
+		t.Fatalf("the spool has %v", left)
+	}
+	g.stop(syscall.SIGKILL)
+	_, server = serving(t, data, "--workers", "0")
+	_, port = gateway(t, spool, server)
+	eventually(t, func() string { return map[bool]string{true: "empty"}[len(spooled(t, spool)) == 0] })
+	if n := scansOf(t, server); n != 1 {
+		t.Errorf("the server has %d scans", n)
+	}
+	a = scanner(t, port, raw("bad_radial"))
+	if text := strings.Join(a.Texts, "\n"); !strings.Contains(text, `the trajectory is "radial"`) || strings.Contains(text, spool) {
+		t.Errorf("of radial data the scanner is told %q", text)
+	}
+	if left := spooled(t, spool); len(left) > 0 {
+		t.Errorf("the spool keeps %v of a scan that was refused", left)
+	}
+}
+
+func scansOf(t *testing.T, server string) int {
+	t.Helper()
+	response, err := http.Get("http://" + server + "/api/v1/scans")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var list struct{ Scans []any }
+	if err := json.NewDecoder(response.Body).Decode(&list); err != nil {
+		t.Fatal(err)
+	}
+	return len(list.Scans)
+}
+
+// mrdMessage is a message with a body of fixed size or of text.
+func mrdMessage(kind mrd.Kind, body []byte) []byte {
+	b := []byte{byte(kind), byte(kind >> 8)}
+	if kind == mrd.Header || kind == mrd.Text {
+		b = append(b, byte(len(body)), byte(len(body)>>8), byte(len(body)>>16), byte(len(body)>>24))
+	}
+	return append(b, body...)
+}
+
+// Whatever else a client sends, it is told what was wrong, nothing of it stays, and the gateway goes on.
+func TestGatewayRefusesWhatIsNoScan(t *testing.T) {
+	spool := t.TempDir()
+	g, port := gateway(t, spool, "127.0.0.1:1", "--max-scan", "1")
+	header, readout := mrdMessage(mrd.Header, []byte("<ismrmrdHeader/>")), mrdMessage(mrd.Acquisition, make([]byte, mrd.HeadSize))
+	huge := bytes.Clone(readout)
+	for _, at := range []int{34, 38} { // number_of_samples, active_channels
+		huge[2+at], huge[3+at] = 0xff, 0xff
+	}
+	for name, c := range map[string]struct {
+		sent []byte
+		want string
+	}{
+		"nothing":              {nil, ""},
+		"a question":           {mrdMessage(mrd.ConfigFile, make([]byte, 1024)), ""},
+		"a question, closed":   {append(mrdMessage(mrd.ConfigFile, make([]byte, 1024)), mrdMessage(mrd.Close, nil)...), ""},
+		"HTTP":                 {[]byte("GET / HTTP/1.1\r\n\r\n"), "a message of kind 17735 was sent"},
+		"an image":             {mrdMessage(mrd.Image, nil), "an image was sent; expected k-space"},
+		"a long text":          {[]byte{3, 0, 0xff, 0xff, 0xff, 0xff}, "a text (message 3) has 4294967295 bytes"},
+		"a long readout":       {append(bytes.Clone(header), huge...), "a readout (message 1008) has 34358689800 bytes"},
+		"no header":            {readout, "readouts came before the ISMRMRD header"},
+		"no end":               {append(bytes.Clone(header), readout...), "the connection ended without a closing message"},
+		"half a readout":       {append(bytes.Clone(header), readout[:100]...), "unexpected EOF"},
+		"more than it may":     {append(bytes.Clone(header), bytes.Repeat(readout, 4000)...), "the session is larger than --max-scan"},
+		"nothing but a header": {append(bytes.Clone(header), mrdMessage(mrd.Close, nil)...), ""},
+	} {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(20 * time.Second))
+		conn.Write(c.sent) // may break off, where the gateway has heard enough
+		conn.(*net.TCPConn).CloseWrite()
+		answer, err := io.ReadAll(conn)
+		conn.Close()
+		if name == "more than it may" && err != nil { // reset: what was not read is thrown away, and so may be the answer
+			continue
+		}
+		end := mrdMessage(mrd.Close, nil)
+		if !bytes.HasSuffix(answer, end) || !strings.Contains(string(answer), c.want) || c.want == "" && len(answer) > len(end) {
+			t.Errorf("%s is answered %q (%v), want %q and an end", name, answer, err, c.want)
+		}
+	}
+	if left := spooled(t, spool); len(left) > 0 {
+		t.Errorf("the spool keeps %v", left)
+	}
+	if err := g.stop(syscall.SIGTERM); err != nil {
+		t.Errorf("asked to stop: %v", err)
+	}
+}
+
+// A gateway that is killed while a session comes forgets it when it starts again: it was never taken.
+func TestGatewayForgetsWhatBrokeOff(t *testing.T) {
+	spool := t.TempDir()
+	g, port := gateway(t, spool, "127.0.0.1:1")
+	conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.Write(mrdMessage(mrd.Header, []byte("<ismrmrdHeader/>")))
+	eventually(t, func() string { return strings.Join(spooled(t, spool), "") })
+	g.stop(syscall.SIGKILL)
+	gateway(t, spool, "127.0.0.1:1")
+	if left := spooled(t, spool); len(left) > 0 {
+		t.Errorf("the spool keeps %v", left)
+	}
+}
+
+func TestGatewayRefusesItsFlags(t *testing.T) {
+	for want, args := range map[string][]string{
+		"say --insecure":      {"--listen", "0.0.0.0:0"},
+		"is not an address":   {"--listen", "nowhere"},
+		"holds no scan":       {"--max-scan", "0"},
+		"unknown method":      {"--method", "magic"},
+		"not an address such": {"--to", "ftp://x"},
+	} {
+		_, stderr, err := try(append([]string{"gateway", "--to", "http://127.0.0.1:1", "--spool", t.TempDir()}, args...)...)
+		if err == nil || !strings.Contains(stderr, want) {
+			t.Errorf("%v: %q, want %q", args, stderr, want)
+		}
+	}
+}
