@@ -34,7 +34,9 @@ type layout struct {
 	Simulated             bool
 	Raw                   bool  // ISMRMRD acquisitions
 	Unused                int   // of them, calibration lines that were acquired otherwise than the image
-	Repetitions           int   // of all slices; 0 is 1
+	Repetitions           int   // of all slices, or times at which they were acquired; 0 is 1
+	Phases                int   // of the heart in each repetition, of which Repetitions are that many times as many; 0 is 1
+	Missing               int   // samples of each readout, of a partial echo
 	Contrasts             []int // by the scanner's numbers, whose slices follow one another in each repetition; nil is one
 	Noise                 int   // samples of each coil that tell the noise
 	Whitened              bool  // by them
@@ -90,6 +92,9 @@ func (l *layout) check() error {
 	if l.Points != nil && l.Reference != "" && (l.RefNy != l.Ny || l.RefNx != l.Nx) {
 		return refusef("dataset %s has images of %d × %d; expected %d × %d as kspace, both of whose axes are phase encode", l.Reference, l.RefNy, l.RefNx, l.Ny, l.Nx)
 	}
+	if l.Phases > 1 && l.Repetitions%l.Phases != 0 || l.Missing < 0 || l.Missing > maxExtent {
+		return refusef("%d times in %d phases, %d samples missing, are not readable", l.Repetitions, l.Phases, l.Missing)
+	}
 	strange := slices.ContainsFunc(l.Contrasts, func(n int) bool { return n < 0 || n >= maxEchoes })
 	if l.Repetitions < 0 || l.Repetitions > l.Slices || len(l.Contrasts) > maxEchoes || strange || l.Slices%l.stacks() != 0 {
 		return refusef("%d slices in %d repetitions of %d contrasts are not readable", l.Slices, l.Repetitions, len(l.Contrasts))
@@ -137,6 +142,9 @@ func (l *layout) header(sha string) recon.Header {
 	case l.Acquired < l.Partitions:
 		h.Notes = append(h.Notes, fmt.Sprintf("%d of %d partitions were acquired: the slices are thicker than they lie apart.", l.Acquired, l.Partitions))
 	}
+	if l.Missing > 0 {
+		h.Notes = append(h.Notes, fmt.Sprintf("%d samples at one end of each readout were not acquired (partial echo): images are less sharp along it than their pixels.", l.Missing))
+	}
 	if l.Unused > 0 {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d calibration lines were not used: they were acquired apart from the image.", l.Unused))
 	}
@@ -157,8 +165,11 @@ func (l *layout) header(sha string) recon.Header {
 	}
 	if l.stacks() > 1 {
 		of := ""
-		if l.Repetitions > 1 {
-			of = fmt.Sprintf("%d repetitions of ", l.Repetitions)
+		if repetitions := l.Repetitions / max(1, l.Phases); repetitions > 1 {
+			of = fmt.Sprintf("%d repetitions of ", repetitions)
+		}
+		if l.Phases > 1 {
+			of += fmt.Sprintf("%d heart phases of ", l.Phases)
 		}
 		if len(h.Echoes) > 0 {
 			of += fmt.Sprintf("%d echoes of ", len(h.Echoes))

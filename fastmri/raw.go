@@ -30,8 +30,10 @@ const (
 type rawData struct {
 	dataset *hdf5.Dataset
 	samples int         // of one coil in each readout
-	first   int         // of them, the one that the matrix begins with
-	used    int         // of them, from there on
+	first   int         // of them, the first that is used
+	row     int         // of the matrix, where it belongs
+	used    int         // of them, from there on: fewer than the matrix has of a partial echo
+	matrix  int         // samples of a whole readout
 	slabs   [][]rawLine // of repetition after repetition, echo after echo; by columns
 
 	partitions int  // in each slab; 1 of a 2-D slice
@@ -64,7 +66,7 @@ func rawGroup(file *hdf5.File) (*hdf5.Group, error) {
 }
 
 // openRaw describes ISMRMRD raw data: Cartesian, where each readout is one phase-encode column of one slice, or of one partition of a
-// slab. Averages are averaged; repetitions follow one another as slices, so do the echoes of each, and slices whose numbers have gaps.
+// slab. Averages are averaged; repetitions, and the heart phases of each, follow one another as slices, so do the echoes of each, and slices whose numbers have gaps.
 // Columns that were not acquired, by undersampling, partial Fourier or a phase resolution below 1, are the mask. Calibration lines that were acquired as
 // the image was belong to it. A noise scan whitens the coils. The vendor's own readouts that belong to no image are left out.
 func (r *reader) openRaw(group *hdf5.Group) error {
@@ -171,20 +173,21 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 	}
 	r.Ny, r.Nx, r.Coils = encoded.X, encoded.Y, int(first.active_channels)
 	raw.partitions = max(1, encoded.Z)
-	var numbers, contrasts []int // of the slices and echoes: a part of a scan keeps those of the whole
+	var numbers, contrasts, phases []int // of the slices, echoes and heart phases: a part of a scan keeps those of the whole
 	earliest, latest := first.idx.repetition, first.idx.repetition
 	for _, l := range lines {
 		if err := uniform(l, first); err != nil {
 			return err
 		}
 		earliest, latest = min(earliest, l.idx.repetition), max(latest, l.idx.repetition)
-		numbers, contrasts = with(numbers, int(l.idx.slice)), with(contrasts, int(l.idx.contrast))
+		numbers, contrasts, phases = with(numbers, int(l.idx.slice)), with(contrasts, int(l.idx.contrast)), with(phases, int(l.idx.phase))
 	}
 	if last := contrasts[len(contrasts)-1]; last >= maxEchoes {
 		return refusef("the acquisitions have contrast %d; expected at most %d", last, maxEchoes-1)
 	}
 	slicesOf := len(numbers)
-	r.Repetitions, r.Contrasts = int(latest-earliest)+1, contrasts
+	r.Phases, r.Contrasts = len(phases), contrasts
+	r.Repetitions = (int(latest-earliest) + 1) * r.Phases
 	if numbers[slicesOf-1]-numbers[0] >= slicesOf {
 		r.Numbers = numbers
 	}
@@ -201,6 +204,7 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 	if err := raw.window(first, encoded.X); err != nil {
 		return err
 	}
+	r.Missing = raw.matrix - raw.used
 	raw.slabs = make([][]rawLine, r.Slices)
 	heads, met, agree := make([]C.fm_line, slicesOf), make([]bool, slicesOf), true
 	for i, l := range lines {
@@ -214,7 +218,8 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 		}
 		place, _ := slices.BinarySearch(numbers, int(l.idx.slice))
 		echo, _ := slices.BinarySearch(contrasts, int(l.idx.contrast))
-		index := (int(l.idx.repetition-earliest)*len(contrasts)+echo)*slicesOf + place
+		phase, _ := slices.BinarySearch(phases, int(l.idx.phase))
+		index := ((int(l.idx.repetition-earliest)*len(phases)+phase)*len(contrasts)+echo)*slicesOf + place
 		if !met[place] {
 			heads[place], met[place] = l, true
 		}
@@ -242,19 +247,23 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 	return nil
 }
 
-// window finds the samples of a readout that the header's matrix of n holds.
+// window finds the samples of a readout that belong to the header's matrix of n. Of a partial echo some are missing at one end.
 func (raw *rawData) window(first C.fm_line, n int) error {
-	raw.samples, raw.first, raw.used = int(first.number_of_samples), int(first.center_sample)-n/2, n
-	if first.center_sample == 0 { // many writers leave it out
-		raw.first = (raw.samples - n) / 2
-	}
-	if raw.first < int(first.discard_pre) || raw.first+n > raw.samples-int(first.discard_post) {
-		return refusef("readouts have %d samples, of which the header's matrix needs %d around sample %d: partial echoes cannot be reconstructed",
-			raw.samples, n, first.center_sample)
+	raw.samples, raw.matrix = int(first.number_of_samples), n
+	from, to, centre := int(first.discard_pre), raw.samples-int(first.discard_post), int(first.center_sample)
+	if centre == 0 { // many writers leave it out
+		centre = raw.samples / 2
+		if to-from < n {
+			return refusef("readouts have %d samples that are not discarded, the header's matrix has %d, and the sample at the centre of k-space is not told", to-from, n)
+		}
 	}
 	// Cropping k-space would stretch the image in a field of view that is not the header's.
-	if used := raw.samples - int(first.discard_pre) - int(first.discard_post); used > n {
-		return refusef("readouts have %d samples that are not discarded; the header's matrix has %d", used, n)
+	if to-from > n {
+		return refusef("readouts have %d samples that are not discarded; the header's matrix has %d", to-from, n)
+	}
+	raw.first, raw.used, raw.row = from, to-from, from-centre+n/2
+	if raw.row < 0 || raw.row+raw.used > n || 8*raw.used < 5*n { // at 5/8 and more the centre is among them
+		return refusef("readouts have %d samples around sample %d; expected at least 5/8 of the header's matrix of %d", raw.used, centre-from, n)
 	}
 	if coils := int(first.active_channels); raw.samples*coils > maxSlice {
 		return refusef("readouts have %d samples of %d coils; expected at most %d together", raw.samples, coils, maxSlice)
@@ -286,8 +295,8 @@ func uniform(l, first C.fm_line) error {
 		return refusal("the acquisitions use several encoding spaces; only one can be reconstructed")
 	case l.flags&rawReverse != 0:
 		return refusal("readouts run in both directions, as in EPI, which cannot be reconstructed")
-	case l.idx.phase != first.idx.phase || l.idx.set != first.idx.set:
-		return refusal("the acquisitions have several phases or sets; only one can be reconstructed")
+	case l.idx.set != first.idx.set:
+		return refusal("the acquisitions have several sets; only one can be reconstructed")
 	case l.number_of_samples != first.number_of_samples || l.active_channels != first.active_channels ||
 		l.discard_pre != first.discard_pre || l.discard_post != first.discard_post || l.center_sample != first.center_sample:
 		return refusal("the acquisitions differ in their samples or coils; expected the same of all")

@@ -21,11 +21,13 @@ var rawWants = map[string]string{
 	"bad_partitions":    "the header says that 6 partitions were encoded; the central one was not acquired",
 	"bad_slabs":         "the acquisitions are of 2 slabs of 6 partitions; only one slab can be reconstructed",
 	"bad_contrast":      "the acquisitions have contrast 64; expected at most 63",
-	"bad_set":           "the acquisitions have several phases or sets",
+	"bad_set":           "the acquisitions have several sets",
 	"bad_echo_missing":  "slice 3 has no acquisition",
 	"bad_epi":           "readouts run in both directions, as in EPI",
 	"bad_space":         "the acquisitions use several encoding spaces",
-	"bad_echo":          "readouts have 12 samples, of which the header's matrix needs 16 around sample 4",
+	"bad_echo":          "readouts have 9 samples around sample 1; expected at least 5/8 of the header's matrix of 16",
+	"bad_echo_centre":   "readouts have 12 samples that are not discarded, the header's matrix has 16, and the sample at the centre of k-space is not told",
+	"bad_echo_outside":  "readouts have 12 samples around sample 10",
 	"bad_long":          "readouts have 32 samples that are not discarded; the header's matrix has 16",
 	"bad_radial":        "the header says that the trajectory is \"radial\"",
 	"bad_step":          "acquisition 18 has phase-encode step 10; the header's matrix of 10 steps around 5 has no such step",
@@ -47,7 +49,12 @@ var rawWants = map[string]string{
 
 // rawNotes are what the report says of the files that are read.
 var rawNotes = map[string]string{
-	"ok_echoes":         "The 8 slices are 2 repetitions of 2 echoes of 2 slices, one after the other.",
+	"ok_echoes":             "The 8 slices are 2 repetitions of 2 echoes of 2 slices, one after the other.",
+	"ok_phases":             "The 12 slices are 2 repetitions of 3 heart phases of 2 slices, one after the other.",
+	"ok_partial_echo":       "4 samples at one end of each readout were not acquired (partial echo): images are less sharp along it than their pixels.",
+	"ok_partial_echo_after": "6 samples at one end of each readout were not acquired (partial echo): images are less sharp along it than their pixels.",
+	"ok_slab_partial_echo": "The partitions of the 3-D acquisition were undersampled: the slices lie across its readout. " +
+		"4 samples at one end of each readout were not acquired (partial echo): images are less sharp along it than their pixels.",
 	"ok_repetitions":    "The 4 slices are 2 repetitions of 2 slices, one after the other.",
 	"ok_place_wandered": "The 4 slices are 2 repetitions of 2 slices, one after the other.",
 	"ok_placed_repeated": "The 10 slices are 2 repetitions of 5 slices, one after the other. " +
@@ -135,7 +142,7 @@ func checkRaw(t *testing.T, base string, h recon.Header, read []recon.Slice) {
 	row, col := vector.V{0, 1, 0}, vector.V{0.8, 0, -0.6}
 	mask := slices.Clone(h.Mask)
 	switch name := filepath.Base(base); {
-	case name == "ok_slab_scattered", name == "ok_slab_skipping":
+	case name == "ok_slab_scattered", name == "ok_slab_skipping", name == "ok_slab_partial_echo":
 		image, spacing, thickness = [2]int{4, 8}, [2]float64{2, 2.5}, 2.5
 		col, mask = vector.V{0.6, 0, 0.8}, kspace.Mask(h.Points)
 	case strings.HasPrefix(name, "ok_slab"):

@@ -93,7 +93,7 @@ func (r *reader) readRaw(i uint) error {
 // depth is how many samples the axis has that is transformed.
 func (raw *rawData) depth() int {
 	if raw.across {
-		return raw.used
+		return raw.matrix
 	}
 	return raw.partitions
 }
@@ -121,7 +121,7 @@ func (r *reader) fill(slab, from, to int) error {
 			}
 			share := complex(lines[0].share, 0)
 			for c := range r.Coils {
-				coil := plane[c*r.Ny*depth+at:]
+				coil := plane[c*r.Ny*depth+at+raw.row*stride:]
 				for j, v := range readout[c*raw.samples+raw.first:][:raw.used] {
 					coil[j*stride] += v * share
 				}

@@ -31,13 +31,13 @@ def kspace(*shape):
 READ, PHASE = (0.8, 0.0, -0.6), (0.0, 1.0, 0.0)  # oblique: a right angle
 
 
-def readout(samples, flags=(), center=None, pre=0, post=0, space=0, at=None, read=READ, phase=PHASE, across=(0, 0, 0), **index):
+def readout(samples, flags=(), center=None, pre=0, post=0, space=0, at=None, read_dir=READ, phase_dir=PHASE, slice_dir=(0, 0, 0), **index):
     """An acquisition of samples (coils, n), whose slice lies at a point, in a plane, or leaves that out."""
     a = ismrmrd.Acquisition.from_array(np.ascontiguousarray(samples))
     a.center_sample = samples.shape[1] // 2 if center is None else center
     a.discard_pre, a.discard_post, a.encoding_space_ref = pre, post, space
     if at is not None:
-        a.position[:], a.read_dir[:], a.phase_dir[:], a.slice_dir[:] = at, read, phase, across
+        a.position[:], a.read_dir[:], a.phase_dir[:], a.slice_dir[:] = at, read_dir, phase_dir, slice_dir
     for flag in flags:
         a.set_flag(flag)
     for name, value in index.items():
@@ -129,6 +129,14 @@ def cases(folder):
     echoes = HEADER.replace("<TR>500</TR>", "<TR>500</TR><TE>10</TE><TE>90</TE><TE>170</TE>")
     ok("echoes", [a for r in (0, 1) for c in (0, 2) for a in lines((1 + r + 3 * c) * k, repetition=r, contrast=c)], np.concatenate([k, 7 * k, 2 * k, 8 * k]), header=echoes)
     ok("later_echo", lines(k, contrast=1), k, header=echoes)
+    # So do heart phases, whose numbers have gaps.
+    ok("phases", [a for r in (0, 1) for f in (1, 4, 5) for a in lines((1 + r + 3 * f) * k, repetition=r, phase=f)],
+       np.concatenate([f * k for f in (4, 13, 16, 5, 14, 17)]))
+    # Partial echoes: the samples before or after the others are zeros.
+    late, early = k.copy(), k.copy()
+    late[:, :, :4], early[:, :, 10:] = 0, 0
+    ok("partial_echo", lines(k[:, :, 4:], center=4), late)
+    ok("partial_echo_after", lines(np.pad(k[:, :, :10], ((0, 0), (0, 0), (3, 1), (0, 0)), constant_values=9e9), center=11, pre=3, post=1), early)
     # A part of a scan, numbered as in the whole.
     ok("numbered", lines(k, contrast=1, set=2, phase=3, repetition=4), k)
     ok("later_slices", [a for a in lines(np.concatenate([k, k])) if a.idx.slice >= SLICES], k)
@@ -161,8 +169,8 @@ def cases(folder):
     # Positions that nobody can lie at: those of another slice, of acquisitions that disagree, in planes that differ or are none.
     ok("place_repeated", numbered(placed(k, [1, 1])), k)
     ok("place_moved", numbered([a for c in range(COLUMNS) for a in lines(k[:1], [c], at=place(c))]), k[:1])
-    ok("place_turned", numbered(lines(k[:1], at=place(0)) + lines(k[1:], at=place(1), read=(1, 0, 0))), k)
-    ok("place_oblique", numbered(placed(k, [0, 1], phase=(0.6, 0.8, 0))), k)
+    ok("place_turned", numbered(lines(k[:1], at=place(0)) + lines(k[1:], at=place(1), read_dir=(1, 0, 0))), k)
+    ok("place_oblique", numbered(placed(k, [0, 1], phase_dir=(0.6, 0.8, 0))), k)
     ok("place_none", numbered(lines(k[:1], at=place(0)) + lines(k[1:], at=[np.nan] * 3)), k)
     ok("place_far", numbered(lines(k[:1], at=place(0)) + lines(k[1:], at=[3e38] * 3)), k)
     # Samples around the matrix that are to be discarded.
@@ -175,7 +183,7 @@ def cases(folder):
                           "<y>10</y><z>6</z></matrixSize><fieldOfView_mm><x>40</x><y>25</y><z>12</z>"
                           ).replace("<y>20</y><z>5</z>", "<y>20</y><z>8</z>").replace("<y>8</y><z>1</z>", "<y>8</y><z>8</z>")
     across = tuple(-np.cross(PHASE, READ))
-    ok("slab", partitions(slab, at=place(0), across=across), transformed(slab, 0)[1:5], header=deep,
+    ok("slab", partitions(slab, at=place(0), slice_dir=across), transformed(slab, 0)[1:5], header=deep,
        centers=[[round(c + 2 * n * a, 5) for c, a in zip(place(0), across)] for n in (-2, -1, 0, 1)])
     ok("slab_accelerated", partitions(slab, np.tile(mask, (6, 1))), transformed(slab, 0)[1:5], mask, deep)
     ok("slab_repeated", [a for r in (0, 1) for a in partitions((1 + r) * slab, repetition=r)],
@@ -194,17 +202,22 @@ def cases(folder):
     skipping[1::2] = True
     for name, there in (("scattered", points), ("skipping", skipping)):
         both = transformed((slab * there[:, None, None, :]).transpose(2, 1, 0, 3), 0)[4:12]
-        ok("slab_" + name, partitions(slab, there, at=place(0), across=across), both, there.ravel(), deep,
+        ok("slab_" + name, partitions(slab, there, at=place(0), slice_dir=across), both, there.ravel(), deep,
            centers=[[round(c + 2.5 * n * a, 5) for c, a in zip(place(0), READ)] for n in range(-4, 4)])
     write(p("bad_step_2"), lines(k, kspace_encode_step_2=1))
     write(p("bad_partitions"), partitions(slab[:2]), deep)
+    cut = slab * points[:, None, None, :]
+    cut[:, :, :4] = 0
+    ok("slab_partial_echo", partitions(slab[:, :, 4:], points, center=4), transformed(cut.transpose(2, 1, 0, 3), 0)[4:12], points.ravel(), deep)
     write(p("bad_slabs"), [a for s in (0, 1) for a in partitions(slab, slice=s)], deep)
     write(p("bad_contrast"), lines(k) + lines(k, contrast=64))
     write(p("bad_set"), lines(k) + lines(k, set=1))
     write(p("bad_echo_missing"), lines(k) + lines(k[:1], contrast=1))
     write(p("bad_epi"), lines(k, flags=[ismrmrd.ACQ_IS_REVERSE]))
     write(p("bad_space"), lines(k, space=1))
-    write(p("bad_echo"), lines(k[:, :, 4:], center=4))
+    write(p("bad_echo"), lines(k[:, :, 7:], center=1))
+    write(p("bad_echo_centre"), lines(k[:, :, 4:], center=0))
+    write(p("bad_echo_outside"), lines(k[:, :, 4:], center=10))
     write(p("bad_long"), lines(np.pad(k, ((0, 0), (0, 0), (8, 8), (0, 0)))))
     write(p("bad_radial"), lines(k), HEADER.replace("cartesian", "radial"))
     write(p("bad_step"), lines(k, shift=1))

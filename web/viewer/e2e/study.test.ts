@@ -58,7 +58,7 @@ test("a plane that crosses another is drawn in it where it lies", async () => {
     await page.keyboard.press("ArrowDown");
   }
   const said = (selector: string) => page.$eval(selector, (e) => e.textContent);
-  expect(await said(".pane:nth-child(1) .corner")).toContain("slice 3 (3/3), rep. 3/3, ");
+  expect(await said(".pane:nth-child(1) .corner")).toContain("slice 3 (3/3), time 3/3, ");
   expect(await said(".pane:nth-child(2) .corner")).not.toContain("rep.");
   const [axial, other] = await shown(page);
   expect([axial!.slice, other!.slice]).toEqual([3, 2]); // a plane that is not parallel does not follow
