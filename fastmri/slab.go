@@ -41,11 +41,14 @@ func (r *reader) slice(points []byte) error {
 		last = i
 		r.Acquired++
 	}
-	if even {
+	switch {
+	case even && 8*r.Acquired < 3*raw.partitions:
+		return refusef("%d of %d partitions were acquired; expected at least 3/8", r.Acquired, raw.partitions)
+	case even:
 		if r.Mask = centre; !slices.Contains(centre, 0) {
 			r.Mask = nil
 		}
-	} else {
+	default:
 		raw.across, r.Points = true, points
 		r.Protocol.Encoded, r.Protocol.Recon = r.Protocol.Encoded.turned(), r.Protocol.Recon.turned()
 		r.Ny = raw.partitions

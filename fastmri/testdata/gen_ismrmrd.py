@@ -209,6 +209,7 @@ def cases(folder):
     cut = slab * points[:, None, None, :]
     cut[:, :, :4] = 0
     ok("slab_partial_echo", partitions(slab[:, :, 4:], points, center=4), transformed(cut.transpose(2, 1, 0, 3), 0)[4:12], points.ravel(), deep)
+    write(p("bad_partitions_few"), partitions(slab, np.outer(np.isin(np.arange(6), (3, 4)), np.ones(COLUMNS))), deep)
     write(p("bad_slabs"), [a for s in (0, 1) for a in partitions(slab, slice=s)], deep)
     write(p("bad_contrast"), lines(k) + lines(k, contrast=64))
     write(p("bad_set"), lines(k) + lines(k, set=1))

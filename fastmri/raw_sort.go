@@ -1,0 +1,191 @@
+package fastmri
+
+// #include "h5.h"
+import "C"
+
+import (
+	"cmp"
+	"slices"
+)
+
+// sort gives every acquisition its slab, partition and column and completes the layout.
+func (r *reader) sort(lines []C.fm_line, at []int) error {
+	first, encoded, raw := lines[0], r.Protocol.Encoded, r.raw
+	if encoded.X == 0 || encoded.Y == 0 {
+		return refusal("the ISMRMRD header does not tell the encoded matrix")
+	}
+	r.Ny, r.Nx, r.Coils = encoded.X, encoded.Y, int(first.active_channels)
+	raw.partitions = max(1, encoded.Z)
+	var s series
+	for _, l := range lines {
+		if err := uniform(l, first); err != nil {
+			return err
+		}
+		s.add(l)
+	}
+	if err := r.stack(&s); err != nil {
+		return err
+	}
+	if err := raw.window(first, encoded.X); err != nil {
+		return err
+	}
+	r.Missing = raw.matrix - raw.used
+	raw.slabs = make([][]rawLine, r.Slices)
+	heads, met, agree := make([]C.fm_line, len(s.slices)), make([]bool, len(s.slices)), true
+	for i, l := range lines {
+		column, err := step(int(l.idx.kspace_encode_step_1), r.Protocol.Center, r.Nx, at[i], "phase-encode")
+		if err != nil {
+			return err
+		}
+		partition, err := step(int(l.idx.kspace_encode_step_2), r.Protocol.CenterZ, raw.partitions, at[i], "partition-encode")
+		if err != nil {
+			return err
+		}
+		slab, place := s.find(l)
+		if !met[place] {
+			heads[place], met[place] = l, true
+		}
+		agree = agree && together(l, heads[place])
+		raw.slabs[slab] = append(raw.slabs[slab], rawLine{at: int32(at[i]), column: uint16(column), partition: uint16(partition)})
+	}
+	points, err := r.sampled()
+	if err != nil {
+		return err
+	}
+	if raw.partitions > 1 {
+		err = r.slice(points)
+	} else if r.Mask = points; !slices.Contains(points, 0) {
+		r.Mask = nil
+	}
+	switch {
+	case err != nil:
+		return err
+	case agree && raw.partitions > 1:
+		r.placeSlab(heads[0])
+	case agree:
+		r.place(s.slices, heads)
+	}
+	return nil
+}
+
+// series are the numbers that the acquisitions have for what follows one another: a part of a scan keeps those of the whole.
+type series struct {
+	slices, contrasts, phases, repetitions []int // growing
+}
+
+func (s *series) add(l C.fm_line) {
+	s.slices, s.contrasts = with(s.slices, int(l.idx.slice)), with(s.contrasts, int(l.idx.contrast))
+	s.phases, s.repetitions = with(s.phases, int(l.idx.phase)), with(s.repetitions, int(l.idx.repetition))
+}
+
+// find returns the slab of an acquisition, repetition after repetition, phase after phase, echo after echo, and its place among the slices.
+func (s *series) find(l C.fm_line) (slab, place int) {
+	phase, _ := slices.BinarySearch(s.phases, int(l.idx.phase))
+	echo, _ := slices.BinarySearch(s.contrasts, int(l.idx.contrast))
+	place, _ = slices.BinarySearch(s.slices, int(l.idx.slice))
+	return (((int(l.idx.repetition)-s.repetitions[0])*len(s.phases)+phase)*len(s.contrasts)+echo)*len(s.slices) + place, place
+}
+
+// stack says how many slices there are of each place, and how they follow one another.
+func (r *reader) stack(s *series) error {
+	of := len(s.slices)
+	r.Phases, r.Contrasts = len(s.phases), s.contrasts
+	r.Repetitions = (s.repetitions[len(s.repetitions)-1] - s.repetitions[0] + 1) * r.Phases
+	if s.slices[of-1]-s.slices[0] >= of {
+		r.Numbers = s.slices
+	}
+	if last := s.contrasts[len(s.contrasts)-1]; last >= maxEchoes {
+		return refusef("the acquisitions have contrast %d; expected at most %d", last, maxEchoes-1)
+	}
+	if n := r.raw.partitions; n > 1 && of > 1 {
+		return refusef("the acquisitions are of %d slabs of %d partitions; only one slab can be reconstructed", of, n)
+	}
+	if r.Slices = of * r.stacks(); r.Slices > maxExtent {
+		return refusef("dataset data has %d slices at %d times in %d contrasts; expected at most %d together", of, r.Repetitions, len(s.contrasts), maxExtent)
+	}
+	return r.check()
+}
+
+// window finds the samples of a readout that belong to the header's matrix of n. Of a partial echo some are missing at one end.
+func (raw *rawData) window(first C.fm_line, n int) error {
+	raw.samples, raw.matrix = int(first.number_of_samples), n
+	from, to, centre := int(first.discard_pre), raw.samples-int(first.discard_post), int(first.center_sample)
+	if centre == 0 { // many writers leave it out
+		centre = raw.samples / 2
+		if to-from < n {
+			return refusef("readouts have %d samples that are not discarded, the header's matrix has %d, and the sample at the centre of k-space is not told", to-from, n)
+		}
+	}
+	// Cropping k-space would stretch the image in a field of view that is not the header's.
+	if to-from > n {
+		return refusef("readouts have %d samples that are not discarded; the header's matrix has %d", to-from, n)
+	}
+	raw.first, raw.used, raw.row = from, to-from, from-centre+n/2
+	if raw.row < 0 || raw.row+raw.used > n || 8*raw.used < 5*n { // at 5/8 and more the centre is among them
+		return refusef("readouts have %d samples around sample %d; expected at least 5/8 of the header's matrix of %d", raw.used, centre-from, n)
+	}
+	if coils := int(first.active_channels); raw.samples*coils > maxSlice {
+		return refusef("readouts have %d samples of %d coils; expected at most %d together", raw.samples, coils, maxSlice)
+	}
+	return nil
+}
+
+// step returns the place among n of a step that is counted so that centre is at the centre of k-space.
+func step(number, centre, n, at int, what string) (int, error) {
+	place := number + n/2 - centre
+	if place < 0 || place >= n {
+		return 0, refusef("acquisition %d has %s step %d; the header's matrix of %d steps around %d has no such step", at, what, number, n, centre)
+	}
+	return place, nil
+}
+
+// with returns a growing list with a number that it may have already.
+func with(list []int, number int) []int {
+	if i, known := slices.BinarySearch(list, number); !known {
+		return slices.Insert(list, i, number)
+	}
+	return list
+}
+
+// uniform refuses what an acquisition has and Cartesian imaging of one kind has not.
+func uniform(l, first C.fm_line) error {
+	switch {
+	case l.encoding_space_ref != 0:
+		return refusal("the acquisitions use several encoding spaces; only one can be reconstructed")
+	case l.flags&rawReverse != 0:
+		return refusal("readouts run in both directions, as in EPI, which cannot be reconstructed")
+	case l.idx.set != first.idx.set:
+		return refusal("the acquisitions have several sets; only one can be reconstructed")
+	case l.number_of_samples != first.number_of_samples || l.active_channels != first.active_channels ||
+		l.discard_pre != first.discard_pre || l.discard_post != first.discard_post || l.center_sample != first.center_sample:
+		return refusal("the acquisitions differ in their samples or coils; expected the same of all")
+	}
+	return nil
+}
+
+// sampled finds which samples of a slab (partitions, columns) were acquired, 1 or 0, which must be the same of every one. It sorts the lines
+// by their columns and gives each its share.
+func (r *reader) sampled() ([]byte, error) {
+	raw := r.raw
+	var points []byte
+	for i, lines := range raw.slabs {
+		if len(lines) == 0 {
+			return nil, refusef("slice %d has no acquisition", i)
+		}
+		slices.SortStableFunc(lines, func(a, b rawLine) int { return cmp.Compare(a.column, b.column) })
+		times, mask := make([]float32, raw.partitions*r.Nx), make([]byte, raw.partitions*r.Nx)
+		for _, l := range lines {
+			at := int(l.partition)*r.Nx + int(l.column)
+			times[at]++
+			mask[at] = 1
+		}
+		for k := range lines {
+			lines[k].share = 1 / times[int(lines[k].partition)*r.Nx+int(lines[k].column)]
+		}
+		if i > 0 && !slices.Equal(mask, points) {
+			return nil, refusef("slice %d was sampled in other columns than slice 0; expected the same of all slices", i)
+		}
+		points = mask
+	}
+	return points, nil
+}
