@@ -30,9 +30,9 @@ FROM debian:12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates curl libhdf5-103-1 libhdf5-hl-100 libgdcm-tools libstdc++6 && rm -rf /var/lib/apt/lists/*
 COPY --from=runtime /lib-out/ /usr/local/lib/
 COPY --from=build /closer /usr/local/bin/closer
-RUN useradd --uid 10001 --create-home closer && install -d -o closer -g closer /data /blobs
+RUN useradd --uid 10001 --create-home closer && install -d -o closer -g closer /data /blobs /spool
 USER 10001
-VOLUME ["/data", "/blobs"]
+VOLUME ["/data", "/blobs", "/spool"]
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s CMD ["sh", "-c", "curl -fsk https://127.0.0.1:8080/healthz || curl -fsS http://127.0.0.1:8080/healthz"]
 ENTRYPOINT ["/usr/local/bin/closer"]
