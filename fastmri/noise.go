@@ -3,11 +3,7 @@ package fastmri
 // #include "h5.h"
 import "C"
 
-import (
-	"unsafe"
-
-	"github.com/closer-mri/closer/kspace"
-)
+import "github.com/closer-mri/closer/kspace"
 
 // How many samples tell the covariance of the noise: with fewer it is not trusted, and more say nothing new.
 const (
@@ -28,8 +24,7 @@ func (r *reader) whiten(noise []C.fm_line, at []int) error {
 			continue
 		}
 		readout := make([]complex64, n*samples)
-		result := C.fm_samples(C.hid_t(r.raw.dataset.ID()), C.hsize_t(at[i]), C.size_t(2*len(readout)), (*C.float)(unsafe.Pointer(&readout[0])))
-		if err := explain(result, "a noise scan of dataset data", "the samples that its header tells"); err != nil {
+		if err := r.raw.read(int32(at[i]), readout); err != nil {
 			return err
 		}
 		for a := range n {
