@@ -131,7 +131,11 @@ func TestPointsAreHeldOutOneByOne(t *testing.T) {
 		if coils == 1 && (math.Abs(none.HeldOut-1) > 1e-6 || none.Residual.RMS > 1e-5) || !(tv.HeldOut < 0.9*none.HeldOut) {
 			t.Errorf("%d coils: errors %g and %g, residual %g", coils, none.HeldOut, tv.HeldOut, none.Residual.RMS)
 		}
-		m := recon.NewReport(rec, recon.Software{}).Mask
+		report := recon.NewReport(rec, recon.Software{})
+		if !strings.Contains(strings.Join(report.Notes, " "), "closer's networks have seen masks of whole columns alone") {
+			t.Errorf("%d coils: notes %q", coils, report.Notes)
+		}
+		m := report.Mask
 		kept, held := rec.Sampling.Points.Count(), rec.Sampling.HeldOutPoints.Count()
 		if kept+held != h.Points.Count() || held == 0 || math.Abs(float64(m.AccelMeasured)*float64(kept)/float64(len(h.Points))-1) > 1e-9 || len(m.Points) != (len(h.Points)+7)/8 {
 			t.Errorf("%d of %d samples kept, %d held out, acceleration %g, bit map of %d bytes", kept, h.Points.Count(), held, m.AccelMeasured, len(m.Points))

@@ -81,6 +81,9 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 	if note := noisy(rec); note != "" {
 		r.Notes = append(r.Notes, note)
 	}
+	if rec.Sampling != nil && rec.Sampling.Points != nil {
+		r.Notes = append(r.Notes, "Both axes are phase encode, and closer's networks have seen masks of whole columns alone: compare them with tv, or let ccdf start from it (initial tv).")
+	}
 	if rec.References != nil {
 		r.Reference = cmp.Or(rec.Header.Reference, "unnamed")
 	}
