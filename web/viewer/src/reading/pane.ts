@@ -68,6 +68,7 @@ export class Pane {
     engine.enableElement({ viewportId: id, type: Enums.ViewportType.STACK, element: this.stage });
     this.viewport = engine.getViewport(id) as Types.IStackViewport;
     centred(this.viewport);
+    metric(this.viewport);
     this.viewport.scroll = (by) => this.slice && events.scrolled(this, step(this.series.numbers, this.aim, by));
     this.stage.querySelector("canvas")?.after(this.layer); // below the measurements
     const on = (name: string, f: (event: CustomEvent) => void) => this.stage.addEventListener(name, f as EventListener);
@@ -221,4 +222,15 @@ function centred(viewport: Types.IStackViewport): void {
   };
   const toCanvas = (at: Types.Point3) => worldToCanvas(moved(at, 0.5));
   Object.assign(viewport, { canvasToWorld: toWorld, canvasToWorldCPU: toWorld, worldToCanvas: toCanvas, worldToCanvasCPU: toCanvas });
+}
+
+// metric has a parallelScale, half the millimetres that a pane is high, mean that for pixels that are higher than wide, too. cornerstone's
+// drawing on a canvas scales by the smaller side of a pixel, but takes the height for it.
+function metric(viewport: Types.IStackViewport): void {
+  const setCamera = viewport.setCamera.bind(viewport);
+  viewport.setCamera = ({ parallelScale, ...camera }, ...rest) => {
+    const { spacing } = parallelScale ? viewport.getImageData() : { spacing: [1, 1] };
+    const scale = parallelScale && (viewport.element.clientHeight * Math.min(spacing[0]!, spacing[1]!)) / 2 / parallelScale;
+    setCamera({ ...camera, ...(scale && { scale }) }, ...rest);
+  };
 }
