@@ -27,8 +27,9 @@
 // series of a scan share one frame of reference, so that viewers link them.
 //
 // ISMRMRD raw data say of each acquisition where its field of view is centred and which way readout and phase encode go. Where they agree,
-// images lie there: rows along phase encode, columns along readout; repetitions have one place and a number in time. Otherwise their
-// geometry is nominal, too.
+// images lie there; repetitions have one place and a number in time. Their rows and columns are exchanged and mirrored so that readers find the
+// patient as they expect: what is nearest to axial from the feet with the front on top, coronal from the front and sagittal from the left
+// with the head on top. Otherwise their geometry is nominal, too, with rows along phase encode and columns along readout.
 //
 // A series made from DICOM (Options.Origin) lies where its source does and shares its frame of reference. An image larger or
 // smaller than the source, as of a square matrix around an oblong image, has the source's centre. Images are in the order of their

@@ -22,7 +22,9 @@ type geometry struct {
 	Assumed   []string   // what the header did not know, in words
 
 	placement *recon.Placement // nil where nominal
+	spacing   [2]float64       // of images as they were acquired, whose axes are placement's
 	ny, nx    int              // of k-space, which placement has the centres of
+	turning   turning          // of images, to what Spacing, Row and Col are of
 }
 
 // newGeometry returns the geometry of a scan.
@@ -35,9 +37,6 @@ func newGeometry(h recon.Header) geometry {
 	case strings.HasPrefix(acquisition, "SAG"):
 		g.Row, g.Col = [3]float64{0, 1, 0}, [3]float64{0, 0, -1}
 	}
-	if p := h.Placement; p != nil {
-		g.Row, g.Col, g.placement, g.ny, g.nx = p.Row, p.Col, p, h.Ny, h.Nx
-	}
 	if known(g.Spacing[0]) == "" || known(g.Spacing[1]) == "" {
 		g.Spacing = [2]float64{DefaultSpacing, DefaultSpacing}
 		g.Assumed = append(g.Assumed, "pixel spacing "+decimal(DefaultSpacing)+" mm")
@@ -45,6 +44,10 @@ func newGeometry(h recon.Header) geometry {
 	if known(g.Thickness) == "" {
 		g.Thickness = DefaultThickness
 		g.Assumed = append(g.Assumed, "slice thickness "+decimal(DefaultThickness)+" mm")
+	}
+	if p := h.Placement; p != nil {
+		g.placement, g.spacing, g.ny, g.nx, g.turning = p, g.Spacing, h.Ny, h.Nx, turningOf(&h)
+		g.Row, g.Col, g.Spacing = g.turning.axes(p.Row, p.Col, g.Spacing)
 	}
 	return g
 }
@@ -70,19 +73,18 @@ func (g geometry) location(i, n int) float64 {
 	return (float64(i) - float64(n-1)/2) * g.Thickness
 }
 
-// position is the centre of the first pixel transmitted of slice i of n, an image of (ny, nx) pixels (PS3.3 C.7.6.2.1.1): nominally half
-// the image less half a pixel up and to the left of the slice's centre. Of raw data it is the centre's pixel from there.
+// position is the centre of the first pixel transmitted of slice i of n, which was an image of (ny, nx) pixels before it was turned (PS3.3
+// C.7.6.2.1.1): nominally half the image less half a pixel up and to the left of the slice's centre. Of raw data it is the centre's pixel from
+// there.
 func (g geometry) position(i, n, ny, nx int) vector.V {
-	down, right := float64(ny-1)/2, float64(nx-1)/2
-	p := vector.Scale(g.normal(), g.location(i, n))
-	if g.placement != nil {
-		p = g.placement.Centers[i]
-		down, right = float64(centerOf(g.ny, ny)), float64(centerOf(g.nx, nx))
+	if p := g.placement; p != nil {
+		row, col := g.turning.from(0, 0, ny, nx)
+		right, down := float64(col-centerOf(g.nx, nx))*g.spacing[1], float64(row-centerOf(g.ny, ny))*g.spacing[0]
+		return vector.Add(p.Centers[i], vector.Add(vector.Scale(p.Row, right), vector.Scale(p.Col, down)))
 	}
-	for k := range p {
-		p[k] -= right*g.Spacing[1]*g.Row[k] + down*g.Spacing[0]*g.Col[k]
-	}
-	return p
+	right, down := float64(nx-1)/2*g.Spacing[1], float64(ny-1)/2*g.Spacing[0]
+	centre := vector.Scale(g.normal(), g.location(i, n))
+	return vector.Add(centre, vector.Add(vector.Scale(g.Row, -right), vector.Scale(g.Col, -down)))
 }
 
 // centerOf is where pixel n/2 is found after n pixels were cropped as images are (doc/conventions.md).

@@ -65,7 +65,7 @@ func TestPlacedRawData(t *testing.T) {
 		if got, want := g.position(1, 3, 32, c.cropped), (vector.V{37 - 32*0.8, c.row, 56 + 32*0.6}); !close(got[:], want[:]) {
 			t.Errorf("%d columns of %d begin at %v, want %v", c.cropped, c.nx, got, want)
 		}
-		if location := g.location(1, 3); math.Abs(location+0.6*37+0.8*56) > 1e-9 {
+		if location := g.location(1, 3); math.Abs(location-0.6*37-0.8*56) > 1e-9 {
 			t.Errorf("location %g", location)
 		}
 		if gap := g.gap(); math.Abs(gap-5) > 1e-12 {

@@ -42,8 +42,11 @@ func (s series) mrImage(d *dataset, index int) {
 			d.str(t, known(v))
 		}
 	}
-	// Columns are phase encode, so it runs along a row.
-	d.str(tag.InPlanePhaseEncodingDirection, "ROW")
+	direction := "ROW" // columns are phase encode, so it runs along a row
+	if turningOf(&s.rec.Header).transposed {
+		direction = "COL"
+	}
+	d.str(tag.InPlanePhaseEncodingDirection, direction)
 	if sampling := s.rec.Sampling; sampling != nil && len(sampling.Columns) > 0 && s.name != "reference" {
 		d.str(tag.PercentSampling, decimal(100*sampling.Fraction()))
 	}

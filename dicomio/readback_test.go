@@ -74,7 +74,7 @@ func TestPydicomReadsBack(t *testing.T) {
 				for i := range s.Files {
 					r := read[0]
 					read = read[1:]
-					if r.Rows != rec.Ny || r.Cols != rec.Nx || !slices.Equal(r.Bits, []int{16, 16, 15, 0}) {
+					if rows, columns := g.turning.shape(rec.Ny, rec.Nx); r.Rows != rows || r.Cols != columns || !slices.Equal(r.Bits, []int{16, 16, 15, 0}) {
 						t.Errorf("%s: %d by %d pixels of %v bits", s.Name, r.Rows, r.Cols, r.Bits)
 					}
 					if r.Study != s.StudyUID || r.Series != s.SeriesUID || r.Frame != s.FrameUID || r.Instance != s.Files[i].InstanceUID || r.Meta != r.Instance {

@@ -103,15 +103,20 @@ func images(result *recon.Result) [][]float32 {
 
 // seriesImages are the images that the series of a name shows.
 func seriesImages(rec *recon.Reconstruction, name string) [][]float32 {
+	of := images(&rec.Results[0]) // the map
 	if name == "reference" {
-		return rec.References
+		of = rec.References
 	}
 	for i := range rec.Results {
 		if rec.Results[i].Method.Name == name {
-			return images(&rec.Results[i])
+			of = images(&rec.Results[i])
 		}
 	}
-	return images(&rec.Results[0]) // the map
+	turned := make([][]float32, len(of))
+	for i, image := range of {
+		turned[i] = turningOf(&rec.Header).image(image, rec.Ny, rec.Nx)
+	}
+	return turned
 }
 
 // kinds are the inputs whose objects must be valid, by name.

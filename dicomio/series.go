@@ -152,10 +152,10 @@ func (s series) write(ctx context.Context, dir string) (Series, error) {
 	if s.white > 0 {
 		sc.White = s.white
 	}
-	pixels := make([][]byte, len(s.images))
+	pixels, turn := make([][]byte, len(s.images)), turningOf(&s.rec.Header)
 	kspace.Parallel(kspace.Processors(), len(pixels), func(_, from, to int) {
 		for i := from; i < to; i++ {
-			pixels[i] = sc.store(s.images[i])
+			pixels[i] = sc.store(turn.image(s.images[i], s.rec.Ny, s.rec.Nx))
 		}
 	})
 	out := Series{
@@ -260,7 +260,7 @@ func (s series) seriesUID(sc scale, pixels [][]byte) string {
 	for _, raw := range pixels {
 		h.Write(raw)
 	}
-	shape := fmt.Sprint(s.rec.Ny, s.rec.Nx, s.rec.Indices, sc)
+	shape := fmt.Sprint(s.rec.Ny, s.rec.Nx, s.rec.Indices, sc, turningOf(&s.rec.Header))
 	if s.opts.Enhanced {
 		shape += " enhanced"
 	}

@@ -76,13 +76,8 @@ func pictureOf(file []byte, h *recon.Header) (p mrd.Picture, err error) {
 		v, _ := strconv.ParseFloat(text(keyword), 64)
 		return strconv.Itoa(int(math.Round(v)))
 	}
-	frame := instance.Frames[0]
-	p = mrd.Picture{Width: instance.Rows, Height: instance.Cols, Index: uint16(instance.Number), Series: 1}
-	p.Pixels = make([]uint16, len(frame.Pixels))
-	for i, v := range frame.Pixels {
-		p.Pixels[i%instance.Cols*instance.Rows+i/instance.Cols] = uint16(v)
-	}
-	p.FieldOfView = [3]float32{float32(frame.Spacing[0] * float64(instance.Rows)), float32(frame.Spacing[1] * float64(instance.Cols)), float32(frame.Thickness)}
+	p = asAcquired(&instance, h.Placement)
+	p.Index, p.Series = uint16(instance.Number), 1
 	p.Meta = []mrd.Attribute{
 		{Name: "DataRole", Values: []string{"Image"}},
 		{Name: "ImageProcessingHistory", Values: []string{"closer"}},
@@ -99,6 +94,41 @@ func pictureOf(file []byte, h *recon.Header) (p mrd.Picture, err error) {
 		}
 	}
 	return p, nil
+}
+
+// axis is one of an image's pixels in a file.
+type axis struct {
+	to        vector.V // growing index
+	n, stride int
+	spacing   float64
+}
+
+// at is how far into the file pixel i is, counted in the direction along.
+func (a axis) at(i int, along vector.V) int {
+	if vector.Dot(a.to, along) < 0 {
+		i = a.n - 1 - i
+	}
+	return i * a.stride
+}
+
+// asAcquired is an image with the readout along its rows and phase encode along its columns: files have it as readers expect it.
+func asAcquired(instance *dicomio.Instance, at *recon.Placement) mrd.Picture {
+	frame := instance.Frames[0]
+	x, y := axis{frame.Row, instance.Cols, 1, frame.Spacing[1]}, axis{frame.Col, instance.Rows, instance.Cols, frame.Spacing[0]}
+	read, phase := frame.Col, frame.Row // where nobody knows them, as the file's are
+	if at != nil {
+		read, phase = at.Col, at.Row
+	}
+	if math.Abs(vector.Dot(y.to, read)) > math.Abs(vector.Dot(x.to, read)) {
+		x, y = y, x
+	}
+	p := mrd.Picture{Width: x.n, Height: y.n, FieldOfView: [3]float32{float32(x.spacing * float64(x.n)), float32(y.spacing * float64(y.n)), float32(frame.Thickness)}}
+	for j := range y.n {
+		for i := range x.n {
+			p.Pixels = append(p.Pixels, uint16(frame.Pixels[x.at(i, read)+y.at(j, phase)]))
+		}
+	}
+	return p
 }
 
 // place says where slice i of a stack lies.
