@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/closer-mri/closer/fastmri"
@@ -26,7 +27,11 @@ const (
 	partPattern = ".session-*" // while it comes
 	streamExt   = ".mrd"       // the messages of one that was closed
 	scanExt     = ".h5"        // its scan
+	refusedExt  = ".refused"   // its scan, which the server does not take
 )
+
+// keptRefused is how many refused scans are kept, the last ones: where the recipe was wrong and not the scan, they can be pushed by hand.
+const keptRefused = 8
 
 const (
 	sessionIdle = 15 * time.Minute // scanners pause between measurements of a protocol
@@ -127,7 +132,13 @@ func (g *gateway) receive(conn net.Conn, name string) (readouts int, err error) 
 			if readouts == 0 {
 				return 0, nil
 			}
-			if err := errors.Join(stream.Flush(), file.Commit(), durable.Sync(g.spool)); err != nil {
+			if err = stream.Flush(); err == nil {
+				err = file.Commit()
+			}
+			if err == nil {
+				err = durable.Sync(g.spool)
+			}
+			if err != nil {
 				return readouts, fmt.Errorf("write the spool: %w", err)
 			}
 			return readouts, nil
@@ -170,7 +181,7 @@ type delivered struct {
 // hopeless are the answers that a scan has for what it is. That a key is wrong can be mended.
 var hopeless = []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}
 
-// deliver pushes a scan of the spool and removes it there, also when the server refuses it for what it is.
+// deliver pushes a scan of the spool and removes it there. One that the server refuses for what it is is not tried again.
 func (g *gateway) deliver(ctx context.Context, name string) (done delivered, err error) {
 	stream, path := filepath.Join(g.spool, name+streamExt), filepath.Join(g.spool, name+scanExt)
 	if _, err := os.Stat(stream); err == nil {
@@ -190,14 +201,37 @@ func (g *gateway) deliver(ctx context.Context, name string) (done delivered, err
 	r := (*refusal)(nil)
 	switch errors.As(p.err, &r); {
 	case r != nil && slices.Contains(hopeless, r.status):
-		os.Remove(path)
-		return done, fmt.Errorf("the server refuses the scan: %w", r)
+		return done, errors.Join(fmt.Errorf("the server refuses the scan: %w", r), g.setAside(path, name))
 	case p.err != nil:
 		return done, fmt.Errorf("the scan is kept and will be pushed later: %w", errors.Unwrap(p.err)) // without the path
 	}
 	g.log.Info("scan delivered", "session", name, "job", p.receipt.Job)
 	done.receipt = p.receipt
 	return done, os.Remove(path)
+}
+
+// setAside keeps a refused scan, and forgets the oldest of them.
+func (g *gateway) setAside(path, name string) error {
+	if err := os.Rename(path, filepath.Join(g.spool, name+refusedExt)); err != nil {
+		return err
+	}
+	found, err := filepath.Glob(filepath.Join(g.spool, "*"+refusedExt))
+	if err != nil || len(found) <= keptRefused {
+		return err
+	}
+	age := func(path string) time.Time {
+		info, err := os.Stat(path)
+		if err != nil {
+			return time.Time{}
+		}
+		return info.ModTime()
+	}
+	slices.SortFunc(found, func(a, b string) int { return age(a).Compare(age(b)) })
+	for _, old := range found[:len(found)-keptRefused] {
+		g.log.Warn("a refused scan is forgotten", "session", strings.TrimSuffix(filepath.Base(old), refusedExt))
+		err = errors.Join(err, os.Remove(old))
+	}
+	return err
 }
 
 // convert makes a file of ISMRMRD raw data of a session's messages.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -139,7 +140,7 @@ func close3(a, b [3]float64) bool {
 	return true
 }
 
-// A session that was closed is pushed when there is a server again, also by another gateway; a scan that no server would take is not kept.
+// A session that was closed is pushed when there is a server again, also by another gateway; a scan that no server would take is set aside.
 func TestGatewayKeepsWhatItHasTaken(t *testing.T) {
 	raw := rawData(t)
 	data, spool := t.TempDir(), t.TempDir()
@@ -164,8 +165,15 @@ func TestGatewayKeepsWhatItHasTaken(t *testing.T) {
 	if text := strings.Join(a.Texts, "\n"); !strings.Contains(text, `the trajectory is "radial"`) || strings.Contains(text, spool) {
 		t.Errorf("of radial data the scanner is told %q", text)
 	}
-	if left := spooled(t, spool); len(left) > 0 {
-		t.Errorf("the spool keeps %v of a scan that was refused", left)
+	first := spooled(t, spool)[0]
+	for range 9 { // of which the last 8 are kept
+		scanner(t, port, raw("bad_radial"))
+	}
+	if left := spooled(t, spool); len(left) != 8 || filepath.Ext(left[0]) != ".refused" || slices.Contains(left, filepath.Base(first)) {
+		t.Errorf("the spool keeps %v of the scans that were refused, of which %s was first", left, first)
+	}
+	if _, stderr, err := try("recon", filepath.Join(spool, spooled(t, spool)[0]), "-o", t.TempDir()); err == nil || !strings.Contains(stderr, "radial") {
+		t.Errorf("a scan that was set aside: %v, %s", err, stderr)
 	}
 }
 
