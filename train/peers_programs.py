@@ -109,7 +109,7 @@ class Problem:
 
     def closer(self, name):
         """closer recon: the report, the cost of the process, the images."""
-        out = self.work / "closer"
+        out = self.work / f"closer-{self.volume.stem}"  # of each input its own: closer refuses one that has the results of another
         cost = timed([self.args.closer, "recon", self.volume, "-o", out, *self.options, *method_flags(self.args, name)], self.args.threads)
         report = json.loads((out / "report.json").read_text())
         with h5py.File(out / "reconstruction.h5") as f:
