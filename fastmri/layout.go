@@ -42,7 +42,7 @@ type layout struct {
 	Whitened              bool  // by them
 	Numbers               []int // of the slices of a repetition, as the scanner counted them; nil when they are those from the first on
 	Placement             *recon.Placement
-	Partitions, Acquired  int // of a 3-D acquisition, and how many of them were acquired; 0 of a 2-D one
+	Partitions, Acquired  int // of raw data, and how many of them were acquired; 1 of 2-D ones
 }
 
 // Attributes are the root attributes of a fastMRI file, zero where missing.
@@ -127,7 +127,7 @@ func (l *layout) header(sha string) recon.Header {
 	p := l.Protocol
 	h := recon.Header{
 		Format: map[bool]string{false: "fastmri", true: "ismrmrd"}[l.Raw], Acquisition: plain(l.Attributes.Acquisition),
-		Slices: l.Slices, Repetitions: l.Repetitions, Volume: l.Partitions > 0, Coils: l.Coils, Ny: l.Ny, Nx: l.Nx,
+		Slices: l.Slices, Repetitions: l.Repetitions, Volume: l.Partitions > 1, Coils: l.Coils, Ny: l.Ny, Nx: l.Nx,
 		Reference: l.Reference, SHA256: sha,
 		Field: p.Field, Vendor: plain(p.Vendor), Model: plain(p.Model),
 		Sequence:  recon.Sequence{TR: p.TR, TE: p.TE, TI: p.TI, FlipAngle: p.Flip, EchoTrainLength: p.EchoTrain},
@@ -137,7 +137,7 @@ func (l *layout) header(sha string) recon.Header {
 		h.Placement, h.Patient = l.Placement, p.Patient
 	}
 	switch {
-	case l.Partitions > 0 && l.Points != nil:
+	case l.Partitions > 1 && l.Points != nil:
 		h.Notes = append(h.Notes, "The partitions of the 3-D acquisition were undersampled: the slices lie across its readout.")
 	case l.Acquired < l.Partitions:
 		h.Notes = append(h.Notes, fmt.Sprintf("%d of %d partitions were acquired: the slices are thicker than they lie apart.", l.Acquired, l.Partitions))

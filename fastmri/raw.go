@@ -32,12 +32,10 @@ type rawData struct {
 	first   int         // of them, the first that is used
 	row     int         // of the matrix, where it belongs
 	used    int         // of them, from there on: fewer than the matrix has of a partial echo
-	matrix  int         // samples of a whole readout
 	slabs   [][]rawLine // of repetition after repetition, echo after echo; by columns
 
-	partitions int  // in each slab; 1 of a 2-D slice
-	across     bool // slices lie across the readout; else across the partitions
-	block      block
+	across bool // slices lie across the readout; else across the partitions, of which a 2-D slice is one
+	block  block
 
 	whitening []complex64 // of the coils, as kspace.Whitening has it; nil where the file does not tell their noise
 }
@@ -65,9 +63,10 @@ func rawGroup(file *hdf5.File) (*hdf5.Group, error) {
 }
 
 // openRaw describes ISMRMRD raw data: Cartesian, where each readout is one phase-encode column of one slice, or of one partition of a
-// slab. Averages are averaged; repetitions, and the heart phases of each, follow one another as slices, so do the echoes of each, and slices whose numbers have gaps.
-// Columns that were not acquired, by undersampling, partial Fourier or a phase resolution below 1, are the mask. Calibration lines that were acquired as
-// the image was belong to it. A noise scan whitens the coils. The vendor's own readouts that belong to no image are left out.
+// slab. Averages are averaged; repetitions, and the heart phases of each, follow one another as slices, so do the echoes of each, and
+// slices whose numbers have gaps. Columns that were not acquired, by undersampling, partial Fourier or a phase resolution below 1, are the
+// mask. Calibration lines that were acquired as the image was belong to it. A noise scan whitens the coils. The vendor's own readouts that
+// belong to no image are left out.
 func (r *reader) openRaw(group *hdf5.Group) error {
 	const expected = "ISMRMRD acquisitions (head and data)"
 	d, err := openDataset(group, "data", expected)

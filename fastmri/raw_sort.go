@@ -15,7 +15,7 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 		return refusal("the ISMRMRD header does not tell the encoded matrix")
 	}
 	r.Ny, r.Nx, r.Coils = encoded.X, encoded.Y, int(first.active_channels)
-	raw.partitions = max(1, encoded.Z)
+	r.Partitions = max(1, encoded.Z)
 	var s series
 	for _, l := range lines {
 		if err := uniform(l, first); err != nil {
@@ -29,7 +29,7 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 	if err := raw.window(first, encoded.X); err != nil {
 		return err
 	}
-	r.Missing = raw.matrix - raw.used
+	r.Missing = encoded.X - raw.used
 	raw.slabs = make([][]rawLine, r.Slices)
 	heads, met, agree := make([]C.fm_line, len(s.slices)), make([]bool, len(s.slices)), true
 	for i, l := range lines {
@@ -37,7 +37,7 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 		if err != nil {
 			return err
 		}
-		partition, err := step(int(l.idx.kspace_encode_step_2), r.Protocol.CenterZ, raw.partitions, at[i], "partition-encode")
+		partition, err := step(int(l.idx.kspace_encode_step_2), r.Protocol.CenterZ, r.Partitions, at[i], "partition-encode")
 		if err != nil {
 			return err
 		}
@@ -52,15 +52,11 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 	if err != nil {
 		return err
 	}
-	if raw.partitions > 1 {
-		err = r.slice(points)
-	} else if r.Mask = points; !slices.Contains(points, 0) {
-		r.Mask = nil
+	if err := r.slice(points); err != nil {
+		return err
 	}
 	switch {
-	case err != nil:
-		return err
-	case agree && raw.partitions > 1:
+	case agree && r.Partitions > 1:
 		r.placeSlab(heads[0])
 	case agree:
 		r.place(s.slices, heads)
@@ -97,7 +93,7 @@ func (r *reader) stack(s *series) error {
 	if last := s.contrasts[len(s.contrasts)-1]; last >= maxEchoes {
 		return refusef("the acquisitions have contrast %d; expected at most %d", last, maxEchoes-1)
 	}
-	if n := r.raw.partitions; n > 1 && of > 1 {
+	if n := r.Partitions; n > 1 && of > 1 {
 		return refusef("the acquisitions are of %d slabs of %d partitions; only one slab can be reconstructed", of, n)
 	}
 	if r.Slices = of * r.stacks(); r.Slices > maxExtent {
@@ -108,7 +104,7 @@ func (r *reader) stack(s *series) error {
 
 // window finds the samples of a readout that belong to the header's matrix of n. Of a partial echo some are missing at one end.
 func (raw *rawData) window(first C.fm_line, n int) error {
-	raw.samples, raw.matrix = int(first.number_of_samples), n
+	raw.samples = int(first.number_of_samples)
 	from, to, centre := int(first.discard_pre), raw.samples-int(first.discard_post), int(first.center_sample)
 	if centre == 0 { // many writers leave it out
 		centre = raw.samples / 2
@@ -166,14 +162,13 @@ func uniform(l, first C.fm_line) error {
 // sampled finds which samples of a slab (partitions, columns) were acquired, 1 or 0, which must be the same of every one. It sorts the lines
 // by their columns and gives each its share.
 func (r *reader) sampled() ([]byte, error) {
-	raw := r.raw
 	var points []byte
-	for i, lines := range raw.slabs {
+	for i, lines := range r.raw.slabs {
 		if len(lines) == 0 {
 			return nil, refusef("slice %d has no acquisition", i)
 		}
 		slices.SortStableFunc(lines, func(a, b rawLine) int { return cmp.Compare(a.column, b.column) })
-		times, mask := make([]float32, raw.partitions*r.Nx), make([]byte, raw.partitions*r.Nx)
+		times, mask := make([]float32, r.Partitions*r.Nx), make([]byte, r.Partitions*r.Nx)
 		for _, l := range lines {
 			at := int(l.partition)*r.Nx + int(l.column)
 			times[at]++

@@ -57,16 +57,11 @@ func OpenLimited(ctx context.Context, path string, limits sandbox.Limits) (*Scan
 
 // open is OpenLimited. With an error about the content it returns the closed scan too, so that tests can ask for its Usage.
 func open(ctx context.Context, path string, limits sandbox.Limits) (*Scan, error) {
-	file, err := openRegular(path)
+	file, size, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := file.Stat()
-	if err != nil {
-		file.Close()
-		return nil, &recon.Error{Code: recon.Internal, Message: "the file cannot be examined", Cause: err}
-	}
-	s := &Scan{file: file, limits: atLeast(limits, info.Size())}
+	s := &Scan{file: file, limits: atLeast(limits, size)}
 	type digest struct {
 		hex string
 		err error
@@ -107,8 +102,8 @@ func atLeast(limits sandbox.Limits, size int64) sandbox.Limits {
 	return limits
 }
 
-// openRegular opens a regular file without waiting, as a FIFO would make it.
-func openRegular(path string) (*os.File, error) {
+// openRegular opens a regular file without waiting, as a FIFO would make it, and says how large it is.
+func openRegular(path string) (*os.File, int64, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		code, text := recon.Invalid, "the file cannot be opened"
@@ -118,21 +113,21 @@ func openRegular(path string) (*os.File, error) {
 		case errors.Is(err, fs.ErrPermission):
 			text = "the file may not be read by this user"
 		}
-		return nil, &recon.Error{Code: code, Message: text, Cause: errors.Unwrap(err)} // without the path
+		return nil, 0, &recon.Error{Code: code, Message: text, Cause: errors.Unwrap(err)} // without the path
 	}
 	info, err := file.Stat()
 	switch {
 	case err != nil:
 		file.Close()
-		return nil, &recon.Error{Code: recon.Internal, Message: "the file cannot be examined", Cause: err}
+		return nil, 0, &recon.Error{Code: recon.Internal, Message: "the file cannot be examined", Cause: err}
 	case !info.Mode().IsRegular():
 		file.Close()
-		return nil, recon.Errorf(recon.Invalid, "the input is not a regular file; expected a fastMRI HDF5 file")
+		return nil, 0, recon.Errorf(recon.Invalid, "the input is not a regular file; expected a fastMRI HDF5 file")
 	case info.Size() == 0:
 		file.Close()
-		return nil, recon.Errorf(recon.Invalid, "the file is empty; expected a fastMRI HDF5 file")
+		return nil, 0, recon.Errorf(recon.Invalid, "the file is empty; expected a fastMRI HDF5 file")
 	}
-	return file, nil
+	return file, info.Size(), nil
 }
 
 // hash returns the SHA-256 of the whole file in lower-case hex. It leaves the file's offset alone.

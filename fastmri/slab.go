@@ -21,17 +21,15 @@ type block struct {
 	samples        []complex64
 }
 
-// slice chooses the axis in which a 3-D acquisition was sampled throughout, whose places become slices: the partitions, where every one has
-// the same columns, else the readout, where both phase encodes may be undersampled in any way. Partitions that are missing at the ends
+// slice chooses the axis in which an acquisition was sampled throughout, whose places become slices: the partitions, where every one has
+// the same columns, as a 2-D slice has, which is one; else the readout, where both phase encodes may be undersampled in any way. Partitions that are missing at the ends
 // alone, by a slice resolution below 1 or partial Fourier, are zeros: each slice is then a measurement of a thicker one.
 func (r *reader) slice(points []byte) error {
-	raw := r.raw
 	rows := slices.Collect(slices.Chunk(points, r.Nx))
 	centre := rows[len(rows)/2]
 	if !slices.Contains(centre, 1) {
-		return refusef("the header says that %d partitions were encoded; the central one was not acquired", raw.partitions)
+		return refusef("the header says that %d partitions were encoded; the central one was not acquired", r.Partitions)
 	}
-	r.Partitions, r.Acquired = raw.partitions, 0
 	last, even := -1, true
 	for i, row := range rows {
 		if !slices.Contains(row, 1) {
@@ -42,19 +40,19 @@ func (r *reader) slice(points []byte) error {
 		r.Acquired++
 	}
 	switch {
-	case even && 8*r.Acquired < 3*raw.partitions:
-		return refusef("%d of %d partitions were acquired; expected at least 3/8", r.Acquired, raw.partitions)
+	case even && 8*r.Acquired < 3*r.Partitions:
+		return refusef("%d of %d partitions were acquired; expected at least 3/8", r.Acquired, r.Partitions)
 	case even:
 		if r.Mask = centre; !slices.Contains(centre, 0) {
 			r.Mask = nil
 		}
 	default:
-		raw.across, r.Points = true, points
+		r.raw.across, r.Points = true, points
 		r.Protocol.Encoded, r.Protocol.Recon = r.Protocol.Encoded.turned(), r.Protocol.Recon.turned()
-		r.Ny = raw.partitions
+		r.Ny = r.Partitions
 	}
-	r.Slices = r.places() * len(raw.slabs)
-	if n := int64(r.Coils) * int64(r.Ny) * int64(raw.depth()); n > maxSlice {
+	r.Slices = r.places() * len(r.raw.slabs)
+	if n := int64(r.Coils) * int64(r.Ny) * int64(r.depth()); n > maxSlice {
 		return refusef("a column of all partitions has %d samples (%d coils); expected at most %d", n, r.Coils, maxSlice)
 	}
 	return r.check()
@@ -69,11 +67,11 @@ func (s Space) turned() Space {
 func (r *reader) places() int {
 	switch e, d := r.Protocol.Encoded, r.Protocol.Recon; {
 	case e.FOVz > 0 && d.FOVz > 0:
-		return held(d.FOVz, e.FOVz, e.Z)
+		return held(d.FOVz, e.FOVz, r.depth())
 	case d.Z > 0:
-		return min(d.Z, e.Z)
+		return min(d.Z, r.depth())
 	default:
-		return max(1, e.Z)
+		return r.depth()
 	}
 }
 
@@ -82,7 +80,7 @@ func (r *reader) readRaw(i uint) error {
 	raw := r.raw
 	b, n := &raw.block, r.Coils*r.Ny*r.Nx
 	places := r.Slices / len(raw.slabs)
-	first := raw.depth()/2 - places/2
+	first := r.depth()/2 - places/2
 	slab, place := int(i)/places, first+int(i)%places
 	if slab != b.slab || place < b.from || place >= b.to {
 		if err := r.fill(slab, place, min(place+max(1, blockBytes/(8*n)), first+places)); err != nil {
@@ -94,16 +92,11 @@ func (r *reader) readRaw(i uint) error {
 }
 
 // depth is how many samples the axis has that is transformed.
-func (raw *rawData) depth() int {
-	if raw.across {
-		return raw.matrix
-	}
-	return raw.partitions
-}
+func (r *reader) depth() int { return max(1, r.Protocol.Encoded.Z) }
 
 // fill reads slices [from, to) of a slab, column after column, whose third axis it transforms.
 func (r *reader) fill(slab, from, to int) error {
-	raw, depth := r.raw, r.raw.depth()
+	raw, depth := r.raw, r.depth()
 	rows := r.Coils * r.Ny
 	n := rows * r.Nx
 	samples := resize(raw.block.samples, (to-from)*n)
