@@ -197,9 +197,9 @@ func (s series) frame(n, index int, echoes []float64) dataset {
 	content.set(tag.InStackPositionNumber, []int{n})
 	values := []int{1, n}
 	if s.rec.Header.Repetitions > 1 {
-		repetition, _ := s.turn(index)
-		content.set(tag.TemporalPositionIndex, []int{repetition})
-		values = append(values, repetition)
+		_, _, time := s.rec.Header.Turn(index)
+		content.set(tag.TemporalPositionIndex, []int{1 + time})
+		values = append(values, 1+time)
 	}
 	te := s.sequence(index).TE
 	if echoes != nil {

@@ -94,16 +94,10 @@ func (s series) place(index int) int {
 		return o.images[index].place
 	}
 	if h := &s.rec.Header; h.Repetitions > 1 || len(h.Echoes) > 1 {
-		return index % h.Stack()
+		slice, _, _ := h.Turn(index)
+		return slice
 	}
 	return index
-}
-
-// turn counts from 1 on in which repetition and echo slice index of raw data was acquired.
-func (s series) turn(index int) (repetition, echo int) {
-	h := &s.rec.Header
-	stack, echoes := index/h.Stack(), max(1, len(h.Echoes))
-	return 1 + stack/echoes, 1 + stack%echoes
 }
 
 // placed reports whether the source says where its images lie.

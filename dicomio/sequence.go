@@ -144,12 +144,12 @@ func (s series) sequence(index int) sequence {
 	h := &s.rec.Header
 	seq := headerSequence(h)
 	if h.Repetitions > 1 {
-		repetition, _ := s.turn(index)
-		seq.Time, seq.Times = strconv.Itoa(repetition), strconv.Itoa(h.Repetitions)
+		_, _, time := h.Turn(index)
+		seq.Time, seq.Times = strconv.Itoa(1+time), strconv.Itoa(h.Repetitions)
 	}
 	if len(h.Echoes) > 1 {
-		_, echo := s.turn(index)
-		seq.Echo, seq.TE = strconv.Itoa(echo), h.Echoes[echo-1]
+		_, echo, _ := h.Turn(index)
+		seq.Echo, seq.TE = strconv.Itoa(1+echo), h.Echoes[echo]
 	}
 	return seq
 }

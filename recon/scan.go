@@ -38,6 +38,12 @@ type Header struct {
 // Stack is how many slices there are at each time and echo.
 func (h *Header) Stack() int { return h.Slices / max(1, h.Repetitions) / max(1, len(h.Echoes)) }
 
+// Turn says which slice of the stack, echo and time slice index of the scan is, each from 0 on.
+func (h *Header) Turn(index int) (slice, echo, time int) {
+	stack, echoes := h.Stack(), max(1, len(h.Echoes))
+	return index % stack, index / stack % echoes, index / stack / echoes
+}
+
 // Sequence holds the contrast parameters of an acquisition, in milliseconds and degrees; 0 is unknown.
 type Sequence struct {
 	TR, TE, TI, FlipAngle float64

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -110,30 +109,26 @@ func runGateway(ctx context.Context, recipe recon.Recipe, o gatewayOptions) erro
 		free: make(chan struct{}, maxSessions), held: map[string]bool{},
 	}
 	g.clean()
-	return g.run(ctx, listener)
+	g.run(ctx, listener)
+	return nil
 }
 
 // run takes sessions until ctx ends, and pushes what earlier ones left.
-func (g *gateway) run(ctx context.Context, listener net.Listener) error {
+func (g *gateway) run(ctx context.Context, listener net.Listener) {
 	var background sync.WaitGroup
 	defer background.Wait()
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
 	background.Go(func() { g.deliverLater(ctx) })
 	context.AfterFunc(ctx, func() { listener.Close() })
 	g.log.Info("gateway ready", "address", listener.Addr().String())
 	for {
 		conn, err := listener.Accept()
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		if err != nil {
-			if temporary := (net.Error)(nil); errors.As(err, &temporary) {
-				g.log.Warn("a session could not be taken", "error", err)
-				time.Sleep(100 * time.Millisecond) // of file descriptors there are more later
-				continue
-			}
-			return fmt.Errorf("take sessions: %w", err)
+			g.log.Warn("a session could not be taken", "error", err)
+			time.Sleep(100 * time.Millisecond) // of file descriptors there are more later
+			continue
 		}
 		background.Go(func() { g.session(ctx, conn) })
 	}
@@ -157,7 +152,7 @@ const again = 15 * time.Second
 func (g *gateway) deliverLater(ctx context.Context) {
 	for {
 		for _, name := range g.waiting() {
-			if _, err := g.deliver(ctx, name); err != nil && ctx.Err() == nil {
+			if _, err := g.deliver(ctx, name, func(string) {}); err != nil && ctx.Err() == nil {
 				g.log.Warn("a scan could not be delivered", "session", name, "error", err)
 			}
 			g.release(name)

@@ -17,17 +17,17 @@ import (
 	"github.com/closer-mri/closer/recon"
 )
 
-// answer follows the job of a scan and sends the images of its last method.
-func (g *gateway) answer(ctx context.Context, scan delivered, to *answers) error {
+// answer follows the job of a scan with this header and sends the images of its last method.
+func (g *gateway) answer(ctx context.Context, id string, h *recon.Header, to *answers) error {
 	told := time.Now()
-	job, err := g.server.follow(ctx, scan.receipt.Job, func(p recon.Progress) {
+	job, err := g.server.follow(ctx, id, func(p recon.Progress) {
 		if time.Since(told) > tellEvery {
 			told = time.Now()
 			to.tell("closer: %d of %d slices", p.Slice, p.Of)
 		}
 	})
 	if err != nil {
-		return fmt.Errorf("follow job %s: %w", scan.receipt.Job, err)
+		return fmt.Errorf("follow job %s: %w", id, err)
 	}
 	if job.State != recon.Done {
 		return jobFailure(job)
@@ -42,7 +42,7 @@ func (g *gateway) answer(ctx context.Context, scan delivered, to *answers) error
 		if err := g.server.fetchBlob(ctx, "/api/v1/jobs/"+job.ID+"/artifacts/"+f.Name, f.SHA256, &file); err != nil {
 			return err
 		}
-		picture, err := pictureOf(file.Bytes(), &scan.header)
+		picture, err := pictureOf(file.Bytes(), h)
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
 		}
@@ -86,11 +86,11 @@ func pictureOf(file []byte, h *recon.Header) (p mrd.Picture, err error) {
 		{Name: "WindowCenter", Values: []string{whole("WindowCenter")}},
 		{Name: "WindowWidth", Values: []string{whole("WindowWidth")}},
 	}
-	if stack := h.Stack(); stack > 0 && instance.Number > 0 {
-		index, echoes := instance.Number-1, max(1, len(h.Echoes))
-		p.Slice, p.Contrast, p.Repetition = uint16(index%stack), uint16(index/stack%echoes), uint16(index/stack/echoes)
+	if h.Stack() > 0 && instance.Number > 0 {
+		slice, echo, time := h.Turn(instance.Number - 1)
+		p.Slice, p.Contrast, p.Repetition = uint16(slice), uint16(echo), uint16(time)
 		if h.Placement != nil {
-			place(&p, h.Placement, index%stack)
+			place(&p, h.Placement, slice)
 		}
 	}
 	return p, nil

@@ -19,7 +19,6 @@ import (
 	"github.com/closer-mri/closer/internal/durable"
 	"github.com/closer-mri/closer/mrd"
 	"github.com/closer-mri/closer/recon"
-	"github.com/closer-mri/closer/web"
 )
 
 // Names in the spool: a session's random name, and what there is of it.
@@ -69,18 +68,24 @@ func (g *gateway) session(ctx context.Context, conn net.Conn) {
 	}
 	log.Info("session received", "readouts", readouts)
 	to.tell("closer has all %d readouts", readouts)
-	done, err := g.deliver(ctx, name)
+	var header recon.Header // zero where it is not readable here
+	job, err := g.deliver(ctx, name, func(path string) {
+		if scan, err := fastmri.Open(ctx, path); err == nil {
+			header = scan.Header()
+			scan.Close()
+		}
+	})
 	if err != nil {
 		log.Warn("a scan could not be delivered", "error", err)
 		to.tell("closer: %v", err)
 		return
 	}
-	if err := g.answer(ctx, done, to); err != nil {
-		log.Warn("a session could not be answered", "job", done.receipt.Job, "error", err)
+	if err := g.answer(ctx, job, &header, to); err != nil {
+		log.Warn("a session could not be answered", "job", job, "error", err)
 		to.tell("closer: %v", err)
 		return
 	}
-	log.Info("session answered", "job", done.receipt.Job)
+	log.Info("session answered", "job", job)
 }
 
 // answers are what is sent to a client, which may have gone.
@@ -172,42 +177,33 @@ func (r *guarded) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// delivered is a scan that the server has.
-type delivered struct {
-	receipt web.Receipt
-	header  recon.Header // zero where it is not readable here
-}
-
 // hopeless are the answers that a scan has for what it is. That a key is wrong can be mended.
 var hopeless = []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}
 
-// deliver pushes a scan of the spool and removes it there. One that the server refuses for what it is is not tried again.
-func (g *gateway) deliver(ctx context.Context, name string) (done delivered, err error) {
+// deliver pushes a scan of the spool and removes it there, after look has seen its file, and returns the job. One that the server refuses for
+// what it is is not tried again.
+func (g *gateway) deliver(ctx context.Context, name string, look func(path string)) (job string, err error) {
 	stream, path := filepath.Join(g.spool, name+streamExt), filepath.Join(g.spool, name+scanExt)
 	if _, err := os.Stat(stream); err == nil {
 		if err := convert(stream, path); err != nil {
-			return done, fmt.Errorf("make a scan of the session: %w", err)
+			return "", fmt.Errorf("make a scan of the session: %w", err)
 		}
 		if err := os.Remove(stream); err != nil {
-			return done, err
+			return "", err
 		}
 	}
-	if scan, err := fastmri.Open(ctx, path); err == nil {
-		done.header = scan.Header()
-		scan.Close()
-	}
+	look(path)
 	p := &pushed{path: path}
 	p.send(ctx, g.server, g.recipe, true)
 	r := (*refusal)(nil)
 	switch errors.As(p.err, &r); {
 	case r != nil && slices.Contains(hopeless, r.status):
-		return done, errors.Join(fmt.Errorf("the server refuses the scan: %w", r), g.setAside(path, name))
+		return "", errors.Join(fmt.Errorf("the server refuses the scan: %w", r), g.setAside(path, name))
 	case p.err != nil:
-		return done, fmt.Errorf("the scan is kept and will be pushed later: %w", errors.Unwrap(p.err)) // without the path
+		return "", fmt.Errorf("the scan is kept and will be pushed later: %w", errors.Unwrap(p.err)) // without the path
 	}
 	g.log.Info("scan delivered", "session", name, "job", p.receipt.Job)
-	done.receipt = p.receipt
-	return done, os.Remove(path)
+	return p.receipt.Job, os.Remove(path)
 }
 
 // setAside keeps a refused scan, and forgets the oldest of them.
