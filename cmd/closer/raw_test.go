@@ -27,9 +27,8 @@ func python(t *testing.T, args ...string) string {
 
 // Raw data as a scanner's converter writes it: undersampled, several coils, no reference.
 func TestReconOfISMRMRD(t *testing.T) {
-	dir, out := t.TempDir(), t.TempDir()
-	python(t, "../../fastmri/testdata/gen_ismrmrd.py", dir)
-	closer(t, "recon", filepath.Join(dir, "ok_accelerated.h5"), "-o", out, "--method", "zero-filled", "--method", "tv")
+	out := t.TempDir()
+	closer(t, "recon", rawData(t)("ok_accelerated"), "-o", out, "--method", "zero-filled", "--method", "tv")
 	r := readReport(t, out)
 	if r.Input.Format != "ismrmrd" || r.Input.Simulated || r.Reference != recon.NoReference || r.Mask.Kind != "acquired" || r.Mask.Lines != 6 {
 		t.Errorf("input %+v, reference %s, mask %+v", r.Input, r.Reference, r.Mask)
@@ -38,11 +37,10 @@ func TestReconOfISMRMRD(t *testing.T) {
 
 // 3-D raw data go through every method, undersampled in one phase encode or in both.
 func TestReconOfSlabs(t *testing.T) {
-	dir := t.TempDir()
-	python(t, "../../fastmri/testdata/gen_ismrmrd.py", dir)
+	raw := rawData(t)
 	for name, want := range map[string]struct{ slices, lines, rows int }{"slab_accelerated": {4, 6, 16}, "slab_scattered": {8, 7, 6}} {
 		out := t.TempDir()
-		closer(t, "recon", filepath.Join(dir, "ok_"+name+".h5"), "-o", out, "--method", "zero-filled", "--method", "tv", "--method", "unet", "--method", "ccdf", "--num-scales", "2")
+		closer(t, "recon", raw("ok_"+name), "-o", out, "--method", "zero-filled", "--method", "tv", "--method", "unet", "--method", "ccdf", "--num-scales", "2")
 		r := readReport(t, out)
 		if r.Mask.Kind != "acquired" || r.Mask.Lines != want.lines || r.Input.Matrix[0] != want.rows {
 			t.Errorf("%s: input %+v, mask %+v", name, r.Input, r.Mask)
