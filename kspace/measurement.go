@@ -14,4 +14,6 @@ type Measurement struct {
 	Slice int // index in the volume; keys the noise of samplers
 	Y     Data
 	A     Operator
+
+	Settling int // the least number of gradient steps of Start
 }

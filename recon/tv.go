@@ -45,10 +45,9 @@ func (tv TV) Reconstruct(ctx context.Context, m kspace.Measurement, progress fun
 		}
 		gradientStep(z)
 		prox.apply(next, z)
-		tNext := (1 + math.Sqrt(1+4*t*t)) / 2
-		momentum := float32((t - 1) / tNext)
+		tNext, momentum := kspace.Momentum(t)
 		for i, v := range next.Pix {
-			z.Pix[i] = v + times(momentum, v-x.Pix[i])
+			z.Pix[i] = v + times(float32(momentum), v-x.Pix[i])
 		}
 		x, next, t = next, x, tNext
 		if progress != nil {
@@ -83,12 +82,11 @@ func (p *tvProx) apply(dst, u kspace.Image) {
 	step, t := 1/(tvNormGrad*p.lambda), 1.0
 	for range tvInner {
 		p.primal(dst, u, p.q)
-		tNext := (1 + math.Sqrt(1+4*t*t)) / 2
-		momentum := float32((t - 1) / tNext)
+		tNext, momentum := kspace.Momentum(t)
 		t = tNext
 		kspace.Parallel(kspace.Processors(), u.Ny, func(_, from, to int) {
 			for y := from; y < to; y++ {
-				p.ascend(dst, y, step, momentum)
+				p.ascend(dst, y, step, float32(momentum))
 			}
 		})
 	}

@@ -65,7 +65,7 @@ func (c *CCDF) ReconstructBatch(ctx context.Context, batch []kspace.Measurement,
 // startsFromInitial is whether a sampler is to call Initial first.
 func (c *CCDF) startsFromInitial() bool { return c.Start == nil && c.Initial != nil }
 
-// start is what Start makes, or the zero-filled image for Initial, and 0 without either.
+// start is what Start makes, or the image that Initial is given, and 0 without either.
 func (c *CCDF) start(ctx context.Context, m kspace.Measurement) (kspace.Image, error) {
 	if c.Start != nil {
 		x, _, err := c.Start.Reconstruct(ctx, m, nil)
@@ -74,12 +74,11 @@ func (c *CCDF) start(ctx context.Context, m kspace.Measurement) (kspace.Image, e
 		}
 		return x, nil
 	}
-	_, ny, nx := m.A.Shape()
-	x := kspace.NewImage(ny, nx)
 	if c.Initial != nil {
-		m.A.Adjoint(x, m.Y)
+		return m.Start(settlingStart), nil
 	}
-	return x, nil
+	_, ny, nx := m.A.Shape()
+	return kspace.NewImage(ny, nx), nil
 }
 
 // from is Kind with what comes before it: Initial, where that was not done, and the noise of the first level.

@@ -33,7 +33,8 @@ func physics(b *testing.B, ny, nx, coils int) {
 		m.Y.Val[i] = complex(r.Float32(), r.Float32())
 	}
 	if coils > 1 {
-		m.A = kspace.NewSense(kspace.EstimateMaps(m.Y, mask), mask)
+		lo, hi := mask.ACS()
+		m.A = kspace.NewSense(kspace.EstimateMaps(m.Y, lo, hi), mask)
 	}
 	x, noise, consistent := kspace.NewImage(ny, nx), score.Noise{Seed: 1}, kspace.Project(m, 1)
 	b.Run("step", func(b *testing.B) {

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from . import files
-from .physics import ACS_FRACTION, combine, fastmri1d, fft2c, gaussian1d, ifft2c, ring, smooth_phase
+from .physics import ACS_FRACTION, SETTLING, combine, fastmri1d, fft2c, gaussian1d, ifft2c, ring, settle, smooth_phase
 
 # These groups were low-pass filtered by the scanner along image columns: their phase encode axis must be the other one.
 FILTERED = ("openms", "cheng", "scdcine")
@@ -171,3 +171,9 @@ def on(device: str, measured) -> list[torch.Tensor | None]:
 def zero_filled(k: torch.Tensor, maps: torch.Tensor | None = None) -> torch.Tensor:
     """A^H y."""
     return combine(ifft2c(k), maps)
+
+
+def start(k: torch.Tensor, mask: torch.Tensor, maps: torch.Tensor | None, steps: int = SETTLING) -> torch.Tensor:
+    """What closer gives to the U-Net: zero-filled, of several coils settled."""
+    x = zero_filled(k, maps)
+    return x if maps is None else settle(x, k, mask, maps, steps)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from . import checkpoint
-from .data import Augment, Slices, on, patients, zero_filled
+from .data import Augment, Slices, on, patients, start
 from .export import load
 from .iterates import Iterates
 from .networks import MULTIPLE, SIGMA_DATA, Initialiser, Score
@@ -90,8 +90,7 @@ def unet_loss(augment, args, _):
 
     def loss(model):
         clean, *measured = on(args.device, augment.strips(args.batch, args.rows))
-        k, _, maps = measured
-        out = model(channels(zero_filled(k, maps)))
+        out = model(channels(start(*measured)))
         target = channels(clean)
         consistent = channels(project(as_complex(out), *measured))
         return sum(torch.sqrt((o - target) ** 2 + 1e-6).mean() for o in (out, consistent))

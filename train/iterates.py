@@ -5,16 +5,15 @@ own earlier estimates shape the next iterate. Each step of a run is trained on b
 one evaluation, and the estimate, made consistent, is the target (Aggarwal et al., MoDL, IEEE TMI 2019, trains through all steps at once;
 Ross et al., DAgger, AISTATS 2011, collects a policy's own inputs as this does).
 """
-import math
 
 import numpy as np
 import torch
 
-from .data import Augment, on, zero_filled
-from .physics import as_complex, channels, project
+from .data import Augment, on, start
+from .physics import as_complex, channels, project, settle
 
 STEPS = np.array([2, 3, 5, 10, 20])
-SETTLING = 6
+SETTLING_START = 20  # gradient steps of the image that the initial network is given, as score's settlingStart
 WAITING = 8  # runs under way at once: consecutive training steps are then of different slices
 
 
@@ -33,7 +32,7 @@ class Run:
         self.levels = [*descent, 0.0]
         self.turn = 1
         with torch.no_grad():
-            x = as_complex(initial(channels(zero_filled(self.k, self.maps))))
+            x = as_complex(initial(channels(start(self.k, self.mask, self.maps, SETTLING_START))))
         self.x = x + descent[0] * complex_noise(x) if noisy else self.settle(x)
 
     def ask(self, model) -> torch.Tensor:
@@ -45,14 +44,7 @@ class Run:
         return project(x, self.k, self.mask, self.maps)
 
     def settle(self, x: torch.Tensor) -> torch.Tensor:
-        """Towards the measurement by gradient steps with Nesterov's momentum, as closer's score.settle; of one coil the first goes all the way."""
-        if self.maps is None:
-            return self.consistent(x)
-        before, t = x, 1.0
-        for _ in range(SETTLING):
-            now, following = self.consistent(x), (1 + math.sqrt(1 + 4 * t * t)) / 2
-            before, x, t = now, now + (t - 1) / following * (now - before), following
-        return before
+        return settle(x, self.k, self.mask, self.maps)
 
     def advance(self, estimate: torch.Tensor) -> bool:
         """Take one step with the network's estimate D(x, level); False when that was the last."""

@@ -6,6 +6,7 @@ import torch
 
 # Acceleration -> fraction of fully sampled central columns (CCDF paper, section 4.1; x8 is an extension).
 ACS_FRACTION = {2: 0.10, 4: 0.08, 6: 0.06, 8: 0.04}
+SETTLING = 6  # gradient steps, as kspace.Settling
 
 
 def fft2c(x: torch.Tensor) -> torch.Tensor:
@@ -84,6 +85,17 @@ def project(x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, maps: torch.Te
     if maps is None:
         return ifft2c(torch.where(mask, y, fft2c(x)))
     return x + combine(ifft2c(mask * (y - fft2c(maps * x.unsqueeze(1)))), maps)
+
+
+def settle(x: torch.Tensor, y: torch.Tensor, mask: torch.Tensor, maps: torch.Tensor | None, steps: int = SETTLING) -> torch.Tensor:
+    """x towards the measurement by gradient steps with Nesterov's momentum, as closer's score.settle; of one coil the first goes all the way."""
+    if maps is None:
+        return project(x, y, mask)
+    before, t = x, 1.0
+    for _ in range(steps):
+        now, following = project(x, y, mask, maps), (1 + math.sqrt(1 + 4 * t * t)) / 2
+        before, x, t = now, now + (t - 1) / following * (now - before), following
+    return before
 
 
 def combine(coils: torch.Tensor, maps: torch.Tensor | None) -> torch.Tensor:

@@ -1,5 +1,5 @@
-// Package unet is the initialiser of CCDF: a U-Net G that maps the zero-filled image Aᴴy to a dealiased image, complex in and
-// complex out. It expects measurements normalised so that bright tissue is near 1, as recon normalises every measurement.
+// Package unet is the initialiser of CCDF: a U-Net G that maps the image that the measurement alone gives (kspace.Measurement.Start, of
+// one coil the zero-filled image Aᴴy) to a dealiased one, complex in and complex out. It expects measurements normalised so that bright tissue is near 1, as recon normalises every measurement.
 package unet
 
 import (
@@ -23,7 +23,7 @@ type Runner interface {
 	Run(ctx context.Context, dst, x, sigma []float32, n, ny, nx int) error
 }
 
-// UNet is the reconstruction G(Aᴴy), followed by hard data consistency when Consistent is set. It serves one goroutine at a time.
+// UNet is the reconstruction G(Start), followed by hard data consistency when Consistent is set. It serves one goroutine at a time.
 type UNet struct {
 	Runner
 	Consistent bool
@@ -50,9 +50,7 @@ func (u *UNet) ReconstructBatch(ctx context.Context, batch []kspace.Measurement,
 		if m.Y.Ny != batch[0].Y.Ny || m.Y.Nx != batch[0].Y.Nx {
 			return nil, 0, errors.New("the slices of a batch differ in shape")
 		}
-		x := kspace.NewImage(m.Y.Ny, m.Y.Nx)
-		m.A.Adjoint(x, m.Y)
-		images = append(images, x)
+		images = append(images, m.Start(kspace.Settling))
 	}
 	if err := u.run(ctx, images); err != nil {
 		return nil, 0, err

@@ -58,6 +58,33 @@ func TestUNetPadsRunsAndCrops(t *testing.T) {
 	}
 }
 
+// Of several coils the network is given what a few gradient steps make of the zero-filled image.
+func TestUNetOfSeveralCoils(t *testing.T) {
+	maps := kspace.NewData(2, 16, 32)
+	mask := make(kspace.Mask, 32)
+	r := rand.New(rand.NewPCG(1, 1))
+	for i := range maps.Val {
+		maps.Val[i] = complex(0.5*r.Float32(), 0.5*r.Float32())
+	}
+	for i := range mask {
+		mask[i] = i%2 == 0
+	}
+	m := kspace.Measurement{Y: kspace.NewData(2, 16, 32), A: kspace.NewSense(maps, mask)}
+	for i := range m.Y.Val {
+		m.Y.Val[i] = complex(r.Float32(), r.Float32())
+	}
+	mask.Apply(m.Y)
+	x, _, err := (&unet.UNet{Runner: double{t}}).Reconstruct(t.Context(), m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range m.Start(6).Pix {
+		if x.Pix[i] != 2*v {
+			t.Fatalf("pixel %d is %v, want %v", i, x.Pix[i], 2*v)
+		}
+	}
+}
+
 // Slices are the same to 1e-6 in a batch, which the network sees once, as alone.
 func TestBatchIsItsSlices(t *testing.T) {
 	if _, err := ort.Library(); err != nil {

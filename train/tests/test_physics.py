@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from train import iterates, physics
-from train.data import FASTMRI, measure, zero_filled
+from train.data import FASTMRI, measure, start, zero_filled
 
 N, COILS, NY, NX = 2, 4, 16, 48
 
@@ -59,6 +59,8 @@ class SeveralCoils(unittest.TestCase):
         waves = torch.exp(2j * np.pi * torch.arange(COILS)[:, None, None] * torch.arange(NX) / NX) / COILS**0.5
         mask = torch.arange(NX).remainder(3).ne(1).expand(N, 1, NX)
         measured = measure(self.clean, mask, self.rng, noise=0, maps=waves.expand(N, COILS, NY, NX).to(torch.complex64))
+        begun = start(*measured)
+        self.assertLess(float((begun - self.clean).norm()), 0.1 * float((zero_filled(measured[0], measured[2]) - self.clean).norm()))
         run = iterates.Run(torch.zeros_like, (self.clean, *measured), False, [0.3, 0.1], "cpu")
         once = physics.project(torch.zeros_like(self.clean), *measured)
         self.assertLess(float((run.x - self.clean).norm()), 0.1 * float((once - self.clean).norm()))
