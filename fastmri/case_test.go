@@ -75,7 +75,7 @@ func leaks(h recon.Header, slices []recon.Slice, err error) string {
 	text := strings.Join([]string{h.Acquisition, h.Vendor, h.Model, h.Reference}, " ") + chain(err)
 	all := [][]byte{[]byte(text)}
 	for _, s := range slices {
-		all = append(all, bytesOf(s.KSpace.Val), bytesOf(s.Reference))
+		all = append(all, bytesOf(s.KSpace.Val), bytesOf(s.Calibration.Val), bytesOf(s.Reference))
 	}
 	for _, secret := range secrets {
 		for _, b := range all {

@@ -56,11 +56,10 @@ func serveFile(in *os.File, stdin io.Reader, stdout io.Writer) error {
 			return err
 		}
 		if r.fresh {
-			if _, err := stdout.Write(bytesOf(r.samples)); err != nil {
-				return err
-			}
-			if _, err := stdout.Write(bytesOf(r.pixels)); err != nil {
-				return err
+			for _, bytes := range [][]byte{bytesOf(r.samples), bytesOf(r.calibration), bytesOf(r.pixels)} {
+				if _, err := stdout.Write(bytes); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -87,9 +86,10 @@ type reader struct {
 	reference *hdf5.Dataset
 	raw       *rawData // of an ISMRMRD file, which has neither of them
 
-	samples []complex64 // (C, H, W) of the slice read last
-	pixels  []float32   // (h, w)
-	fresh   bool        // the last read succeeded
+	samples     []complex64 // (C, H, W) of the slice read last
+	calibration []complex64 // (C, H, columns of Calibration)
+	pixels      []float32   // (h, w)
+	fresh       bool        // the last read succeeded
 }
 
 // newReader checks everything that can be checked before a slice is read. Strings of variable length come last: of all that

@@ -32,15 +32,16 @@ type layout struct {
 	Subject               *recon.Subject // of raw data that name theirs; nil otherwise
 	Attributes            Attributes
 	Simulated             bool
-	Raw                   bool  // ISMRMRD acquisitions
-	Unused                int   // of them, calibration lines that were acquired otherwise than the image
-	Repetitions           int   // of all slices, or times at which they were acquired; 0 is 1
-	Phases                int   // of the heart in each repetition, of which Repetitions are that many times as many; 0 is 1
-	Missing               int   // samples of each readout, of a partial echo
-	Contrasts             []int // by the scanner's numbers, whose slices follow one another in each repetition; nil is one
-	Noise                 int   // samples of each coil that tell the noise
-	Whitened              bool  // by them
-	Numbers               []int // of the slices of a repetition, as the scanner counted them; nil when they are those from the first on
+	Raw                   bool   // ISMRMRD acquisitions
+	Unused                int    // of them, calibration lines that were acquired apart from the image and are not read
+	Calibration           [2]int // the columns [from, to) of those that are; equal when there are none
+	Repetitions           int    // of all slices, or times at which they were acquired; 0 is 1
+	Phases                int    // of the heart in each repetition, of which Repetitions are that many times as many; 0 is 1
+	Missing               int    // samples of each readout, of a partial echo
+	Contrasts             []int  // by the scanner's numbers, whose slices follow one another in each repetition; nil is one
+	Noise                 int    // samples of each coil that tell the noise
+	Whitened              bool   // by them
+	Numbers               []int  // of the slices of a repetition, as the scanner counted them; nil when they are those from the first on
 	Placement             *recon.Placement
 	Partitions, Acquired  int // of raw data, and how many of them were acquired; 1 of 2-D ones
 }
@@ -95,6 +96,9 @@ func (l *layout) check() error {
 	if l.Phases > 1 && l.Repetitions%l.Phases != 0 || l.Missing < 0 || l.Missing > maxExtent {
 		return refusef("%d times in %d phases, %d samples missing, are not readable", l.Repetitions, l.Phases, l.Missing)
 	}
+	if c := l.Calibration; c != [2]int{} && !(0 <= c[0] && c[0] < c[1] && c[1] <= l.Nx) {
+		return refusef("columns %d to %d of calibration are not readable", c[0], c[1])
+	}
 	strange := slices.ContainsFunc(l.Contrasts, func(n int) bool { return n < 0 || n >= maxEchoes })
 	if l.Repetitions < 0 || l.Repetitions > l.Slices || len(l.Contrasts) > maxEchoes || strange || l.Slices%l.stacks() != 0 {
 		return refusef("%d slices in %d repetitions of %d contrasts are not readable", l.Slices, l.Repetitions, len(l.Contrasts))
@@ -128,7 +132,7 @@ func (l *layout) header(sha string) recon.Header {
 	h := recon.Header{
 		Format: map[bool]string{false: "fastmri", true: "ismrmrd"}[l.Raw], Acquisition: plain(l.Attributes.Acquisition),
 		Slices: l.Slices, Repetitions: l.Repetitions, Volume: l.Partitions > 1, Coils: l.Coils, Ny: l.Ny, Nx: l.Nx,
-		Reference: l.Reference, SHA256: sha,
+		Reference: l.Reference, SHA256: sha, Calibration: l.Calibration,
 		Field: p.Field, Vendor: plain(p.Vendor), Model: plain(p.Model),
 		Sequence:  recon.Sequence{TR: p.TR, TE: p.TE, TI: p.TI, FlipAngle: p.Flip, EchoTrainLength: p.EchoTrain},
 		Simulated: l.Simulated || strings.Contains(strings.ToLower(p.Vendor), "simulat"),
@@ -146,7 +150,7 @@ func (l *layout) header(sha string) recon.Header {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d samples at one end of each readout were not acquired (partial echo): images are less sharp along it than their pixels.", l.Missing))
 	}
 	if l.Unused > 0 {
-		h.Notes = append(h.Notes, fmt.Sprintf("%d calibration lines were not used: they were acquired apart from the image.", l.Unused))
+		h.Notes = append(h.Notes, fmt.Sprintf("%d calibration lines that were acquired apart from the image were not used.", l.Unused))
 	}
 	switch {
 	case l.Whitened:

@@ -5,7 +5,6 @@ package fastmri
 import "C"
 
 import (
-	"slices"
 	"unsafe"
 
 	"gonum.org/v1/hdf5"
@@ -25,19 +24,25 @@ const (
 	rawSkipped = 1<<(23-1) | 1<<(24-1) | 1<<(26-1) | 1<<(27-1) | 1<<(28-1) | 1<<(29-1) | 1<<(30-1) | 1<<(31-1)
 )
 
-// rawData are the acquisitions of an ISMRMRD file, sorted into slabs.
+// rawData are the acquisitions of an ISMRMRD file.
 type rawData struct {
 	dataset *hdf5.Dataset
+	readouts
+	calibration *readouts // of the slabs of one repetition and echo, where lines apart from the image tell the coils' sensitivities; else nil
+
+	across    bool        // slices lie across the readout; else across the partitions, of which a 2-D slice is one
+	whitening []complex64 // of the coils, as kspace.Whitening has it; nil where the file does not tell their noise
+}
+
+// readouts are acquisitions of one kind, sorted into slabs.
+type readouts struct {
 	samples int         // of one coil in each readout
 	first   int         // of them, the first that is used
 	row     int         // of the matrix, where it belongs
 	used    int         // of them, from there on: fewer than the matrix has of a partial echo
+	columns [2]int      // [from, to) of the matrix, which are read
 	slabs   [][]rawLine // of repetition after repetition, echo after echo; by columns
-
-	across bool // slices lie across the readout; else across the partitions, of which a 2-D slice is one
-	block  block
-
-	whitening []complex64 // of the coils, as kspace.Whitening has it; nil where the file does not tell their noise
+	block   block
 }
 
 // rawLine is one readout: its place in the file, its phase-encode column and partition, and its share in the mean of all that have them.
@@ -65,7 +70,7 @@ func rawGroup(file *hdf5.File) (*hdf5.Group, error) {
 // openRaw describes ISMRMRD raw data: Cartesian, where each readout is one phase-encode column of one slice, or of one partition of a
 // slab. Averages are averaged; repetitions, and the heart phases of each, follow one another as slices, so do the echoes of each, and
 // slices whose numbers have gaps. Columns that were not acquired, by undersampling, partial Fourier or a phase resolution below 1, are the
-// mask. Calibration lines that were acquired as the image was belong to it. A noise scan whitens the coils. The vendor's own readouts that
+// mask. Calibration lines that were acquired as the image was belong to it, others tell the coils' sensitivities. A noise scan whitens the coils. The vendor's own readouts that
 // belong to no image are left out.
 func (r *reader) openRaw(group *hdf5.Group) error {
 	const expected = "ISMRMRD acquisitions (head and data)"
@@ -99,40 +104,31 @@ func (r *reader) openRaw(group *hdf5.Group) error {
 		return refusal("group dataset has no dataset xml; expected the text of an ISMRMRD header")
 	}
 	defer header.Close()
-	s, err := text(header.ID(), false, maxHeader, "dataset xml")
+	xml, err := text(header.ID(), false, maxHeader, "dataset xml")
 	if err != nil {
 		return err
 	}
-	if r.Protocol, err = parseHeader(s); err != nil {
+	if r.Protocol, err = parseHeader(xml); err != nil {
 		return err
 	}
 	if err := r.Protocol.cartesian(); err != nil {
 		return err
 	}
-	r.Subject = parseSubject(s)
+	r.Subject = parseSubject(xml)
 	r.Raw, r.raw = true, &rawData{dataset: d}
-	if lines, at = r.withCalibration(lines, at, r.Protocol.Separate); len(lines) == 0 {
+	apart, apartAt, lines, at := withCalibration(lines, at, r.Protocol.Separate)
+	if len(lines) == 0 {
 		return errNoImage
 	}
-	if err := r.sort(lines, at); err != nil {
+	s, err := r.sort(lines, at)
+	if err != nil {
 		return err
 	}
+	r.Unused = len(apart) - r.calibrate(apart, apartAt, s)
 	return r.whiten(noise, noiseAt)
 }
 
 const errNoImage = refusal("dataset data has no acquisition of an image: all are noise, calibration or navigators")
-
-// withCalibration leaves out the calibration lines that were acquired otherwise than the image, and counts them.
-func (r *reader) withCalibration(lines []C.fm_line, at []int, separate bool) (kept []C.fm_line, keptAt []int) {
-	alone := func(l C.fm_line) bool { return l.flags&(rawCalibration|rawShared) == rawCalibration }
-	first := slices.IndexFunc(lines, func(l C.fm_line) bool { return !alone(l) })
-	if first < 0 {
-		return nil, nil
-	}
-	unused, _, kept, keptAt := parted(lines, at, func(l C.fm_line) bool { return alone(l) && (separate || uniform(l, lines[first]) != nil) })
-	r.Unused = len(unused)
-	return kept, keptAt
-}
 
 // parted separates the acquisitions that are of a kind from the others.
 func parted(lines []C.fm_line, at []int, kind func(C.fm_line) bool) (are []C.fm_line, areAt []int, others []C.fm_line, othersAt []int) {

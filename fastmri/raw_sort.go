@@ -9,37 +9,40 @@ import (
 )
 
 // sort gives every acquisition its slab, partition and column and completes the layout.
-func (r *reader) sort(lines []C.fm_line, at []int) error {
+func (r *reader) sort(lines []C.fm_line, at []int) (*series, error) {
 	first, encoded, raw := lines[0], r.Protocol.Encoded, r.raw
 	if encoded.X == 0 || encoded.Y == 0 {
-		return refusal("the ISMRMRD header does not tell the encoded matrix")
+		return nil, refusal("the ISMRMRD header does not tell the encoded matrix")
 	}
 	r.Ny, r.Nx, r.Coils = encoded.X, encoded.Y, int(first.active_channels)
 	r.Partitions = max(1, encoded.Z)
-	var s series
+	s := &series{}
 	for _, l := range lines {
 		if err := uniform(l, first); err != nil {
-			return err
+			return nil, err
 		}
 		s.add(l)
 	}
-	if err := r.stack(&s); err != nil {
-		return err
+	if err := r.stack(s); err != nil {
+		return nil, err
 	}
 	if err := raw.window(first, encoded.X); err != nil {
-		return err
+		return nil, err
 	}
-	r.Missing = encoded.X - raw.used
+	if 8*raw.used < 5*encoded.X { // at 5/8 and more the centre is among them
+		return nil, outside(raw.used, raw.row, encoded.X)
+	}
+	r.Missing, raw.columns = encoded.X-raw.used, [2]int{0, r.Nx}
 	raw.slabs = make([][]rawLine, r.Slices)
 	heads, met, agree := make([]C.fm_line, len(s.slices)), make([]bool, len(s.slices)), true
 	for i, l := range lines {
 		column, err := step(int(l.idx.kspace_encode_step_1), r.Protocol.Center, r.Nx, at[i], "phase-encode")
 		if err != nil {
-			return err
+			return nil, err
 		}
 		partition, err := step(int(l.idx.kspace_encode_step_2), r.Protocol.CenterZ, r.Partitions, at[i], "partition-encode")
 		if err != nil {
-			return err
+			return nil, err
 		}
 		slab, place := s.find(l)
 		if !met[place] {
@@ -48,12 +51,12 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 		agree = agree && together(l, heads[place])
 		raw.slabs[slab] = append(raw.slabs[slab], rawLine{at: int32(at[i]), column: uint16(column), partition: uint16(partition)})
 	}
-	points, err := r.sampled()
+	points, err := raw.sampled(r.Partitions, r.Nx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := r.slice(points); err != nil {
-		return err
+		return nil, err
 	}
 	switch {
 	case agree && r.Partitions > 1:
@@ -61,7 +64,7 @@ func (r *reader) sort(lines []C.fm_line, at []int) error {
 	case agree:
 		r.place(s.slices, heads)
 	}
-	return nil
+	return s, nil
 }
 
 // series are the numbers that the acquisitions have for what follows one another: a part of a scan keeps those of the whole.
@@ -103,7 +106,7 @@ func (r *reader) stack(s *series) error {
 }
 
 // window finds the samples of a readout that belong to the header's matrix of n. Of a partial echo some are missing at one end.
-func (raw *rawData) window(first C.fm_line, n int) error {
+func (raw *readouts) window(first C.fm_line, n int) error {
 	raw.samples = int(first.number_of_samples)
 	from, to, centre := int(first.discard_pre), raw.samples-int(first.discard_post), int(first.center_sample)
 	if centre == 0 { // many writers leave it out
@@ -117,13 +120,18 @@ func (raw *rawData) window(first C.fm_line, n int) error {
 		return refusef("readouts have %d samples that are not discarded; the header's matrix has %d", to-from, n)
 	}
 	raw.first, raw.used, raw.row = from, to-from, from-centre+n/2
-	if raw.row < 0 || raw.row+raw.used > n || 8*raw.used < 5*n { // at 5/8 and more the centre is among them
-		return refusef("readouts have %d samples around sample %d; expected at least 5/8 of the header's matrix of %d", raw.used, centre-from, n)
+	if raw.row < 0 || raw.row+raw.used > n {
+		return outside(raw.used, raw.row, n)
 	}
 	if coils := int(first.active_channels); raw.samples*coils > maxSlice {
 		return refusef("readouts have %d samples of %d coils; expected at most %d together", raw.samples, coils, maxSlice)
 	}
 	return nil
+}
+
+// outside refuses readouts of samples that begin at row of a matrix of n.
+func outside(samples, row, n int) error {
+	return refusef("readouts have %d samples around sample %d; expected at least 5/8 of the header's matrix of %d", samples, n/2-row, n)
 }
 
 // step returns the place among n of a step that is counted so that centre is at the centre of k-space.
@@ -161,21 +169,21 @@ func uniform(l, first C.fm_line) error {
 
 // sampled finds which samples of a slab (partitions, columns) were acquired, 1 or 0, which must be the same of every one. It sorts the lines
 // by their columns and gives each its share.
-func (r *reader) sampled() ([]byte, error) {
+func (raw *readouts) sampled(partitions, columns int) ([]byte, error) {
 	var points []byte
-	for i, lines := range r.raw.slabs {
+	for i, lines := range raw.slabs {
 		if len(lines) == 0 {
 			return nil, refusef("slice %d has no acquisition", i)
 		}
 		slices.SortStableFunc(lines, func(a, b rawLine) int { return cmp.Compare(a.column, b.column) })
-		times, mask := make([]float32, r.Partitions*r.Nx), make([]byte, r.Partitions*r.Nx)
+		times, mask := make([]float32, partitions*columns), make([]byte, partitions*columns)
 		for _, l := range lines {
-			at := int(l.partition)*r.Nx + int(l.column)
+			at := int(l.partition)*columns + int(l.column)
 			times[at]++
 			mask[at] = 1
 		}
 		for k := range lines {
-			lines[k].share = 1 / times[int(lines[k].partition)*r.Nx+int(lines[k].column)]
+			lines[k].share = 1 / times[int(lines[k].partition)*columns+int(lines[k].column)]
 		}
 		if i > 0 && !slices.Equal(mask, points) {
 			return nil, refusef("slice %d was sampled in other columns than slice 0; expected the same of all slices", i)

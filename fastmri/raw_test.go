@@ -39,6 +39,8 @@ var rawWants = map[string]string{
 	"bad_matrix":         "the ISMRMRD header does not tell the encoded matrix",
 	"bad_xml":            "the ISMRMRD header is not readable XML",
 	"bad_nan":            "dataset data has a value that is not finite in slice 0, coil 0, row 0, column 7",
+	"bad_separate_nan":   "dataset data has a value that is not finite in the calibration lines of slice 0, coil 0",
+	"bad_separate_alone": "dataset data has no acquisition of an image",
 	"bad_no_xml":         "group dataset has no dataset xml",
 	"bad_no_data":        "group dataset has no dataset data",
 	"bad_external":       "dataset data refers to another file, which is refused",
@@ -60,19 +62,35 @@ var rawNotes = map[string]string{
 	"ok_place_wandered": "The 4 slices are 2 repetitions of 2 slices, one after the other.",
 	"ok_placed_repeated": "The 10 slices are 2 repetitions of 5 slices, one after the other. " +
 		"The scanner numbers the slices 4, 1, 3, 0, 2 (from 0); here they are in the order of their positions.",
-	"ok_gaps":                 "The 8 slices are 2 repetitions of 4 slices, one after the other. The scanner numbers the slices 1, 3–4, 6 (from 0): distances across a gap are larger than the images say.",
-	"ok_whitened":             "1 calibration lines were not used: they were acquired apart from the image. The coils were whitened by the noise scan, 40 samples of each.",
-	"ok_whitened_mask":        "The coils were whitened by the noise scan, 40 samples of each.",
-	"ok_noise_short":          "The noise scan was not used: its 29 samples of each coil do not tell how the coils share noise.",
-	"ok_noise_of_a_dead_coil": "The noise scan was not used: its 64 samples of each coil do not tell how the coils share noise.",
-	"ok_noise_nan":            "The noise scan was not used: its 64 samples of each coil do not tell how the coils share noise.",
-	"ok_separate":             "8 calibration lines were not used: they were acquired apart from the image.",
-	"ok_skipped":              "1 calibration lines were not used: they were acquired apart from the image.",
-	"ok_slab_repeated":        "The 8 slices are 2 repetitions of 4 slices, one after the other.",
-	"ok_slab_partial":         "4 of 6 partitions were acquired: the slices are thicker than they lie apart.",
-	"ok_slab_scattered":       "The partitions of the 3-D acquisition were undersampled: the slices lie across its readout.",
-	"ok_slab_skipping":        "The partitions of the 3-D acquisition were undersampled: the slices lie across its readout.",
-	"ok_placed_interleaved":   "The scanner numbers the slices 4, 1, 3, 0, 2 (from 0); here they are in the order of their positions.",
+	"ok_gaps":                    "The 8 slices are 2 repetitions of 4 slices, one after the other. The scanner numbers the slices 1, 3–4, 6 (from 0): distances across a gap are larger than the images say.",
+	"ok_whitened":                "1 calibration lines that were acquired apart from the image were not used. The coils were whitened by the noise scan, 40 samples of each.",
+	"ok_whitened_mask":           "The coils were whitened by the noise scan, 40 samples of each.",
+	"ok_noise_short":             "The noise scan was not used: its 29 samples of each coil do not tell how the coils share noise.",
+	"ok_noise_of_a_dead_coil":    "The noise scan was not used: its 64 samples of each coil do not tell how the coils share noise.",
+	"ok_noise_nan":               "The noise scan was not used: its 64 samples of each coil do not tell how the coils share noise.",
+	"ok_separate_one_coil":       "8 calibration lines that were acquired apart from the image were not used.",
+	"ok_separate_other_coils":    "8 calibration lines that were acquired apart from the image were not used.",
+	"ok_separate_one_slice":      "4 calibration lines that were acquired apart from the image were not used.",
+	"ok_separate_other_slices":   "16 calibration lines that were acquired apart from the image were not used.",
+	"ok_separate_gap":            "8 calibration lines that were acquired apart from the image were not used.",
+	"ok_separate_wide":           "6 calibration lines that were acquired apart from the image were not used.",
+	"ok_separate_outside":        "8 calibration lines that were acquired apart from the image were not used.",
+	"ok_separate_before_centre":  "8 calibration lines that were acquired apart from the image were not used.",
+	"ok_separate_after_centre":   "8 calibration lines that were acquired apart from the image were not used.",
+	"ok_separate_long":           "8 calibration lines that were acquired apart from the image were not used.",
+	"ok_separate_reversed":       "8 calibration lines that were acquired apart from the image were not used.",
+	"ok_separate_uneven":         "9 calibration lines that were acquired apart from the image were not used.",
+	"ok_separate_placed":         "The scanner numbers the slices 4, 1, 3, 0, 2 (from 0); here they are in the order of their positions.",
+	"ok_separate_repetitions":    "8 calibration lines that were acquired apart from the image were not used. The 4 slices are 2 repetitions of 2 slices, one after the other.",
+	"ok_separate_whitened":       "The coils were whitened by the noise scan, 40 samples of each.",
+	"ok_slab_scattered_separate": "The partitions of the 3-D acquisition were undersampled: the slices lie across its readout. 12 calibration lines that were acquired apart from the image were not used.",
+	"ok_slab_skipping_separate":  "The partitions of the 3-D acquisition were undersampled: the slices lie across its readout. 12 calibration lines that were acquired apart from the image were not used.",
+	"ok_skipped":                 "1 calibration lines that were acquired apart from the image were not used.",
+	"ok_slab_repeated":           "The 8 slices are 2 repetitions of 4 slices, one after the other.",
+	"ok_slab_partial":            "4 of 6 partitions were acquired: the slices are thicker than they lie apart.",
+	"ok_slab_scattered":          "The partitions of the 3-D acquisition were undersampled: the slices lie across its readout.",
+	"ok_slab_skipping":           "The partitions of the 3-D acquisition were undersampled: the slices lie across its readout.",
+	"ok_placed_interleaved":      "The scanner numbers the slices 4, 1, 3, 0, 2 (from 0); here they are in the order of their positions.",
 }
 
 // rawFiles makes the files of testdata/gen_ismrmrd.py with the Python package ismrmrd.
@@ -122,9 +140,11 @@ func TestISMRMRDCases(t *testing.T) {
 func checkRaw(t *testing.T, base string, h recon.Header, read []recon.Slice) {
 	t.Helper()
 	var want struct {
-		Shape   []int
-		Mask    []bool
-		Centers []vector.V // nil when nobody knows where the slices lie
+		Shape []int
+		Mask  []bool
+
+		Calibration [2]int
+		Centers     []vector.V // nil when nobody knows where the slices lie
 	}
 	text, err := os.ReadFile(base + ".json")
 	if err != nil {
@@ -143,7 +163,7 @@ func checkRaw(t *testing.T, base string, h recon.Header, read []recon.Slice) {
 	row, col := vector.V{0, 1, 0}, vector.V{0.8, 0, -0.6}
 	mask := slices.Clone(h.Mask)
 	switch name := filepath.Base(base); {
-	case name == "ok_slab_scattered", name == "ok_slab_skipping", name == "ok_slab_partial_echo":
+	case strings.HasPrefix(name, "ok_slab_scattered"), strings.HasPrefix(name, "ok_slab_skipping"), name == "ok_slab_partial_echo":
 		image, spacing, thickness = [2]int{4, 8}, [2]float64{2, 2.5}, 2.5
 		col, mask = vector.V{0.6, 0, 0.8}, kspace.Mask(h.Points)
 	case strings.HasPrefix(name, "ok_slab"):
@@ -182,16 +202,34 @@ func checkRaw(t *testing.T, base string, h recon.Header, read []recon.Slice) {
 		got = append(got, s.KSpace.Val...)
 	}
 	tolerance := 0.0
-	if strings.HasSuffix(base, "averages") || strings.Contains(base, "ok_whitened") || strings.Contains(base, "ok_slab") {
+	if strings.HasSuffix(base, "averages") || strings.Contains(base, "whitened") || strings.Contains(base, "ok_slab") {
 		tolerance = 2e-6 // means and sums are rounded
 	}
+	sameSamples(t, "samples", got, samples, tolerance)
+	equal(t, "calibration", h.Calibration, want.Calibration)
+	if h.Calibration == [2]int{} {
+		return
+	}
+	if samples, err = os.ReadFile(base + ".calibration"); err != nil {
+		t.Fatal(err)
+	}
+	got = nil
+	for _, s := range read {
+		got = append(got, s.Calibration.Val...)
+	}
+	sameSamples(t, "calibration", got, samples, 9*tolerance)
+}
+
+// sameSamples compares with the bytes of others, which may differ by so much.
+func sameSamples(t *testing.T, what string, got []complex64, want []byte, tolerance float64) {
+	t.Helper()
 	reference := make([]complex64, len(got))
-	if copy(bytesOf(reference), samples) != len(samples) || len(samples) != 8*len(got) {
-		t.Fatalf("%d samples are read, of %d", len(got), len(samples)/8)
+	if copy(bytesOf(reference), want) != len(want) || len(want) != 8*len(got) {
+		t.Fatalf("%s: %d are read, of %d", what, len(got), len(want)/8)
 	}
 	for i, v := range got {
 		if d := v - reference[i]; real(d)*real(d)+imag(d)*imag(d) > float32(tolerance*tolerance) {
-			t.Fatalf("sample %d is %v, want %v", i, v, reference[i])
+			t.Fatalf("%s: %d is %v, want %v", what, i, v, reference[i])
 		}
 	}
 }

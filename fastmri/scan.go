@@ -210,8 +210,12 @@ func (s *Scan) ReadSlice(ctx context.Context, i int, dst *recon.Slice) error {
 		}
 		// Only now is the slice more than a promise of the file.
 		dst.KSpace.Resize(l.Coils, l.Ny, l.Nx)
+		dst.Calibration.Resize(l.Coils, l.Ny, l.Calibration[1]-l.Calibration[0])
 		dst.Reference = resize(dst.Reference, l.RefNy*l.RefNx)
 		if _, err := io.ReadFull(r, bytesOf(dst.KSpace.Val)); err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(r, bytesOf(dst.Calibration.Val)); err != nil {
 			return err
 		}
 		_, err := io.ReadFull(r, bytesOf(dst.Reference))
@@ -245,7 +249,7 @@ func (s *Scan) ready(ctx context.Context) error {
 		return err
 	}
 	if l := s.layout; l.Slices != before.Slices || l.Coils != before.Coils || l.Ny != before.Ny || l.Nx != before.Nx ||
-		l.RefNy != before.RefNy || l.RefNx != before.RefNx {
+		l.RefNy != before.RefNy || l.RefNx != before.RefNx || l.Calibration != before.Calibration {
 		s.broken = recon.Errorf(recon.Invalid, "the file changed while it was being read")
 	}
 	return s.broken
@@ -257,6 +261,10 @@ func (s *Scan) verify(i int, dst *recon.Slice) error {
 	if at := notFinite(k.Val); at >= 0 {
 		return recon.Errorf(recon.Invalid, "%s has a value that is not finite in slice %d, coil %d, row %d, column %d",
 			s.layout.source(), i, at/(k.Ny*k.Nx), at/k.Nx%k.Ny, at%k.Nx)
+	}
+	if at := notFinite(dst.Calibration.Val); at >= 0 {
+		return recon.Errorf(recon.Invalid, "dataset data has a value that is not finite in the calibration lines of slice %d, coil %d",
+			i, at/(k.Ny*dst.Calibration.Nx))
 	}
 	for p, v := range dst.Reference {
 		if !finite(v) {

@@ -75,36 +75,49 @@ func (r *reader) places() int {
 	}
 }
 
-// readRaw finds slice i in the block that was read last, or reads the one that begins with it.
-func (r *reader) readRaw(i uint) error {
+// readRaw reads slice i of the image, and of what tells the coils' sensitivities in it.
+func (r *reader) readRaw(i uint) (err error) {
 	raw := r.raw
-	b, n := &raw.block, r.Coils*r.Ny*r.Nx
 	places := r.Slices / len(raw.slabs)
-	first := r.depth()/2 - places/2
-	slab, place := int(i)/places, first+int(i)%places
-	if slab != b.slab || place < b.from || place >= b.to {
-		if err := r.fill(slab, place, min(place+max(1, blockBytes/(8*n)), first+places)); err != nil {
-			return err
+	slab, place := int(i)/places, r.first()+int(i)%places
+	if r.samples, err = r.take(&raw.readouts, slab, place); err != nil || raw.calibration == nil {
+		return err
+	}
+	r.calibration, err = r.take(raw.calibration, slab%len(raw.calibration.slabs), place)
+	return err
+}
+
+// take finds a place of a slab in the block that was read last, or reads the one that begins with it.
+func (r *reader) take(of *readouts, slab, place int) ([]complex64, error) {
+	n := r.Coils * r.Ny * of.width()
+	if b := &of.block; slab != b.slab || place < b.from || place >= b.to {
+		if err := r.fill(of, slab, place, min(place+max(1, blockBytes/(8*n)), r.first()+r.places())); err != nil {
+			return nil, err
 		}
 	}
-	r.samples = b.samples[(place-b.from)*n:][:n]
-	return nil
+	return of.block.samples[(place-of.block.from)*n:][:n], nil
 }
+
+// width is how many columns are read.
+func (of *readouts) width() int { return of.columns[1] - of.columns[0] }
+
+// first is the first place of a slab that is delivered.
+func (r *reader) first() int { return r.depth()/2 - r.places()/2 }
 
 // depth is how many samples the axis has that is transformed.
 func (r *reader) depth() int { return max(1, r.Protocol.Encoded.Z) }
 
-// fill reads slices [from, to) of a slab, column after column, whose third axis it transforms.
-func (r *reader) fill(slab, from, to int) error {
-	raw, depth := r.raw, r.depth()
+// fill reads places [from, to) of a slab, column after column, whose third axis it transforms.
+func (r *reader) fill(of *readouts, slab, from, to int) error {
+	raw, depth, width := r.raw, r.depth(), of.width()
 	rows := r.Coils * r.Ny
-	n := rows * r.Nx
-	samples := resize(raw.block.samples, (to-from)*n)
-	raw.block = block{} // until this one is complete
-	clear(samples)      // columns that were not acquired
+	n := rows * width
+	samples := resize(of.block.samples, (to-from)*n)
+	of.block = block{} // until this one is complete
+	clear(samples)     // columns that were not acquired
 	fft, plane := kspace.NewFFT(depth), make([]complex64, rows*depth)
-	readout := make([]complex64, r.Coils*raw.samples)
-	for lines := raw.slabs[slab]; len(lines) > 0; {
+	readout := make([]complex64, r.Coils*of.samples)
+	for lines := of.slabs[slab]; len(lines) > 0; {
 		column := lines[0].column
 		clear(plane) // (coil, row, place)
 		for ; len(lines) > 0 && lines[0].column == column; lines = lines[1:] {
@@ -117,8 +130,8 @@ func (r *reader) fill(slab, from, to int) error {
 			}
 			share := complex(lines[0].share, 0)
 			for c := range r.Coils {
-				coil := plane[c*r.Ny*depth+at+raw.row*stride:]
-				for j, v := range readout[c*raw.samples+raw.first:][:raw.used] {
+				coil := plane[c*r.Ny*depth+at+of.row*stride:]
+				for j, v := range readout[c*of.samples+of.first:][:of.used] {
 					coil[j*stride] += v * share
 				}
 			}
@@ -127,7 +140,7 @@ func (r *reader) fill(slab, from, to int) error {
 		for place := from; place < to; place++ {
 			slice := samples[(place-from)*n:][:n]
 			for row := range rows {
-				slice[row*r.Nx+int(column)] = plane[row*depth+place]
+				slice[row*width+int(column)-of.columns[0]] = plane[row*depth+place]
 			}
 		}
 	}
@@ -136,7 +149,7 @@ func (r *reader) fill(slab, from, to int) error {
 			kspace.Whiten(raw.whitening, slice, r.Coils)
 		}
 	}
-	raw.block = block{slab, from, to, samples}
+	of.block = block{slab, from, to, samples}
 	return nil
 }
 

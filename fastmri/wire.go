@@ -10,7 +10,8 @@ import (
 //
 //	child   frame of the layout (JSON), or a refusal
 //	parent  uint32 slice index, again and again; closing stdin ends the child
-//	child   frame of length 0, then k-space (C, H, W) as complex64 and the reference (h, w) as float32; or a refusal
+//	child   frame of length 0, then k-space (C, H, W) and calibration lines (C, H, columns) as complex64 and the reference (h, w) as
+//	        float32, empty where there are none; or a refusal
 //
 // A frame is one byte (frameOK or frameRefused), the uint32 length of its payload, and the payload.
 const (

@@ -19,17 +19,11 @@ func RSS(dst []float32, coils Data) []float32 {
 	return dst
 }
 
-// EstimateMaps estimates coil sensitivity maps (nc, ny, nx) from the fully sampled centre of masked k-space alone, so that
-// nothing outside the mask is used. It is the adaptive combination of Walsh, Gmitro and Marcellin (MRM 2000): at each pixel the
+// EstimateMaps estimates coil sensitivity maps (nc, ny, nx) from the central columns [lo, hi) of k-space and as many rows, which are to be
+// fully sampled. It is the adaptive combination of Walsh, Gmitro and Marcellin (MRM 2000): at each pixel the
 // dominant eigenvector of the coil covariance over a neighbourhood of the low-resolution images. Maps satisfy Σ|S|² = 1; their
 // phase is relative to the coil with most signal, which leaves the image's own phase in the image.
-func EstimateMaps(y Data, mask Mask) Data {
-	lo, hi := mask.ACS()
-	return EstimateMapsFrom(y, lo, hi)
-}
-
-// EstimateMapsFrom is EstimateMaps from the central columns [lo, hi) and as many rows.
-func EstimateMapsFrom(y Data, lo, hi int) Data {
+func EstimateMaps(y Data, lo, hi int) Data {
 	low := lowResolution(y, lo, hi)
 	best := strongest(low)
 	maps := NewData(y.Nc, y.Ny, y.Nx)

@@ -19,6 +19,7 @@ type prepared struct {
 // outside the mask or at those held out.
 type measurer struct {
 	header  Header
+	centre  centre
 	mask    kspace.Mask // without the columns held out
 	heldOut kspace.Mask // nil for none
 	// points and heldOutPoints are the samples of mask and heldOut where both axes are phase encode.
@@ -26,8 +27,8 @@ type measurer struct {
 	protocol              Protocol
 }
 
-func newMeasurer(h Header, mask, heldOut kspace.Mask, protocol Protocol) *measurer {
-	return &measurer{header: h, mask: mask, heldOut: heldOut, protocol: protocol}
+func newMeasurer(rec *Reconstruction, mask, heldOut kspace.Mask) *measurer {
+	return &measurer{header: rec.Header, centre: rec.mapsFrom(), mask: mask, heldOut: heldOut, protocol: rec.Protocol}
 }
 
 // rows is the height of the images that methods see: the readout oversampling is removed first, since the readout is fully
@@ -49,7 +50,7 @@ func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
 	if p.heldOut != nil {
 		held.Val = slices.Clone(y.Val)
 	}
-	a, b := p.operators(y, held)
+	a, b := p.operators(y, held, s.Calibration)
 	x := kspace.NewImage(y.Ny, y.Nx)
 	a.Adjoint(x, y)
 	scale, err := normalisation(x.Magnitude(nil))
@@ -57,7 +58,7 @@ func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
 		return prepared{}, kspace.Image{}, Errorf(Invalid, "slice %d: %w", i, err)
 	}
 	kspace.Scale(y.Val, 1/scale)
-	out := prepared{measurement: kspace.Measurement{Slice: i, Y: y, A: a}, scale: scale, reference: slices.Clone(s.Reference)}
+	out := prepared{measurement: kspace.Measurement{Slice: i, Y: y, A: a, Settling: p.settling()}, scale: scale, reference: slices.Clone(s.Reference)}
 	if p.heldOut != nil {
 		kspace.Scale(held.Val, 1/scale)
 		out.heldOut = kspace.Measurement{Slice: i, Y: held, A: b}
@@ -84,13 +85,12 @@ func normalisation(magnitudes []float32) (float32, error) {
 
 // operators removes from y and held what each is not to have, and returns the operators that measure the rest. Without anything
 // held out the second is nil.
-func (p *measurer) operators(y, held kspace.Data) (a, b kspace.Operator) {
+func (p *measurer) operators(y, held, calibration kspace.Data) (a, b kspace.Operator) {
 	if p.points != nil {
 		p.points.Apply(y)
 		maps := kspace.NewData(y.Nc, y.Ny, y.Nx)
 		if y.Nc > 1 {
-			lo, hi := p.points.Centre(y.Nx)
-			maps = kspace.EstimateMapsFrom(y, lo, hi)
+			maps = p.maps(y, calibration)
 		} else {
 			for i := range maps.Val {
 				maps.Val[i] = 1
@@ -105,7 +105,7 @@ func (p *measurer) operators(y, held kspace.Data) (a, b kspace.Operator) {
 	p.mask.Apply(y)
 	sampled := func(m kspace.Mask) kspace.Operator { return kspace.NewCartesian(y.Ny, m) }
 	if y.Nc > 1 {
-		maps := kspace.EstimateMaps(y, p.mask)
+		maps := p.maps(y, calibration)
 		sampled = func(m kspace.Mask) kspace.Operator { return kspace.NewSense(maps, m) }
 	}
 	if a = sampled(p.mask); held.Val != nil {

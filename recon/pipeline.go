@@ -98,13 +98,13 @@ func (p *Pipeline) begin() (*Reconstruction, *measurer, error) {
 			return nil, nil, Errorf(Invalid, "slice %d was asked for; the scan has slices 0 to %d", i, h.Slices-1)
 		}
 	}
-	columns := h.Nx
 	if rec.Protocol == ScoreMRI320 {
 		if h.Mask != nil || h.Points != nil {
 			return nil, nil, Errorf(Invalid, "protocol %s needs fully sampled k-space; this scan is undersampled", ScoreMRI320)
 		}
-		columns = min(h.Nx, h.ReconNx)
+		rec.Header.Calibration = [2]int{} // of another grid
 	}
+	columns := rec.columns()
 	mask := h.Mask
 	switch {
 	case h.Points != nil:
@@ -128,13 +128,13 @@ func (p *Pipeline) begin() (*Reconstruction, *measurer, error) {
 	if err != nil {
 		return nil, nil, Errorf(Invalid, "%w", err)
 	}
-	if err := enoughForMaps(h.Coils, kept.ACS); err != nil {
-		return nil, nil, err
-	}
 	if held != nil {
 		rec.Sampling.Columns, rec.Sampling.HeldOut = kept, held
 	}
-	return rec, newMeasurer(h, kept, held, rec.Protocol), nil
+	if err := rec.enoughForMaps(); err != nil {
+		return nil, nil, err
+	}
+	return rec, newMeasurer(rec, kept, held), nil
 }
 
 // beginPoints is begin for a scan that was undersampled in both axes.
@@ -144,28 +144,16 @@ func (p *Pipeline) beginPoints(rec *Reconstruction) (*Reconstruction, *measurer,
 	if err != nil {
 		return nil, nil, Errorf(Invalid, "%w", err)
 	}
-	if err := enoughForMaps(h.Coils, func() (lo, hi int) { return kept.Centre(h.Nx) }); err != nil {
-		return nil, nil, err
-	}
 	rec.Sampling = &Sampling{Kind: "acquired", Columns: kept.Columns(h.Nx), Points: kept, HeldOutPoints: held}
 	if held != nil {
 		rec.Sampling.HeldOut = held.Columns(h.Nx)
 	}
-	m := newMeasurer(h, rec.Sampling.Columns, rec.Sampling.HeldOut, rec.Protocol)
+	if err := rec.enoughForMaps(); err != nil {
+		return nil, nil, err
+	}
+	m := newMeasurer(rec, rec.Sampling.Columns, rec.Sampling.HeldOut)
 	m.points, m.heldOutPoints = kept, held
 	return rec, m, nil
-}
-
-// enoughForMaps refuses several coils without an acquired centre [lo, hi): coil sensitivity maps are estimated from it, and with maps
-// of nothing the coils cancel.
-func enoughForMaps(coils int, centre func() (lo, hi int)) error {
-	if coils < 2 {
-		return nil
-	}
-	if lo, hi := centre(); lo == hi {
-		return Errorf(Invalid, "the centre of k-space was not acquired, from which the sensitivity maps of %d coils are estimated", coils)
-	}
-	return nil
 }
 
 // run applies one method to every slice that is not finished yet.

@@ -64,6 +64,8 @@ func (s *memoryScan) ReadSlice(_ context.Context, i int, dst *recon.Slice) error
 	src := s.slices[i]
 	dst.KSpace.Resize(src.KSpace.Nc, src.KSpace.Ny, src.KSpace.Nx)
 	copy(dst.KSpace.Val, src.KSpace.Val)
+	dst.Calibration.Resize(src.Calibration.Nc, src.Calibration.Ny, src.Calibration.Nx)
+	copy(dst.Calibration.Val, src.Calibration.Val)
 	dst.Reference = append(dst.Reference[:0], src.Reference...)
 	return nil
 }

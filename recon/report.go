@@ -75,6 +75,9 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 		r.Notes = append(r.Notes, note)
 	}
 	r.Notes = append(r.Notes, rec.Header.Notes...)
+	if note := calibrated(rec); note != "" {
+		r.Notes = append(r.Notes, note)
+	}
 	if warning := rec.Warning(); warning != "" {
 		r.Notes = append(r.Notes, warning)
 	}

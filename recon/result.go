@@ -1,7 +1,6 @@
 package recon
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/closer-mri/closer/kspace"
@@ -31,21 +30,12 @@ type Sampling struct {
 	Points, HeldOutPoints kspace.Points
 }
 
-// fewForMaps is the number of central columns below which coil maps become coarse enough to spoil the image.
-const fewForMaps = 8
-
-// Warning is what no reader of the images may overlook, in a sentence: that the maps of several coils were estimated from few columns.
-// It is "" when they were not.
-func (rec *Reconstruction) Warning() string {
-	if rec.Header.Coils < 2 || rec.Sampling == nil || rec.Sampling.Points != nil {
-		return ""
+// columns is the width of the k-space that is sampled.
+func (rec *Reconstruction) columns() int {
+	if rec.Protocol == ScoreMRI320 {
+		return min(rec.Header.Nx, rec.Header.ReconNx)
 	}
-	lo, hi := rec.Sampling.Columns.ACS()
-	if hi-lo >= min(fewForMaps, len(rec.Sampling.Columns)) {
-		return ""
-	}
-	return fmt.Sprintf("The coil maps are unreliable, and so are the images: the contiguous centre of k-space that they are estimated from "+
-		"has %d columns; at least %d are needed.", hi-lo, fewForMaps)
+	return rec.Header.Nx
 }
 
 // Fraction is the share of k-space that methods were given.

@@ -17,7 +17,7 @@ func TestReportNotesFewColumnsForMaps(t *testing.T) {
 		for i := range c.centre {
 			mask[16-c.centre/2+i] = true
 		}
-		rec := &Reconstruction{Header: Header{Coils: c.coils, Notes: []string{"from the file"}}, Sampling: &Sampling{Kind: "acquired", Columns: mask}}
+		rec := &Reconstruction{Header: Header{Coils: c.coils, Nx: len(mask), Notes: []string{"from the file"}}, Sampling: &Sampling{Kind: "acquired", Columns: mask}}
 		r := NewReport(rec, Software{})
 		if r.Notes[0] != "from the file" || strings.Contains(strings.Join(r.Notes, " "), "coil maps are unreliable") != c.note {
 			t.Errorf("%d coils, %d columns: %q", c.coils, c.centre, r.Notes)

@@ -23,6 +23,7 @@ type Header struct {
 	Thickness    float64       // slice thickness in mm; 0 when unknown
 	Mask         kspace.Mask   // the file's own undersampling mask, length Nx; nil when fully sampled
 	Points       kspace.Points // the file's own undersampling where both axes are phase encode, (Ny, Nx); nil otherwise
+	Calibration  [2]int        // columns [from, to) of calibration lines acquired apart from the image, as one was without undersampling; equal when there are none
 	Reference    string        // dataset that holds the reference, "" when there is none
 	Simulated    bool          // k-space was computed from an image, not measured
 	SHA256       string        // of the file as it was read, lower-case hex
@@ -52,8 +53,9 @@ type Sequence struct {
 
 // Slice is one slice as it is stored.
 type Slice struct {
-	KSpace    kspace.Data // (Coils, Ny, Nx), unacquired columns 0
-	Reference []float32   // magnitude (ReconNy, ReconNx); nil when there is none
+	KSpace      kspace.Data // (Coils, Ny, Nx), unacquired columns 0
+	Calibration kspace.Data // (Coils, Ny, columns of Header.Calibration), in any units and contrast
+	Reference   []float32   // magnitude (ReconNy, ReconNx); nil when there is none
 }
 
 // Scan is one opened input: its header once, its slices on demand.

@@ -1,7 +1,8 @@
 """ISMRMRD files made with the Python package ismrmrd, and what must be read from them.
 
     gen_ismrmrd.py DIR     names beginning with ok_ must be read; NAME.json has shapes and mask, NAME.c64 (slices, coils, rows,
-                           columns) as a NumPy reference has them, and centers of the slices where they lie known
+                           columns) as a NumPy reference has them, and centers of the slices where they lie known; NAME.json has the
+                           columns of calibration lines, where there are any, and NAME.calibration those of each slice
 """
 import json
 import os
@@ -70,21 +71,25 @@ def write(path, acquisitions, header=HEADER):
     return path
 
 
-def expect(path, k, mask=None, centers=None):
+def expect(path, k, mask=None, centers=None, calibration=None, first=0):
     k = k.copy()
     if mask is not None and len(mask) == COLUMNS:
         k[..., ~mask] = 0
     k.tofile(path.removesuffix(".h5") + ".c64")
+    columns = [0, 0]
+    if calibration is not None:
+        columns = [first, first + calibration.shape[-1]]
+        np.ascontiguousarray(calibration, np.complex64).tofile(path.removesuffix(".h5") + ".calibration")
     with open(path.removesuffix(".h5") + ".json", "w") as f:
-        json.dump({"Shape": k.shape, "Mask": None if mask is None else mask.tolist(), "Centers": centers}, f)
+        json.dump({"Shape": k.shape, "Mask": None if mask is None else mask.tolist(), "Centers": centers, "Calibration": columns}, f)
 
 
 def cases(folder):
     def p(name):
         return os.path.join(folder, name + ".h5")
 
-    def ok(name, acquisitions, expected, mask=None, header=HEADER, centers=None):
-        expect(write(p("ok_" + name), acquisitions, header), expected, mask, centers)
+    def ok(name, acquisitions, expected, mask=None, header=HEADER, centers=None, calibration=None, first=3):
+        expect(write(p("ok_" + name), acquisitions, header), expected, mask, centers, calibration, first)
 
     k = kspace(SLICES, COILS, ROWS, COLUMNS)
     ok("full", lines(k), k)
@@ -116,8 +121,34 @@ def cases(folder):
     alone, shared = ismrmrd.ACQ_IS_PARALLEL_CALIBRATION, ismrmrd.ACQ_IS_PARALLEL_CALIBRATION_AND_IMAGING
     for name, both in (("integrated", [shared]), ("integrated_twice", [alone, shared])):
         ok(name, [a for c in np.flatnonzero(mask) for a in lines(k, [c], flags=[] if c not in (4, 5, 6) else both if c % 3 == 0 else [alone])], k, mask)
-    ok("separate", lines(9 * k, range(3, 7), flags=[alone]) + lines(k), k, header=HEADER.replace(
-        "</encoding>", "<parallelImaging><calibrationMode>separate</calibrationMode></parallelImaging></encoding>"))
+    mode = "<parallelImaging><calibrationMode>separate</calibrationMode></parallelImaging></encoding>"
+    apart = HEADER.replace("</encoding>", mode)
+    ok("separate", lines(9 * k, range(3, 7), flags=[alone]) + lines(k), k, header=apart, calibration=9 * k[..., 3:7])
+    # They count their steps by themselves, have fewer samples, as many at each end, are averaged, whitened and of the first repetition and echo.
+    third = np.arange(COLUMNS) % 3 == 2
+    sampled = [a for c in np.flatnonzero(third) for a in lines(k, [c])]
+    ok("separate_numbered", lines(9 * k, range(3, 8), shift=-3, flags=[alone]) + sampled, k, third, apart, calibration=9 * k[..., 3:8])
+    short = k.copy()
+    short[:, :, :4], short[:, :, 12:] = 0, 0
+    ok("separate_short", lines(k[:, :, 4:12], range(3, 7), flags=[alone]) + sampled, k, third, apart, calibration=short[..., 3:7])
+    ok("separate_averages", [a for sign in (1, -1) for a in lines(k + sign * k[::-1], range(3, 7), flags=[alone])] + sampled, k, third, apart, calibration=k[..., 3:7])
+    ok("separate_whitened", noise + lines(k, range(3, 7), flags=[alone]) + lines(k), np.einsum("ab,sbyx->sayx", white, k).astype(np.complex64), header=apart,
+       calibration=np.einsum("ab,sbyx->sayx", white, k)[..., 3:7])
+    ok("separate_repetitions", [a for n in (0, 1) for a in lines((3 - n) * k, range(3, 7), repetition=n, flags=[alone]) + lines(k * (n + 1), repetition=n)],
+       np.concatenate([k, 2 * k]), header=apart, calibration=np.concatenate([3 * k, 3 * k])[..., 3:7])
+    # Lines from which no sensitivities can be told: of one coil, of one slice alone, without the centre, beyond the matrix, reversed, unlike one another.
+    ok("separate_one_coil", lines(9 * k[:, :1], range(3, 7), flags=[alone]) + lines(k[:, :1]), k[:, :1], header=apart)
+    ok("separate_other_coils", lines(9 * k[:, :2], range(3, 7), flags=[alone]) + lines(k), k, header=apart)
+    ok("separate_one_slice", lines(9 * k[:1], range(3, 7), flags=[alone]) + lines(k), k, header=apart)
+    ok("separate_other_slices", lines(np.concatenate([k, k]), range(3, 7), flags=[alone]) + lines(k), k, header=apart)
+    ok("separate_gap", lines(k, (3, 4, 6, 7), flags=[alone]) + lines(k), k, header=apart)
+    ok("separate_wide", lines(k, (0, 9), shift=1, flags=[alone]) + lines(k, [4], shift=-4, flags=[alone]) + lines(k), k, header=apart)
+    ok("separate_outside", lines(k[:, :, :6], range(3, 7), center=12, flags=[alone]) + lines(k), k, header=apart)
+    ok("separate_before_centre", lines(k[:, :, :6], range(3, 7), center=7, flags=[alone]) + lines(k), k, header=apart)
+    ok("separate_after_centre", lines(k[:, :, :8], range(3, 7), center=1, pre=3, flags=[alone]) + lines(k), k, header=apart)
+    ok("separate_long", lines(np.pad(k, ((0, 0), (0, 0), (8, 8), (0, 0))), range(3, 7), flags=[alone]) + lines(k), k, header=apart)
+    ok("separate_reversed", lines(k, range(3, 7), flags=[alone, ismrmrd.ACQ_IS_REVERSE]) + lines(k), k, header=apart)
+    ok("separate_uneven", lines(k, range(3, 6), flags=[alone]) + lines(k[:1], [6], flags=[alone]) + lines(k, [7], flags=[alone]) + lines(k), k, header=apart)
     ok("partial_fourier", lines(k, range(3, COLUMNS)), k, np.arange(COLUMNS) >= 3)
     # The centre of k-space is step 2: steps count from the first one acquired.
     ok("shifted", lines(k, range(3, COLUMNS), shift=-3), k, np.arange(COLUMNS) >= 3, HEADER.replace("<center>5", "<center>2"))
@@ -161,6 +192,9 @@ def cases(folder):
     ok("placed", numbered(placed(k, [0, 1])), k, centers=[place(0), place(1)])
     ok("placed_backwards", numbered(placed(five, [4, 3, 2, 1, 0])), five, centers=[place(n) for n in (4, 3, 2, 1, 0)])
     ok("placed_interleaved", numbered(placed(five, [1, 3, 0, 2, 4])), five[[4, 1, 3, 0, 2]], centers=[place(n) for n in (4, 3, 2, 1, 0)])
+    ok("separate_placed", [a for a in numbered(placed(9 * five, [1, 3, 0, 2, 4], flags=[alone]))
+       if 3 <= a.idx.kspace_encode_step_1 < 7] + numbered(placed(five, [1, 3, 0, 2, 4])), five[[4, 1, 3, 0, 2]], header=apart,
+       centers=[place(n) for n in (4, 3, 2, 1, 0)], calibration=9 * five[[4, 1, 3, 0, 2], ..., 3:7])
     # Every repetition lies where the first does, or where they lie is not known.
     again = [placed(part, [1, 3, 0, 2, 4], repetition=n) for n, part in enumerate((five, 2 * five))]
     ok("placed_repeated", numbered(again[0]) + numbered(again[1]), np.concatenate([five, 2 * five])[[4, 1, 3, 0, 2, 9, 6, 8, 5, 7]],
@@ -204,6 +238,16 @@ def cases(folder):
         both = transformed((slab * there[:, None, None, :]).transpose(2, 1, 0, 3), 0)[4:12]
         ok("slab_" + name, partitions(slab, there, at=place(0), slice_dir=across), both, there.ravel(), deep,
            centers=[[round(c + 2.5 * n * a, 5) for c, a in zip(place(0), READ)] for n in range(-4, 4)])
+        # A rectangle around the centre of partitions and columns, numbered by itself; of what is scattered the largest square.
+        middle = np.zeros_like(points)
+        middle[2:5, 2:8] = True
+        told = partitions(9 * slab, middle, flags=[alone])
+        for a in told:
+            a.idx.kspace_encode_step_2 -= 2
+        ok("slab_" + name + "_separate", told + partitions(slab, there), both, there.ravel(), deep.replace("</encoding>", mode),
+           calibration=transformed((9 * slab * middle[:, None, None, :]).transpose(2, 1, 0, 3), 0)[4:12, ..., 4:6], first=4)
+    ok("slab_separate", told + partitions(slab, np.tile(mask, (6, 1))), transformed(slab, 0)[1:5], mask, deep.replace("</encoding>", mode),
+       calibration=transformed(9 * slab * middle[:, None, None, :], 0)[1:5, ..., 2:8], first=2)
     write(p("bad_step_2"), lines(k, kspace_encode_step_2=1))
     write(p("bad_partitions"), partitions(slab[:2]), deep)
     cut = slab * points[:, None, None, :]
@@ -228,6 +272,8 @@ def cases(folder):
     write(p("bad_noise_alone"), other)
     write(p("bad_matrix"), lines(k), HEADER.replace("<x>16</x><y>10</y>", ""))
     write(p("bad_xml"), lines(k), "<ismrmrdHeader>")
+    write(p("bad_separate_nan"), lines(k * np.complex64(np.nan), range(3, 7), flags=[alone]) + lines(k), apart)
+    write(p("bad_separate_alone"), lines(k, range(3, 7), flags=[alone]), apart)
     write(p("bad_nan"), lines(np.where(np.arange(COLUMNS) == 7, np.complex64(np.nan), k)))
     with h5py.File(write(p("bad_no_xml"), lines(k)), "a") as f:
         del f["dataset/xml"]

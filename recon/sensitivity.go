@@ -1,0 +1,90 @@
+package recon
+
+import (
+	"fmt"
+
+	"github.com/closer-mri/closer/kspace"
+)
+
+// fewForMaps is the number of central columns below which coil maps become coarse enough to spoil the image.
+const fewForMaps = 8
+
+// centre is where k-space is sampled fully enough to estimate coil sensitivity maps from: its columns [lo, hi), and as many rows.
+type centre struct {
+	lo, hi int
+	apart  bool // of calibration lines that were acquired apart from the image; else of what methods are given
+}
+
+func (c centre) width() int { return c.hi - c.lo }
+
+// mapsFrom returns the centre from which the maps are estimated: that of what methods are given or, where it is wider, of the calibration
+// lines.
+func (rec *Reconstruction) mapsFrom() centre {
+	own := centre{hi: rec.columns()}
+	if s := rec.Sampling; s != nil && s.Points != nil {
+		own.lo, own.hi = s.Points.Centre(rec.Header.Nx)
+	} else if s != nil {
+		own.lo, own.hi = s.Columns.ACS()
+	}
+	if c := rec.Header.Calibration; c[1]-c[0] > own.width() {
+		return centre{c[0], c[1], true}
+	}
+	return own
+}
+
+// enoughForMaps refuses several coils without an acquired centre: with maps of nothing the coils cancel.
+func (rec *Reconstruction) enoughForMaps() error {
+	if rec.Header.Coils > 1 && rec.mapsFrom().width() == 0 {
+		return Errorf(Invalid, "the centre of k-space was not acquired, from which the sensitivity maps of %d coils are estimated", rec.Header.Coils)
+	}
+	return nil
+}
+
+// Warning is what no reader of the images may overlook, in a sentence: that the maps of several coils were estimated from few columns.
+// It is "" when they were not.
+func (rec *Reconstruction) Warning() string {
+	n := rec.mapsFrom().width()
+	if rec.Header.Coils < 2 || n >= min(fewForMaps, rec.columns()) {
+		return ""
+	}
+	return fmt.Sprintf("The coil maps are unreliable, and so are the images: the contiguous centre of k-space that they are estimated from "+
+		"has %d columns; at least %d are needed.", n, fewForMaps)
+}
+
+// calibrated is a note on the calibration lines that were acquired apart from the image, "" where there are none.
+func calibrated(rec *Reconstruction) string {
+	n := rec.Header.Calibration[1] - rec.Header.Calibration[0]
+	switch {
+	case n == 0 || rec.Header.Coils < 2:
+		return ""
+	case rec.mapsFrom().apart:
+		return fmt.Sprintf("The coil maps were estimated from %d calibration lines that were acquired apart from the image.", n)
+	default:
+		return fmt.Sprintf("The coil maps were estimated from the image's own centre of k-space, which is no narrower than the %d calibration lines that were acquired apart.", n)
+	}
+}
+
+// settlingApart is how many gradient steps a slice takes, that has no sampled centre of its own, until networks know it: low frequencies are
+// all that is to be seen, and the coils tell them apart slowly.
+const settlingApart = 20
+
+// settling is kspace.Measurement.Settling of the scan's slices.
+func (p *measurer) settling() int {
+	if p.centre.apart {
+		return settlingApart
+	}
+	return 0
+}
+
+// maps estimates the coil sensitivity maps (nc, ny, nx) of a slice from its masked k-space y, or from its calibration lines.
+func (p *measurer) maps(y, calibration kspace.Data) kspace.Data {
+	if !p.centre.apart {
+		return kspace.EstimateMaps(y, p.centre.lo, p.centre.hi)
+	}
+	lines := cropReadout(calibration, y.Ny)
+	of := kspace.NewData(y.Nc, y.Ny, y.Nx)
+	for row := range y.Nc * y.Ny {
+		copy(of.Val[row*y.Nx+p.centre.lo:], lines.Val[row*lines.Nx:(row+1)*lines.Nx])
+	}
+	return kspace.EstimateMaps(of, p.centre.lo, p.centre.hi)
+}

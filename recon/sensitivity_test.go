@@ -1,0 +1,148 @@
+package recon_test
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/closer-mri/closer/kspace"
+	"github.com/closer-mri/closer/recon"
+)
+
+// calibrated is a scan whose calibration lines, the central n columns, were acquired apart from its image in another contrast and in
+// units of their own.
+func calibrated(coils, n int, unit complex64) *memoryScan {
+	s := newScan(2, coils)
+	h := &s.header
+	h.Calibration = [2]int{h.Nx/2 - n/2, h.Nx/2 - n/2 + n}
+	fft := kspace.NewFFT2(h.Ny, h.Nx)
+	for i := range s.slices {
+		lines := kspace.NewData(coils, h.Ny, n)
+		for c := range coils {
+			x := kspace.NewImage(h.Ny, h.Nx)
+			fft.Inverse(x.Pix, s.slices[i].KSpace.Coil(c).Pix)
+			for j := range x.Pix {
+				x.Pix[j] *= unit * complex(1+float32(j%h.Nx)/10, float32(j/h.Nx)/20)
+			}
+			fft.Forward(x.Pix, x.Pix)
+			for row := range h.Ny {
+				copy(lines.Coil(c).Pix[row*n:(row+1)*n], x.Pix[row*h.Nx+h.Calibration[0]:])
+			}
+		}
+		s.slices[i].Calibration = lines
+	}
+	return s
+}
+
+// undersample leaves every second column, or in both axes of every second row too, without a centre.
+func (s *memoryScan) undersample(both bool) {
+	h := &s.header
+	if both {
+		h.Points, h.ReconNy = make(kspace.Points, h.Ny*h.Nx), h.Ny
+		for i := range h.Points {
+			h.Points[i] = (i/h.Nx+i%h.Nx)%2 == 1
+		}
+	} else {
+		h.Mask = make(kspace.Mask, h.Nx)
+		for x := range h.Mask {
+			h.Mask[x] = x%2 == 1
+		}
+	}
+	for _, slice := range s.slices {
+		if both {
+			h.Points.Apply(slice.KSpace)
+		} else {
+			h.Mask.Apply(slice.KSpace)
+		}
+	}
+}
+
+// distance is the relative difference of the last method's images.
+func distance(a, b *recon.Reconstruction) float64 {
+	var d, norm float64
+	for i, s := range a.Results[len(a.Results)-1].Slices {
+		for j, v := range b.Results[len(b.Results)-1].Slices[i].Magnitude {
+			d += math.Pow(float64(v-s.Magnitude[j]), 2)
+			norm += math.Pow(float64(v), 2)
+		}
+	}
+	return math.Sqrt(d / norm)
+}
+
+// Calibration lines that were acquired apart tell the coils' sensitivities where the image has no centre of its own, whatever their contrast
+// and units: images come near to those of a full acquisition, and without the lines they do not.
+func TestCalibrationApart(t *testing.T) {
+	tv := []recon.Method{{Name: "tv", Reconstructor: recon.TV{Lambda: 1e-4, Iterations: 200}}}
+	for _, both := range []bool{false, true} {
+		of := func(s *memoryScan, undersampled bool) *recon.Reconstruction {
+			if undersampled {
+				s.undersample(both)
+			} else if both {
+				s.header.ReconNy = s.header.Ny
+			}
+			s.header.Reference = ""
+			for i := range s.slices {
+				s.slices[i].Reference = nil
+			}
+			return run(t, recon.Pipeline{Scan: s, Methods: tv})
+		}
+		full := of(newScan(2, 4), false)
+		rec := of(calibrated(4, 12, 1), true)
+		if d := distance(rec, full); d > 0.1 {
+			t.Errorf("both axes %v: with calibration lines off by %.3f", both, d)
+		}
+		if d := distance(of(calibrated(4, 12, 300i), true), rec); d > 1e-3 {
+			t.Errorf("both axes %v: other units of the calibration change the image by %.5f", both, d)
+		}
+		notes := strings.Join(recon.NewReport(rec, recon.Software{}).Notes, " ")
+		if !strings.Contains(notes, "estimated from 12 calibration lines that were acquired apart") || rec.Warning() != "" {
+			t.Errorf("both axes %v: notes %q, warning %q", both, notes, rec.Warning())
+		}
+		if rec := of(calibrated(4, 6, 1), true); !strings.Contains(rec.Warning(), "has 6 columns") {
+			t.Errorf("both axes %v: warning of 6 lines %q", both, rec.Warning())
+		}
+		without := newScan(2, 4)
+		without.undersample(both)
+		switch _, err := (&recon.Pipeline{Scan: without, Methods: tv}).Run(t.Context()); {
+		case both && (recon.CodeOf(err) != recon.Invalid || !strings.Contains(err.Error(), "centre of k-space was not acquired")):
+			t.Errorf("points without a centre: %v", err)
+		case !both && err != nil:
+			t.Error(err)
+		case !both:
+			if d := distance(of(newScan(2, 4), true), full); d < 0.2 {
+				t.Errorf("without calibration lines off by %.3f only", d)
+			}
+		}
+	}
+}
+
+// An image whose own centre is no narrower does without the lines, and so does one coil, and score-MRI's grid.
+func TestCalibrationNotNeeded(t *testing.T) {
+	methods := []recon.Method{zeroFilled()}
+	undersampled := &kspace.Undersampling{Kind: kspace.Gaussian1D, Mode: kspace.Exact, Accel: 2, ACS: 0.3}
+	for _, c := range []struct {
+		name     string
+		coils    int
+		pipeline recon.Pipeline
+		note     string
+	}{
+		{"as wide", 4, recon.Pipeline{Undersampling: undersampled}, "no narrower than the 9 calibration lines"},
+		{"full", 4, recon.Pipeline{}, "no narrower than the 9 calibration lines"},
+		{"score-MRI", 4, recon.Pipeline{Protocol: recon.ScoreMRI320}, ""},
+		{"one coil", 1, recon.Pipeline{Undersampling: undersampled}, ""},
+	} {
+		c.pipeline.Methods = methods
+		with := c.pipeline
+		c.pipeline.Scan, with.Scan = newScan(2, c.coils), calibrated(c.coils, 9, 1)
+		want, got := run(t, c.pipeline), run(t, with)
+		if d := distance(got, want); d != 0 {
+			t.Errorf("%s: calibration lines change the image by %g", c.name, d)
+		}
+		notes := recon.NewReport(got, recon.Software{}).Notes
+		told := slices.ContainsFunc(notes, func(n string) bool { return strings.Contains(n, "calibration lines") })
+		if told != (c.note != "") || c.note != "" && !strings.Contains(strings.Join(notes, " "), c.note) {
+			t.Errorf("%s: notes %q", c.name, notes)
+		}
+	}
+}
