@@ -94,6 +94,9 @@ func acquired(s *recon.Sampling) string {
 	if s.Points != nil {
 		return fmt.Sprintf("%d of %d samples", s.Points.Count(), len(s.Points))
 	}
+	if s.Each != nil {
+		return fmt.Sprintf("%.4g of %d phase-encode lines on average", s.Fraction()*float64(len(s.Columns)), len(s.Columns))
+	}
 	return fmt.Sprintf("%d of %d phase-encode lines", s.Columns.Lines(), len(s.Columns))
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/closer-mri/closer/kspace"
+	"github.com/closer-mri/closer/recon"
 )
 
 // withCalibration separates the calibration lines that were acquired otherwise than the image from those of the image.
@@ -56,20 +57,54 @@ func (r *reader) calibrate(lines []C.fm_line, at []int, s *series) (n int) {
 		}
 		set.slabs[slab] = append(set.slabs[slab], rawLine{at: int32(at[i]), column: uint16(columns[i]), partition: uint16(partitions[i])})
 	}
-	points, err := set.sampled(r.Partitions, r.Nx)
+	return r.calibrateFrom(set, r.Nx)
+}
+
+// mostMean is how many columns of a mean over time tell sensitivities; more say nothing new of what is smooth.
+const mostMean = 32
+
+// average makes calibration of the image itself, of n slices at a time, whose columns differ from time to time: of the mean of the first echo
+// over all times (Breuer et al., Magn Reson Med 53:981, 2005, dynamic autocalibration).
+func (r *reader) average(n int) {
+	if r.Coils == 1 || r.Repetitions < 2 {
+		return
+	}
+	set := r.raw.readouts
+	set.slabs, set.block = make([][]rawLine, n), block{}
+	for i, lines := range r.raw.slabs {
+		if i/n%len(r.Contrasts) == 0 {
+			set.slabs[i%n] = append(set.slabs[i%n], lines...)
+		}
+	}
+	if r.calibrateFrom(&set, mostMean) > 0 {
+		r.Calibration.Mean = true
+	}
+}
+
+// calibrateFrom takes at most so many central columns of a set that every slab of it has, and returns how many lines those are: 0 where
+// it has none, and is not taken.
+func (r *reader) calibrateFrom(set *readouts, most int) (n int) {
+	masks, err := set.sampled(r.Partitions, r.Nx)
 	if err != nil {
 		return 0
 	}
-	if set.columns = r.centre(points); set.columns[0] == set.columns[1] {
+	common := masks[0]
+	for _, m := range masks[1:] {
+		for i := range common {
+			common[i] &= m[i]
+		}
+	}
+	lo, hi := r.centre(common)
+	lo, hi = max(lo, r.Nx/2-most/2), min(hi, r.Nx/2-most/2+most)
+	if lo >= hi {
 		return 0
 	}
+	set.columns = [2]int{lo, hi}
 	for i, lines := range set.slabs {
-		set.slabs[i] = slices.DeleteFunc(lines, func(l rawLine) bool {
-			return int(l.column) < set.columns[0] || int(l.column) >= set.columns[1]
-		})
+		set.slabs[i] = slices.DeleteFunc(lines, func(l rawLine) bool { return int(l.column) < lo || int(l.column) >= hi })
 		n += len(set.slabs[i])
 	}
-	r.raw.calibration, r.Calibration = set, set.columns
+	r.raw.calibration, r.Calibration = set, recon.Calibration{From: lo, To: hi}
 	return n
 }
 
@@ -83,24 +118,19 @@ func centred(steps []int, n int) bool {
 	return count <= n
 }
 
-// centre returns the columns [from, to) around the centre of the points (partitions, columns) from which sensitivities can be told: of a
+// centre returns the columns [lo, hi) around the centre of the points (partitions, columns) from which sensitivities can be told: of a
 // slab that is sampled throughout, those that all of its acquired partitions have, else those of the largest full square.
-func (r *reader) centre(points []byte) [2]int {
-	sampled := make(kspace.Points, len(points))
-	for i, on := range points {
-		sampled[i] = on != 0
-	}
+func (r *reader) centre(points []byte) (lo, hi int) {
+	sampled := marked(points)
 	if r.raw.across {
-		lo, hi := sampled.Centre(r.Nx)
-		return [2]int{lo, hi}
+		return kspace.Points(sampled).Centre(r.Nx)
 	}
-	rows := slices.Collect(slices.Chunk(kspace.Mask(sampled), r.Nx))
+	rows := slices.Collect(slices.Chunk(sampled, r.Nx))
 	common := slices.Clone(rows[len(rows)/2])
 	for _, row := range rows {
 		for x := range row {
 			common[x] = common[x] && (row[x] || row.Lines() == 0)
 		}
 	}
-	lo, hi := common.ACS()
-	return [2]int{lo, hi}
+	return common.ACS()
 }

@@ -19,6 +19,7 @@ const (
 	maxSlice  = 1 << 26 // complex samples of one slice, coils included: 512 MiB
 	maxMaps   = 1 << 29 // bytes that estimating a slice's sensitivity maps takes
 	maxVolume = 1 << 28 // pixels of all slices, one coil: 1 GiB for each method
+	maxMasks  = 1 << 23 // columns of all slices, where these were sampled in different ones
 )
 
 // layout is what the child tells of a file before any slice, as JSON. The parent trusts none of it: check is run on both sides.
@@ -32,16 +33,18 @@ type layout struct {
 	Subject               *recon.Subject // of raw data that name theirs; nil otherwise
 	Attributes            Attributes
 	Simulated             bool
-	Raw                   bool   // ISMRMRD acquisitions
-	Unused                int    // of them, calibration lines that were acquired apart from the image and are not read
-	Calibration           [2]int // the columns [from, to) of those that are; equal when there are none
-	Repetitions           int    // of all slices, or times at which they were acquired; 0 is 1
-	Phases                int    // of the heart in each repetition, of which Repetitions are that many times as many; 0 is 1
-	Missing               int    // samples of each readout, of a partial echo
-	Contrasts             []int  // by the scanner's numbers, whose slices follow one another in each repetition; nil is one
-	Noise                 int    // samples of each coil that tell the noise
-	Whitened              bool   // by them
-	Numbers               []int  // of the slices of a repetition, as the scanner counted them; nil when they are those from the first on
+	Raw                   bool // ISMRMRD acquisitions
+	Unused                int  // of them, calibration lines that were acquired apart from the image and are not read
+	Calibration           recon.Calibration
+	Masks                 [][]byte // the different masks of the slices, where Mask is that of the first; nil where there is one
+	MaskOf                []int    // which of them each slice has
+	Repetitions           int      // of all slices, or times at which they were acquired; 0 is 1
+	Phases                int      // of the heart in each repetition, of which Repetitions are that many times as many; 0 is 1
+	Missing               int      // samples of each readout, of a partial echo
+	Contrasts             []int    // by the scanner's numbers, whose slices follow one another in each repetition; nil is one
+	Noise                 int      // samples of each coil that tell the noise
+	Whitened              bool     // by them
+	Numbers               []int    // of the slices of a repetition, as the scanner counted them; nil when they are those from the first on
 	Placement             *recon.Placement
 	Partitions, Acquired  int // of raw data, and how many of them were acquired; 1 of 2-D ones
 }
@@ -96,8 +99,12 @@ func (l *layout) check() error {
 	if l.Phases > 1 && l.Repetitions%l.Phases != 0 || l.Missing < 0 || l.Missing > maxExtent {
 		return refusef("%d times in %d phases, %d samples missing, are not readable", l.Repetitions, l.Phases, l.Missing)
 	}
-	if c := l.Calibration; c != [2]int{} && !(0 <= c[0] && c[0] < c[1] && c[1] <= l.Nx) {
-		return refusef("columns %d to %d of calibration are not readable", c[0], c[1])
+	if c := l.Calibration; c != (recon.Calibration{}) && !(0 <= c.From && c.From < c.To && c.To <= l.Nx) {
+		return refusef("columns %d to %d of calibration are not readable", c.From, c.To)
+	}
+	other := slices.ContainsFunc(l.Masks, func(m []byte) bool { return len(m) != l.Nx }) || l.Masks != nil && (l.Mask == nil || len(l.MaskOf) != l.Slices)
+	if other || slices.ContainsFunc(l.MaskOf, func(n int) bool { return n < 0 || n >= len(l.Masks) }) {
+		return refusef("the masks of %d slices are not readable", l.Slices)
 	}
 	strange := slices.ContainsFunc(l.Contrasts, func(n int) bool { return n < 0 || n >= maxEchoes })
 	if l.Repetitions < 0 || l.Repetitions > l.Slices || len(l.Contrasts) > maxEchoes || strange || l.Slices%l.stacks() != 0 {
@@ -192,19 +199,27 @@ func (l *layout) header(sha string) recon.Header {
 	}
 	h.ReconNy, h.ReconNx = l.delivered()
 	h.PixelSpacing, h.Thickness = l.spacing()
-	if l.Mask != nil {
-		h.Mask = make(kspace.Mask, len(l.Mask))
-		for i, on := range l.Mask {
-			h.Mask[i] = on != 0
-		}
+	h.Mask, h.Points = marked(l.Mask), kspace.Points(marked(l.Points))
+	masks := make([]kspace.Mask, len(l.Masks))
+	for i, m := range l.Masks {
+		masks[i] = marked(m)
 	}
-	if l.Points != nil {
-		h.Points = make(kspace.Points, len(l.Points))
-		for i, on := range l.Points {
-			h.Points[i] = on != 0
-		}
+	for _, n := range l.MaskOf {
+		h.Masks = append(h.Masks, masks[n])
 	}
 	return h
+}
+
+// marked is a mask of 0 and 1; nil remains so.
+func marked(mask []byte) kspace.Mask {
+	if mask == nil {
+		return nil
+	}
+	m := make(kspace.Mask, len(mask))
+	for i, on := range mask {
+		m[i] = on != 0
+	}
+	return m
 }
 
 // ranges writes growing numbers such as 0–3, 5, 7–9, of many only the first.

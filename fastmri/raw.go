@@ -28,7 +28,7 @@ const (
 type rawData struct {
 	dataset *hdf5.Dataset
 	readouts
-	calibration *readouts // of the slabs of one repetition and echo, where lines apart from the image tell the coils' sensitivities; else nil
+	calibration *readouts // of the slabs of one repetition and echo, where more than the image of each tells the coils' sensitivities; else nil
 
 	across    bool        // slices lie across the readout; else across the partitions, of which a 2-D slice is one
 	whitening []complex64 // of the coils, as kspace.Whitening has it; nil where the file does not tell their noise
@@ -70,7 +70,7 @@ func rawGroup(file *hdf5.File) (*hdf5.Group, error) {
 // openRaw describes ISMRMRD raw data: Cartesian, where each readout is one phase-encode column of one slice, or of one partition of a
 // slab. Averages are averaged; repetitions, and the heart phases of each, follow one another as slices, so do the echoes of each, and
 // slices whose numbers have gaps. Columns that were not acquired, by undersampling, partial Fourier or a phase resolution below 1, are the
-// mask. Calibration lines that were acquired as the image was belong to it, others tell the coils' sensitivities. A noise scan whitens the coils. The vendor's own readouts that
+// mask, which may differ from time to time. Calibration lines that were acquired as the image was belong to it, others tell the coils' sensitivities. A noise scan whitens the coils. The vendor's own readouts that
 // belong to no image are left out.
 func (r *reader) openRaw(group *hdf5.Group) error {
 	const expected = "ISMRMRD acquisitions (head and data)"
@@ -125,6 +125,9 @@ func (r *reader) openRaw(group *hdf5.Group) error {
 		return err
 	}
 	r.Unused = len(apart) - r.calibrate(apart, apartAt, s)
+	if r.raw.calibration == nil && r.Masks != nil {
+		r.average(len(s.slices))
+	}
 	return r.whiten(noise, noiseAt)
 }
 

@@ -4,6 +4,7 @@ package fastmri
 import "C"
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 )
@@ -51,20 +52,46 @@ func (r *reader) sort(lines []C.fm_line, at []int) (*series, error) {
 		agree = agree && together(l, heads[place])
 		raw.slabs[slab] = append(raw.slabs[slab], rawLine{at: int32(at[i]), column: uint16(column), partition: uint16(partition)})
 	}
-	points, err := raw.sampled(r.Partitions, r.Nx)
+	if agree && r.Partitions == 1 {
+		r.place(s.slices, heads) // which may change their order
+	}
+	masks, err := raw.sampled(r.Partitions, r.Nx)
 	if err != nil {
 		return nil, err
 	}
-	if err := r.slice(points); err != nil {
+	if err := r.slice(masks[0]); err != nil {
 		return nil, err
 	}
-	switch {
-	case agree && r.Partitions > 1:
+	if agree && r.Partitions > 1 {
 		r.placeSlab(heads[0])
-	case agree:
-		r.place(s.slices, heads)
 	}
-	return s, nil
+	return s, r.vary(masks)
+}
+
+// vary keeps the masks of slices that were sampled in different columns.
+func (r *reader) vary(masks [][]byte) error {
+	other := slices.IndexFunc(masks, func(m []byte) bool { return !bytes.Equal(m, masks[0]) })
+	switch {
+	case other < 0:
+		return nil
+	case r.Partitions > 1:
+		return refusef("the slab of time %d was sampled otherwise than that of time 0; expected the same of all", other)
+	}
+	r.Mask = masks[0]
+	if n := len(masks) * r.Nx; n > maxMasks {
+		return refusef("the slices were sampled in different columns, %d together; expected at most %d", n, maxMasks)
+	}
+	number := map[string]int{}
+	for _, m := range masks {
+		n, known := number[string(m)]
+		if !known {
+			n = len(r.Masks)
+			number[string(m)] = n
+			r.Masks = append(r.Masks, m)
+		}
+		r.MaskOf = append(r.MaskOf, n)
+	}
+	return r.check()
 }
 
 // series are the numbers that the acquisitions have for what follows one another: a part of a scan keeps those of the whole.
@@ -167,10 +194,9 @@ func uniform(l, first C.fm_line) error {
 	return nil
 }
 
-// sampled finds which samples of a slab (partitions, columns) were acquired, 1 or 0, which must be the same of every one. It sorts the lines
-// by their columns and gives each its share.
-func (raw *readouts) sampled(partitions, columns int) ([]byte, error) {
-	var points []byte
+// sampled finds which samples of each slab (partitions, columns) were acquired, 1 or 0. It sorts the lines by their columns and gives each its
+// share.
+func (raw *readouts) sampled(partitions, columns int) (masks [][]byte, err error) {
 	for i, lines := range raw.slabs {
 		if len(lines) == 0 {
 			return nil, refusef("slice %d has no acquisition", i)
@@ -185,10 +211,7 @@ func (raw *readouts) sampled(partitions, columns int) ([]byte, error) {
 		for k := range lines {
 			lines[k].share = 1 / times[int(lines[k].partition)*columns+int(lines[k].column)]
 		}
-		if i > 0 && !slices.Equal(mask, points) {
-			return nil, refusef("slice %d was sampled in other columns than slice 0; expected the same of all slices", i)
-		}
-		points = mask
+		masks = append(masks, mask)
 	}
-	return points, nil
+	return masks, nil
 }

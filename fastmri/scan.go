@@ -210,7 +210,7 @@ func (s *Scan) ReadSlice(ctx context.Context, i int, dst *recon.Slice) error {
 		}
 		// Only now is the slice more than a promise of the file.
 		dst.KSpace.Resize(l.Coils, l.Ny, l.Nx)
-		dst.Calibration.Resize(l.Coils, l.Ny, l.Calibration[1]-l.Calibration[0])
+		dst.Calibration.Resize(l.Coils, l.Ny, l.Calibration.Width())
 		dst.Reference = resize(dst.Reference, l.RefNy*l.RefNx)
 		if _, err := io.ReadFull(r, bytesOf(dst.KSpace.Val)); err != nil {
 			return err
@@ -274,8 +274,11 @@ func (s *Scan) verify(i int, dst *recon.Slice) error {
 	}
 	// A mask of columns repeats with each row, one of single samples with each coil.
 	mask := s.layout.Mask
-	if s.layout.Points != nil {
-		mask = s.layout.Points
+	switch l := &s.layout; {
+	case l.Points != nil:
+		mask = l.Points
+	case l.Masks != nil:
+		mask = l.Masks[l.MaskOf[i]]
 	}
 	for at, v := range k.Val {
 		if v != 0 && mask != nil && mask[at%len(mask)] == 0 {

@@ -18,7 +18,7 @@ const (
 	frameOK      = 0
 	frameRefused = 1
 
-	maxFrame = 1 << 20
+	maxFrame = 16 << 20 // maxMasks in base64 are 11 MiB
 )
 
 func writeFrame(w io.Writer, kind byte, payload []byte) error {

@@ -22,13 +22,18 @@ type measurer struct {
 	centre  centre
 	mask    kspace.Mask // without the columns held out
 	heldOut kspace.Mask // nil for none
+	each    *Sampling   // has the masks of each slice where these differ; nil otherwise
 	// points and heldOutPoints are the samples of mask and heldOut where both axes are phase encode.
 	points, heldOutPoints kspace.Points
 	protocol              Protocol
 }
 
 func newMeasurer(rec *Reconstruction, mask, heldOut kspace.Mask) *measurer {
-	return &measurer{header: rec.Header, centre: rec.mapsFrom(), mask: mask, heldOut: heldOut, protocol: rec.Protocol}
+	p := &measurer{header: rec.Header, centre: rec.mapsFrom(), mask: mask, heldOut: heldOut, protocol: rec.Protocol}
+	if rec.Sampling != nil && rec.Sampling.Each != nil {
+		p.each = rec.Sampling
+	}
+	return p
 }
 
 // rows is the height of the images that methods see: the readout oversampling is removed first, since the readout is fully
@@ -50,7 +55,7 @@ func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
 	if p.heldOut != nil {
 		held.Val = slices.Clone(y.Val)
 	}
-	a, b := p.operators(y, held, s.Calibration)
+	a, b := p.operators(i, y, held, s.Calibration)
 	x := kspace.NewImage(y.Ny, y.Nx)
 	a.Adjoint(x, y)
 	scale, err := normalisation(x.Magnitude(nil))
@@ -83,9 +88,9 @@ func normalisation(magnitudes []float32) (float32, error) {
 	return scale, nil
 }
 
-// operators removes from y and held what each is not to have, and returns the operators that measure the rest. Without anything
+// operators removes from y and held, of slice i, what each is not to have, and returns the operators that measure the rest. Without anything
 // held out the second is nil.
-func (p *measurer) operators(y, held, calibration kspace.Data) (a, b kspace.Operator) {
+func (p *measurer) operators(i int, y, held, calibration kspace.Data) (a, b kspace.Operator) {
 	if p.points != nil {
 		p.points.Apply(y)
 		maps := kspace.NewData(y.Nc, y.Ny, y.Nx)
@@ -102,15 +107,19 @@ func (p *measurer) operators(y, held, calibration kspace.Data) (a, b kspace.Oper
 		}
 		return a, b
 	}
-	p.mask.Apply(y)
+	mask, heldOut := p.mask, p.heldOut
+	if p.each != nil {
+		mask, heldOut = p.each.of(i)
+	}
+	mask.Apply(y)
 	sampled := func(m kspace.Mask) kspace.Operator { return kspace.NewCartesian(y.Ny, m) }
 	if y.Nc > 1 {
 		maps := p.maps(y, calibration)
 		sampled = func(m kspace.Mask) kspace.Operator { return kspace.NewSense(maps, m) }
 	}
-	if a = sampled(p.mask); held.Val != nil {
-		p.heldOut.Apply(held)
-		b = sampled(p.heldOut)
+	if a = sampled(mask); held.Val != nil {
+		heldOut.Apply(held)
+		b = sampled(heldOut)
 	}
 	return a, b
 }

@@ -102,13 +102,15 @@ func (p *Pipeline) begin() (*Reconstruction, *measurer, error) {
 		if h.Mask != nil || h.Points != nil {
 			return nil, nil, Errorf(Invalid, "protocol %s needs fully sampled k-space; this scan is undersampled", ScoreMRI320)
 		}
-		rec.Header.Calibration = [2]int{} // of another grid
+		rec.Header.Calibration = Calibration{} // of another grid
 	}
 	columns := rec.columns()
 	mask := h.Mask
 	switch {
 	case h.Points != nil:
 		return p.beginPoints(rec)
+	case h.Masks != nil:
+		return p.beginEach(rec)
 	case mask != nil:
 		rec.Sampling = &Sampling{Kind: "acquired", Columns: mask}
 	case p.Undersampling != nil:
@@ -135,6 +137,24 @@ func (p *Pipeline) begin() (*Reconstruction, *measurer, error) {
 		return nil, nil, err
 	}
 	return rec, newMeasurer(rec, kept, held), nil
+}
+
+// beginEach is begin for a scan whose slices were sampled in different columns.
+func (p *Pipeline) beginEach(rec *Reconstruction) (*Reconstruction, *measurer, error) {
+	s := &Sampling{Kind: "acquired"}
+	for i, mask := range rec.Header.Masks {
+		kept, held, err := p.HoldOut.Split(mask)
+		if err != nil {
+			return nil, nil, Errorf(Invalid, "slice %d: %w", i, err)
+		}
+		s.Each, s.HeldOutEach = append(s.Each, kept), append(s.HeldOutEach, held)
+	}
+	s.Columns, s.HeldOut = s.of(rec.Indices[0])
+	rec.Sampling = s
+	if err := rec.enoughForMaps(); err != nil {
+		return nil, nil, err
+	}
+	return rec, newMeasurer(rec, s.Columns, s.HeldOut), nil
 }
 
 // beginPoints is begin for a scan that was undersampled in both axes.

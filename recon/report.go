@@ -84,8 +84,12 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 	if note := noisy(rec); note != "" {
 		r.Notes = append(r.Notes, note)
 	}
-	if rec.Sampling != nil && rec.Sampling.Points != nil {
-		r.Notes = append(r.Notes, "Both axes are phase encode, and closer's networks have seen masks of whole columns alone: compare them with tv, or let ccdf start from it (initial tv).")
+	if s := rec.Sampling; s != nil && s.Each != nil {
+		r.Notes = append(r.Notes, fmt.Sprintf("The slices were sampled in different columns, on average %.4g of %d; the mask shown is that of slice %d.",
+			s.Fraction()*float64(len(s.Columns)), len(s.Columns), rec.Indices[0]))
+	}
+	if note := unseen(rec); note != "" {
+		r.Notes = append(r.Notes, note+": compare them with tv, or let ccdf start from it (initial tv).")
 	}
 	if rec.References != nil {
 		r.Reference = cmp.Or(rec.Header.Reference, "unnamed")
@@ -95,6 +99,19 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 	}
 	r.measure()
 	return r
+}
+
+// unseen says what of the sampling closer's networks have not been trained on; "" where they have seen such.
+func unseen(rec *Reconstruction) string {
+	switch {
+	case rec.Sampling == nil:
+		return ""
+	case rec.Sampling.Points != nil:
+		return "Both axes are phase encode, and closer's networks have seen masks of whole columns alone"
+	case rec.Header.Coils > 1 && rec.mapsFrom().apart:
+		return "The image has no sampled centre of its own, and closer's networks have seen masks with one alone"
+	}
+	return ""
 }
 
 // Update brings a report of rec up to date with the results that have come since, and with the timing. What it said of the others it

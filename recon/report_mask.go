@@ -13,7 +13,7 @@ type ReportMask struct {
 	Kind          string `json:"kind"`
 	Mode          string `json:"mode"`
 	AccelNominal  Number `json:"accel_nominal"`
-	AccelMeasured Number `json:"accel_measured"` // width / lines; where there are Points, all samples over those that methods were given
+	AccelMeasured Number `json:"accel_measured"` // width / lines, of all slices where they differ; where there are Points, all samples over those that methods were given
 	ACSFraction   Number `json:"acs_fraction"`
 	Lines         int    `json:"lines"` // columns that methods were given, or that hold any of their Points
 	Width         int    `json:"width"` // all columns

@@ -1,6 +1,8 @@
 package recon
 
 import (
+	"slices"
+
 	"time"
 
 	"github.com/closer-mri/closer/kspace"
@@ -25,6 +27,9 @@ type Sampling struct {
 	Seed         uint64
 	Columns      kspace.Mask // that methods were given
 	HeldOut      kspace.Mask // acquired too, but kept from the methods, which had to predict them; nil for none
+	// Each and HeldOutEach are Columns and HeldOut of each slice of the scan, where these differ and Columns and HeldOut are those of the first
+	// slice; nil otherwise.
+	Each, HeldOutEach []kspace.Mask
 	// Points are the single samples that methods were given where both axes are phase encode, HeldOutPoints those held out; nil
 	// otherwise. Columns and HeldOut then mark the columns that have any.
 	Points, HeldOutPoints kspace.Points
@@ -43,7 +48,33 @@ func (s *Sampling) Fraction() float64 {
 	if s.Points != nil {
 		return float64(s.Points.Count()) / float64(len(s.Points))
 	}
+	if s.Each != nil {
+		sum := 0.0
+		for _, m := range s.Each {
+			sum += float64(m.Lines()) / float64(len(m)*len(s.Each))
+		}
+		return sum
+	}
 	return float64(s.Columns.Lines()) / float64(len(s.Columns))
+}
+
+// common are the columns that every slice has.
+func (s *Sampling) common() kspace.Mask {
+	common := slices.Clone(s.Columns)
+	for _, m := range s.Each {
+		for x := range common {
+			common[x] = common[x] && m[x]
+		}
+	}
+	return common
+}
+
+// of returns the columns of slice i, and those held out of it.
+func (s *Sampling) of(i int) (kept, held kspace.Mask) {
+	if s.Each == nil {
+		return s.Columns, s.HeldOut
+	}
+	return s.Each[i], s.HeldOutEach[i]
 }
 
 // Acceleration is the measured acceleration, 0 when nothing was given.

@@ -23,7 +23,8 @@ type Header struct {
 	Thickness    float64       // slice thickness in mm; 0 when unknown
 	Mask         kspace.Mask   // the file's own undersampling mask, length Nx; nil when fully sampled
 	Points       kspace.Points // the file's own undersampling where both axes are phase encode, (Ny, Nx); nil otherwise
-	Calibration  [2]int        // columns [from, to) of calibration lines acquired apart from the image, as one was without undersampling; equal when there are none
+	Masks        []kspace.Mask // of each slice, where they differ and Mask is that of the first; nil otherwise
+	Calibration  Calibration   // what tells the coils' sensitivities beside the image
 	Reference    string        // dataset that holds the reference, "" when there is none
 	Simulated    bool          // k-space was computed from an image, not measured
 	SHA256       string        // of the file as it was read, lower-case hex
@@ -44,6 +45,16 @@ func (h *Header) Turn(index int) (slice, echo, time int) {
 	stack, echoes := h.Stack(), max(1, len(h.Echoes))
 	return index % stack, index / stack % echoes, index / stack / echoes
 }
+
+// Calibration are central columns [From, To) in which every slice was sampled fully, but not with the others of its image: by lines acquired
+// apart or, where each time has other columns, as a mean over time. Without any, From is To.
+type Calibration struct {
+	From, To int
+	Mean     bool // over time
+}
+
+// Width is the number of columns.
+func (c Calibration) Width() int { return c.To - c.From }
 
 // Sequence holds the contrast parameters of an acquisition, in milliseconds and degrees; 0 is unknown.
 type Sequence struct {

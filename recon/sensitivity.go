@@ -12,22 +12,22 @@ const fewForMaps = 8
 // centre is where k-space is sampled fully enough to estimate coil sensitivity maps from: its columns [lo, hi), and as many rows.
 type centre struct {
 	lo, hi int
-	apart  bool // of calibration lines that were acquired apart from the image; else of what methods are given
+	apart  bool // of Header.Calibration; else of what methods are given
 }
 
 func (c centre) width() int { return c.hi - c.lo }
 
-// mapsFrom returns the centre from which the maps are estimated: that of what methods are given or, where it is wider, of the calibration
-// lines.
+// mapsFrom returns the centre from which the maps are estimated: that of what methods are given in every slice or, where it is wider, of the
+// calibration.
 func (rec *Reconstruction) mapsFrom() centre {
 	own := centre{hi: rec.columns()}
 	if s := rec.Sampling; s != nil && s.Points != nil {
 		own.lo, own.hi = s.Points.Centre(rec.Header.Nx)
 	} else if s != nil {
-		own.lo, own.hi = s.Columns.ACS()
+		own.lo, own.hi = s.common().ACS()
 	}
-	if c := rec.Header.Calibration; c[1]-c[0] > own.width() {
-		return centre{c[0], c[1], true}
+	if c := rec.Header.Calibration; c.Width() > own.width() {
+		return centre{c.From, c.To, true}
 	}
 	return own
 }
@@ -51,11 +51,16 @@ func (rec *Reconstruction) Warning() string {
 		"has %d columns; at least %d are needed.", n, fewForMaps)
 }
 
-// calibrated is a note on the calibration lines that were acquired apart from the image, "" where there are none.
+// calibrated is a note on the calibration beside the image, "" where there is none.
 func calibrated(rec *Reconstruction) string {
-	n := rec.Header.Calibration[1] - rec.Header.Calibration[0]
+	c := rec.Header.Calibration
+	n := c.Width()
 	switch {
 	case n == 0 || rec.Header.Coils < 2:
+		return ""
+	case c.Mean && rec.mapsFrom().apart:
+		return fmt.Sprintf("The coil maps were estimated from %d central columns of the mean over time.", n)
+	case c.Mean:
 		return ""
 	case rec.mapsFrom().apart:
 		return fmt.Sprintf("The coil maps were estimated from %d calibration lines that were acquired apart from the image.", n)
@@ -64,9 +69,9 @@ func calibrated(rec *Reconstruction) string {
 	}
 }
 
-// settlingApart is how many gradient steps a slice takes, that has no sampled centre of its own, until networks know it: low frequencies are
-// all that is to be seen, and the coils tell them apart slowly.
-const settlingApart = 20
+// settlingApart is how many gradient steps a slice takes, that has no sampled centre of its own, until it is like what networks know: low
+// frequencies are most of what is to be seen, and the coils tell them apart slowly. Total variation takes as many.
+const settlingApart = 60
 
 // settling is kspace.Measurement.Settling of the scan's slices.
 func (p *measurer) settling() int {

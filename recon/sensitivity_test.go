@@ -15,7 +15,7 @@ import (
 func calibrated(coils, n int, unit complex64) *memoryScan {
 	s := newScan(2, coils)
 	h := &s.header
-	h.Calibration = [2]int{h.Nx/2 - n/2, h.Nx/2 - n/2 + n}
+	h.Calibration = recon.Calibration{From: h.Nx/2 - n/2, To: h.Nx/2 - n/2 + n}
 	fft := kspace.NewFFT2(h.Ny, h.Nx)
 	for i := range s.slices {
 		lines := kspace.NewData(coils, h.Ny, n)
@@ -27,7 +27,7 @@ func calibrated(coils, n int, unit complex64) *memoryScan {
 			}
 			fft.Forward(x.Pix, x.Pix)
 			for row := range h.Ny {
-				copy(lines.Coil(c).Pix[row*n:(row+1)*n], x.Pix[row*h.Nx+h.Calibration[0]:])
+				copy(lines.Coil(c).Pix[row*n:(row+1)*n], x.Pix[row*h.Nx+h.Calibration.From:])
 			}
 		}
 		s.slices[i].Calibration = lines
@@ -96,6 +96,9 @@ func TestCalibrationApart(t *testing.T) {
 			t.Errorf("both axes %v: other units of the calibration change the image by %.5f", both, d)
 		}
 		notes := strings.Join(recon.NewReport(rec, recon.Software{}).Notes, " ")
+		if want := map[bool]string{false: "has no sampled centre of its own", true: "Both axes are phase encode"}[both]; !strings.Contains(notes, want) {
+			t.Errorf("notes %q", notes)
+		}
 		if !strings.Contains(notes, "estimated from 12 calibration lines that were acquired apart") || rec.Warning() != "" {
 			t.Errorf("both axes %v: notes %q, warning %q", both, notes, rec.Warning())
 		}
@@ -144,5 +147,54 @@ func TestCalibrationNotNeeded(t *testing.T) {
 		if told != (c.note != "") || c.note != "" && !strings.Contains(strings.Join(notes, " "), c.note) {
 			t.Errorf("%s: notes %q", c.name, notes)
 		}
+	}
+}
+
+// Slices that were sampled in different columns are each reconstructed from their own, and predict those that are held out of their own.
+func TestMasksOfEachSlice(t *testing.T) {
+	for _, coils := range []int{1, 4} {
+		s := newScan(2, coils)
+		h := &s.header
+		centre := func(x int) bool { return x >= 10 && x < 20 }
+		for i := range 2 {
+			mask := make(kspace.Mask, h.Nx)
+			for x := range mask {
+				mask[x] = x%2 == i && (x < 9 || x > 20) || centre(x)
+			}
+			h.Masks = append(h.Masks, mask)
+			mask.Apply(s.slices[i].KSpace)
+		}
+		h.Mask = h.Masks[0]
+		both := run(t, recon.Pipeline{Scan: s, Methods: []recon.Method{zeroFilled()}, HoldOut: kspace.HoldOut{Fraction: 0.2}})
+		for i := range 2 {
+			alone := newScan(2, coils)
+			alone.header.Mask = h.Masks[i]
+			for k := range alone.slices {
+				h.Masks[i].Apply(alone.slices[k].KSpace)
+			}
+			one := run(t, recon.Pipeline{Scan: alone, Slices: []int{i}, Methods: []recon.Method{zeroFilled()}, HoldOut: kspace.HoldOut{Fraction: 0.2}})
+			got, want := both.Results[0].Slices[i], one.Results[0].Slices[0]
+			if !slices.Equal(got.Magnitude, want.Magnitude) || got.HeldOut != want.HeldOut || got.Residual != want.Residual {
+				t.Errorf("%d coils, slice %d differs from that of a scan with its mask: held-out error %g, want %g", coils, i, got.HeldOut, want.HeldOut)
+			}
+		}
+		if n := both.Sampling.Fraction() * float64(h.Nx); n != 15 {
+			t.Errorf("%g columns on average, want 15", n)
+		}
+		if w := both.Warning(); w != "" {
+			t.Errorf("%d coils: %s", coils, w)
+		}
+	}
+	s := newScan(2, 4)
+	for i := range 2 { // centres of ten columns that have six in common
+		mask := make(kspace.Mask, s.header.Nx)
+		for x := range mask {
+			mask[x] = x >= 10+2*i && x < 18+2*i
+		}
+		s.header.Masks = append(s.header.Masks, mask)
+	}
+	s.header.Mask = s.header.Masks[0]
+	if w := run(t, recon.Pipeline{Scan: s, Methods: []recon.Method{zeroFilled()}}).Warning(); !strings.Contains(w, "has 6 columns") {
+		t.Errorf("warning %q", w)
 	}
 }

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,6 +33,30 @@ func TestReconOfISMRMRD(t *testing.T) {
 	r := readReport(t, out)
 	if r.Input.Format != "ismrmrd" || r.Input.Simulated || r.Reference != recon.NoReference || r.Mask.Kind != "acquired" || r.Mask.Lines != 6 {
 		t.Errorf("input %+v, reference %s, mask %+v", r.Input, r.Reference, r.Mask)
+	}
+}
+
+// Raw data whose columns differ from time to time go through every method, and what is told of the mask is of all times.
+func TestReconOfChangingColumns(t *testing.T) {
+	out := t.TempDir()
+	closer(t, "recon", rawData(t)("ok_changing"), "-o", out, "--method", "zero-filled", "--method", "tv", "--method", "unet", "--method", "ccdf", "--num-scales", "2",
+		"--slices", "2:8", "--held-out", "0.3")
+	r := readReport(t, out)
+	if m := r.Mask; m.Kind != "acquired" || m.Lines != 2 || m.HeldOut == nil || math.Abs(float64(m.AccelMeasured)-4) > 1e-3 {
+		t.Errorf("mask %+v", m)
+	}
+	notes := strings.Join(r.Notes, " ")
+	for _, want := range []string{
+		"sampled in different columns, on average 2.5 of 10; the mask shown is that of slice 2", "estimated from 10 central columns of the mean over time",
+	} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("notes %q lack %q", notes, want)
+		}
+	}
+	for _, m := range r.Methods {
+		if m.HeldOutError == nil || !(*m.HeldOutError > 0) || len(m.Slices) != 6 {
+			t.Errorf("%s: held-out error %v, %d slices", m.Name, m.HeldOutError, len(m.Slices))
+		}
 	}
 }
 

@@ -73,7 +73,11 @@ def write(path, acquisitions, header=HEADER):
 
 def expect(path, k, mask=None, centers=None, calibration=None, first=0):
     k = k.copy()
-    if mask is not None and len(mask) == COLUMNS:
+    masks = None
+    if mask is not None and mask.ndim == 2:
+        masks, mask = mask, mask[0]
+        k *= masks[:, None, None, :]
+    elif mask is not None and len(mask) == COLUMNS:
         k[..., ~mask] = 0
     k.tofile(path.removesuffix(".h5") + ".c64")
     columns = [0, 0]
@@ -81,7 +85,8 @@ def expect(path, k, mask=None, centers=None, calibration=None, first=0):
         columns = [first, first + calibration.shape[-1]]
         np.ascontiguousarray(calibration, np.complex64).tofile(path.removesuffix(".h5") + ".calibration")
     with open(path.removesuffix(".h5") + ".json", "w") as f:
-        json.dump({"Shape": k.shape, "Mask": None if mask is None else mask.tolist(), "Centers": centers, "Calibration": columns}, f)
+        json.dump({"Shape": k.shape, "Mask": None if mask is None else mask.tolist(), "Masks": None if masks is None else masks.tolist(),
+                   "Centers": centers, "Calibration": columns}, f)
 
 
 def cases(folder):
@@ -136,7 +141,10 @@ def cases(folder):
        calibration=np.einsum("ab,sbyx->sayx", white, k)[..., 3:7])
     ok("separate_repetitions", [a for n in (0, 1) for a in lines((3 - n) * k, range(3, 7), repetition=n, flags=[alone]) + lines(k * (n + 1), repetition=n)],
        np.concatenate([k, 2 * k]), header=apart, calibration=np.concatenate([3 * k, 3 * k])[..., 3:7])
-    # Lines from which no sensitivities can be told: of one coil, of one slice alone, without the centre, beyond the matrix, reversed, unlike one another.
+    # Of the lines those count that all slices have.
+    ok("separate_uneven", lines(k, range(3, 6), flags=[alone]) + lines(k[:1], [6], flags=[alone]) + lines(k, [7], flags=[alone]) + lines(k), k, header=apart,
+       calibration=k[..., 3:6])
+    # Lines from which no sensitivities can be told: of one coil, of one slice alone, without the centre, beyond the matrix, reversed.
     ok("separate_one_coil", lines(9 * k[:, :1], range(3, 7), flags=[alone]) + lines(k[:, :1]), k[:, :1], header=apart)
     ok("separate_other_coils", lines(9 * k[:, :2], range(3, 7), flags=[alone]) + lines(k), k, header=apart)
     ok("separate_one_slice", lines(9 * k[:1], range(3, 7), flags=[alone]) + lines(k), k, header=apart)
@@ -148,7 +156,6 @@ def cases(folder):
     ok("separate_after_centre", lines(k[:, :, :8], range(3, 7), center=1, pre=3, flags=[alone]) + lines(k), k, header=apart)
     ok("separate_long", lines(np.pad(k, ((0, 0), (0, 0), (8, 8), (0, 0))), range(3, 7), flags=[alone]) + lines(k), k, header=apart)
     ok("separate_reversed", lines(k, range(3, 7), flags=[alone, ismrmrd.ACQ_IS_REVERSE]) + lines(k), k, header=apart)
-    ok("separate_uneven", lines(k, range(3, 6), flags=[alone]) + lines(k[:1], [6], flags=[alone]) + lines(k, [7], flags=[alone]) + lines(k), k, header=apart)
     ok("partial_fourier", lines(k, range(3, COLUMNS)), k, np.arange(COLUMNS) >= 3)
     # The centre of k-space is step 2: steps count from the first one acquired.
     ok("shifted", lines(k, range(3, COLUMNS), shift=-3), k, np.arange(COLUMNS) >= 3, HEADER.replace("<center>5", "<center>2"))
@@ -195,6 +202,23 @@ def cases(folder):
     ok("separate_placed", [a for a in numbered(placed(9 * five, [1, 3, 0, 2, 4], flags=[alone]))
        if 3 <= a.idx.kspace_encode_step_1 < 7] + numbered(placed(five, [1, 3, 0, 2, 4])), five[[4, 1, 3, 0, 2]], header=apart,
        centers=[place(n) for n in (4, 3, 2, 1, 0)], calibration=9 * five[[4, 1, 3, 0, 2], ..., 3:7])
+    # Times that were sampled in different columns: the mean over times tells the coils' sensitivities, of the first echo.
+    every_third = np.stack([np.arange(COLUMNS) % 3 == n % 3 for n in range(4)])
+    changing = [part for n, there in enumerate(every_third) for part in lines((1 + n) * k, np.flatnonzero(there), repetition=n)]
+    weight = np.stack([1 + n for n in range(4)]) @ every_third / every_third.sum(0)
+    ok("changing", changing, np.concatenate([(1 + n) * k for n in range(4)]), every_third.repeat(SLICES, 0), calibration=np.tile(weight * k, (4, 1, 1, 1)), first=0)
+    ok("changing_coil", [part for n, there in enumerate(every_third) for part in lines(k[:, :1], np.flatnonzero(there), repetition=n)],
+       np.tile(k[:, :1], (4, 1, 1, 1)), every_third.repeat(SLICES, 0))
+    ok("changing_separate", lines(9 * k, range(3, 7), flags=[alone]) + changing, np.concatenate([(1 + n) * k for n in range(4)]), every_third.repeat(SLICES, 0),
+       header=apart, calibration=np.tile(9 * k, (4, 1, 1, 1))[..., 3:7])
+    ok("changing_echoes", [part for n in (0, 1) for c in (0, 1) for part in lines((1 + n + 7 * c) * k, np.flatnonzero(every_third[n] | (np.arange(COLUMNS) == 5)), repetition=n, contrast=2 * c)],
+       np.concatenate([k, 8 * k, 2 * k, 9 * k]), (every_third[:2] | (np.arange(COLUMNS) == 5)).repeat(2 * SLICES, 0), header=echoes,
+       calibration=np.tile(k * (every_third[0] + 2 * every_third[1] + 1.5 * (np.arange(COLUMNS) == 5)), (4, 1, 1, 1))[..., 3:8])
+    uneven = np.ones((5, COLUMNS), bool)
+    uneven[1, 7] = uneven[3, 8:] = False
+    order = [4, 1, 3, 0, 2]
+    ok("changing_slices", [a for a in numbered(placed(five, [1, 3, 0, 2, 4])) if uneven[a.idx.slice, a.idx.kspace_encode_step_1]], five[order], uneven[order],
+       centers=[place(n) for n in (4, 3, 2, 1, 0)])
     # Every repetition lies where the first does, or where they lie is not known.
     again = [placed(part, [1, 3, 0, 2, 4], repetition=n) for n, part in enumerate((five, 2 * five))]
     ok("placed_repeated", numbered(again[0]) + numbered(again[1]), np.concatenate([five, 2 * five])[[4, 1, 3, 0, 2, 9, 6, 8, 5, 7]],
@@ -255,6 +279,7 @@ def cases(folder):
     ok("slab_partial_echo", partitions(slab[:, :, 4:], points, center=4), transformed(cut.transpose(2, 1, 0, 3), 0)[4:12], points.ravel(), deep)
     write(p("bad_partitions_few"), partitions(slab, np.outer(np.isin(np.arange(6), (3, 4)), np.ones(COLUMNS))), deep)
     write(p("bad_slabs"), [a for s in (0, 1) for a in partitions(slab, slice=s)], deep)
+    write(p("bad_slab_changing"), partitions(slab) + partitions(slab, skipping, repetition=1), deep)
     write(p("bad_contrast"), lines(k) + lines(k, contrast=64))
     write(p("bad_set"), lines(k) + lines(k, set=1))
     write(p("bad_echo_missing"), lines(k) + lines(k[:1], contrast=1))
@@ -266,7 +291,6 @@ def cases(folder):
     write(p("bad_long"), lines(np.pad(k, ((0, 0), (0, 0), (8, 8), (0, 0)))))
     write(p("bad_radial"), lines(k), HEADER.replace("cartesian", "radial"))
     write(p("bad_step"), lines(k, shift=1))
-    write(p("bad_uneven"), lines(k[:1], range(4)) + lines(k, range(4, COLUMNS)))
     write(p("bad_missing_slice"), [a for a in lines(k) if a.idx.slice != 1] + lines(k, repetition=1))
     write(p("bad_coils"), lines(k) + lines(k[:, :2]))
     write(p("bad_noise_alone"), other)
