@@ -56,14 +56,19 @@ func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
 		held.Val = slices.Clone(y.Val)
 	}
 	a, b := p.operators(i, y, held, s.Calibration)
+	m := kspace.Measurement{Slice: i, Y: y, A: a, Settling: p.settling()}
 	x := kspace.NewImage(y.Ny, y.Nx)
 	a.Adjoint(x, y)
-	scale, err := normalisation(x.Magnitude(nil))
+	seen := x
+	if p.centre.apart { // without a centre of its own Aᴴy is darker than the image
+		seen = m.Start(0)
+	}
+	scale, err := normalisation(seen.Magnitude(nil))
 	if err != nil {
 		return prepared{}, kspace.Image{}, Errorf(Invalid, "slice %d: %w", i, err)
 	}
 	kspace.Scale(y.Val, 1/scale)
-	out := prepared{measurement: kspace.Measurement{Slice: i, Y: y, A: a, Settling: p.settling()}, scale: scale, reference: slices.Clone(s.Reference)}
+	out := prepared{measurement: m, scale: scale, reference: slices.Clone(s.Reference)}
 	if p.heldOut != nil {
 		kspace.Scale(held.Val, 1/scale)
 		out.heldOut = kspace.Measurement{Slice: i, Y: held, A: b}
@@ -71,7 +76,7 @@ func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
 	return out, x, nil
 }
 
-// normalisation returns what a slice is divided by, given its zero-filled magnitudes: their 99.5th percentile, 1 where that is 0.
+// normalisation returns what a slice is divided by, given the magnitudes of its zero-filled image, or of one that is as bright: their 99.5th percentile, 1 where that is 0.
 func normalisation(magnitudes []float32) (float32, error) {
 	if largest := percentile(magnitudes, 100); !(largest <= math.MaxFloat32) {
 		return 0, Errorf(Invalid, "its samples are too large: the zero-filled image exceeds single precision (%.3g); divide the scan's samples by a constant",

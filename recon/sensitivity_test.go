@@ -1,6 +1,7 @@
 package recon_test
 
 import (
+	"context"
 	"math"
 	"slices"
 	"strings"
@@ -196,5 +197,30 @@ func TestMasksOfEachSlice(t *testing.T) {
 	s.header.Mask = s.header.Masks[0]
 	if w := run(t, recon.Pipeline{Scan: s, Methods: []recon.Method{zeroFilled()}}).Warning(); !strings.Contains(w, "has 6 columns") {
 		t.Errorf("warning %q", w)
+	}
+}
+
+// norm is a reconstruction that keeps the norm of the normalised k-space that it is given.
+type norm struct{ of *float64 }
+
+func (r norm) Reconstruct(_ context.Context, m kspace.Measurement, _ func(int, int)) (kspace.Image, int, error) {
+	*r.of = kspace.Norm(m.Y.Val)
+	return kspace.NewImage(m.Y.Ny, m.Y.Nx), 0, nil
+}
+
+// Bright tissue is near 1 also where a zero-filled image without a centre of its own shows it darker than it is.
+func TestScaleWithoutACentre(t *testing.T) {
+	scale := func(s *memoryScan) (scale float64) {
+		_, err := (&recon.Pipeline{Scan: s, Slices: []int{0}, Methods: []recon.Method{{Name: "norm", Reconstructor: norm{&scale}}}}).Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		k := s.slices[0].KSpace
+		return kspace.Norm(k.Val) / scale
+	}
+	full, half := newScan(2, 4), calibrated(4, 12, 1)
+	half.undersample(false)
+	if got, want := scale(half), scale(full); math.Abs(got/want-1) > 0.1 {
+		t.Errorf("half of the columns are divided by %g, all by %g", got, want)
 	}
 }
