@@ -17,7 +17,15 @@ func withCalibration(lines []C.fm_line, at []int, separate bool) (apart []C.fm_l
 	if first < 0 {
 		return lines, at, nil, nil
 	}
-	return parted(lines, at, func(l C.fm_line) bool { return alone(l) && (separate || uniform(l, lines[first]) != nil) })
+	var sets []int
+	for _, l := range lines {
+		if !alone(l) {
+			sets = with(sets, int(l.idx.set))
+		}
+	}
+	return parted(lines, at, func(l C.fm_line) bool {
+		return alone(l) && (separate || uniform(l, lines[first]) != nil || !slices.Contains(sets, int(l.idx.set)))
+	})
 }
 
 // calibrate sorts lines that were acquired apart from the image, from which the coils' sensitivities can be told, and returns how many of
@@ -64,15 +72,15 @@ func (r *reader) calibrate(lines []C.fm_line, at []int, s *series) (n int) {
 const mostMean = 32
 
 // average makes calibration of the image itself, of n slices at a time, whose columns differ from time to time: of the mean of the first echo
-// over all times (Breuer et al., Magn Reson Med 53:981, 2005, dynamic autocalibration).
+// and set over all times (Breuer et al., Magn Reson Med 53:981, 2005, dynamic autocalibration).
 func (r *reader) average(n int) {
-	if r.Coils == 1 || r.Repetitions < 2 {
+	if r.Coils == 1 || r.Repetitions == r.Sets {
 		return
 	}
 	set := r.raw.readouts
 	set.slabs, set.block = make([][]rawLine, n), block{}
 	for i, lines := range r.raw.slabs {
-		if i/n%len(r.Contrasts) == 0 {
+		if i/n%(len(r.Contrasts)*r.Sets) == 0 {
 			set.slabs[i%n] = append(set.slabs[i%n], lines...)
 		}
 	}

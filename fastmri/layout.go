@@ -39,7 +39,8 @@ type layout struct {
 	Masks                 [][]byte // the different masks of the slices, where Mask is that of the first; nil where there is one
 	MaskOf                []int    // which of them each slice has
 	Repetitions           int      // of all slices, or times at which they were acquired; 0 is 1
-	Phases                int      // of the heart in each repetition, of which Repetitions are that many times as many; 0 is 1
+	Phases                int      // of the heart in each repetition; Repetitions counts them all; 0 is 1
+	Sets                  int      // in each phase, such as the directions of flow encoding; Repetitions counts them all; 0 is 1
 	Missing               int      // samples of each readout, of a partial echo
 	Contrasts             []int    // by the scanner's numbers, whose slices follow one another in each repetition; nil is one
 	Noise                 int      // samples of each coil that tell the noise
@@ -96,8 +97,8 @@ func (l *layout) check() error {
 	if l.Points != nil && l.Reference != "" && (l.RefNy != l.Ny || l.RefNx != l.Nx) {
 		return refusef("dataset %s has images of %d × %d; expected %d × %d as kspace, both of whose axes are phase encode", l.Reference, l.RefNy, l.RefNx, l.Ny, l.Nx)
 	}
-	if l.Phases > 1 && l.Repetitions%l.Phases != 0 || l.Missing < 0 || l.Missing > maxExtent {
-		return refusef("%d times in %d phases, %d samples missing, are not readable", l.Repetitions, l.Phases, l.Missing)
+	if l.Phases < 0 || l.Phases > maxExtent || l.Sets < 0 || l.Sets > maxExtent || l.Repetitions%(max(1, l.Phases)*max(1, l.Sets)) != 0 || l.Missing < 0 || l.Missing > maxExtent {
+		return refusef("%d times in %d phases of %d sets, %d samples missing, are not readable", l.Repetitions, l.Phases, l.Sets, l.Missing)
 	}
 	if c := l.Calibration; c != (recon.Calibration{}) && !(0 <= c.From && c.From < c.To && c.To <= l.Nx) {
 		return refusef("columns %d to %d of calibration are not readable", c.From, c.To)
@@ -176,11 +177,14 @@ func (l *layout) header(sha string) recon.Header {
 	}
 	if l.stacks() > 1 {
 		of := ""
-		if repetitions := l.Repetitions / max(1, l.Phases); repetitions > 1 {
+		if repetitions := l.Repetitions / max(1, l.Phases) / max(1, l.Sets); repetitions > 1 {
 			of = fmt.Sprintf("%d repetitions of ", repetitions)
 		}
 		if l.Phases > 1 {
 			of += fmt.Sprintf("%d heart phases of ", l.Phases)
+		}
+		if l.Sets > 1 {
+			of += fmt.Sprintf("%d sets of ", l.Sets)
 		}
 		if len(h.Echoes) > 0 {
 			of += fmt.Sprintf("%d echoes of ", len(h.Echoes))

@@ -96,27 +96,30 @@ func (r *reader) vary(masks [][]byte) error {
 
 // series are the numbers that the acquisitions have for what follows one another: a part of a scan keeps those of the whole.
 type series struct {
-	slices, contrasts, phases, repetitions []int // growing
+	slices, contrasts, sets, phases, repetitions []int // growing
 }
 
 func (s *series) add(l C.fm_line) {
 	s.slices, s.contrasts = with(s.slices, int(l.idx.slice)), with(s.contrasts, int(l.idx.contrast))
-	s.phases, s.repetitions = with(s.phases, int(l.idx.phase)), with(s.repetitions, int(l.idx.repetition))
+	s.sets, s.phases, s.repetitions = with(s.sets, int(l.idx.set)), with(s.phases, int(l.idx.phase)), with(s.repetitions, int(l.idx.repetition))
 }
 
-// find returns the slab of an acquisition, repetition after repetition, phase after phase, echo after echo, and its place among the slices.
+// find returns the slab of an acquisition, repetition after repetition, phase after phase, set after set, echo after echo, and its place among
+// the slices.
 func (s *series) find(l C.fm_line) (slab, place int) {
 	phase, _ := slices.BinarySearch(s.phases, int(l.idx.phase))
+	set, _ := slices.BinarySearch(s.sets, int(l.idx.set))
 	echo, _ := slices.BinarySearch(s.contrasts, int(l.idx.contrast))
 	place, _ = slices.BinarySearch(s.slices, int(l.idx.slice))
-	return (((int(l.idx.repetition)-s.repetitions[0])*len(s.phases)+phase)*len(s.contrasts)+echo)*len(s.slices) + place, place
+	time := ((int(l.idx.repetition)-s.repetitions[0])*len(s.phases)+phase)*len(s.sets) + set
+	return (time*len(s.contrasts)+echo)*len(s.slices) + place, place
 }
 
 // stack says how many slices there are of each place, and how they follow one another.
 func (r *reader) stack(s *series) error {
 	of := len(s.slices)
-	r.Phases, r.Contrasts = len(s.phases), s.contrasts
-	r.Repetitions = (s.repetitions[len(s.repetitions)-1] - s.repetitions[0] + 1) * r.Phases
+	r.Phases, r.Sets, r.Contrasts = len(s.phases), len(s.sets), s.contrasts
+	r.Repetitions = (s.repetitions[len(s.repetitions)-1] - s.repetitions[0] + 1) * r.Phases * r.Sets
 	if s.slices[of-1]-s.slices[0] >= of {
 		r.Numbers = s.slices
 	}
@@ -185,8 +188,6 @@ func uniform(l, first C.fm_line) error {
 		return refusal("the acquisitions use several encoding spaces; only one can be reconstructed")
 	case l.flags&rawReverse != 0:
 		return refusal("readouts run in both directions, as in EPI, which cannot be reconstructed")
-	case l.idx.set != first.idx.set:
-		return refusal("the acquisitions have several sets; only one can be reconstructed")
 	case l.number_of_samples != first.number_of_samples || l.active_channels != first.active_channels ||
 		l.discard_pre != first.discard_pre || l.discard_post != first.discard_post || l.center_sample != first.center_sample:
 		return refusal("the acquisitions differ in their samples or coils; expected the same of all")

@@ -22,7 +22,6 @@ var rawWants = map[string]string{
 	"bad_partitions_few": "2 of 6 partitions were acquired; expected at least 3/8",
 	"bad_slabs":          "the acquisitions are of 2 slabs of 6 partitions; only one slab can be reconstructed",
 	"bad_contrast":       "the acquisitions have contrast 64; expected at most 63",
-	"bad_set":            "the acquisitions have several sets",
 	"bad_echo_missing":   "slice 3 has no acquisition",
 	"bad_epi":            "readouts run in both directions, as in EPI",
 	"bad_space":          "the acquisitions use several encoding spaces",
@@ -54,6 +53,8 @@ var rawWants = map[string]string{
 var rawNotes = map[string]string{
 	"ok_echoes":             "The 8 slices are 2 repetitions of 2 echoes of 2 slices, one after the other.",
 	"ok_phases":             "The 12 slices are 2 repetitions of 3 heart phases of 2 slices, one after the other.",
+	"ok_sets":               "The 16 slices are 2 repetitions of 2 heart phases of 2 sets of 2 slices, one after the other.",
+	"ok_sets_integrated":    "The 4 slices are 2 sets of 2 slices, one after the other.",
 	"ok_partial_echo":       "4 samples at one end of each readout were not acquired (partial echo): images are less sharp along it than their pixels.",
 	"ok_partial_echo_after": "6 samples at one end of each readout were not acquired (partial echo): images are less sharp along it than their pixels.",
 	"ok_slab_partial_echo": "The partitions of the 3-D acquisition were undersampled: the slices lie across its readout. " +

@@ -170,6 +170,12 @@ def cases(folder):
     # So do heart phases, whose numbers have gaps.
     ok("phases", [a for r in (0, 1) for f in (1, 4, 5) for a in lines((1 + r + 3 * f) * k, repetition=r, phase=f)],
        np.concatenate([f * k for f in (4, 13, 16, 5, 14, 17)]))
+    # And sets, as of flow encoding; calibration lines of a set of their own are apart.
+    ok("sets", [a for r in (0, 1) for f in (0, 1) for n in (2, 5) for a in lines((1 + r + 3 * f + 10 * n) * k, repetition=r, phase=f, set=n)],
+       np.concatenate([f * k for f in (21, 51, 24, 54, 22, 52, 25, 55)]))
+    ok("set_of_calibration", lines(9 * k, range(3, 7), set=1, flags=[alone]) + sampled, k, third, calibration=9 * k[..., 3:7])
+    ok("sets_integrated", [a for n in (0, 1) for c in np.flatnonzero(mask) for a in lines((1 + n) * k, [c], set=n, flags=[alone] if c in (4, 5) else [])],
+       np.concatenate([k, 2 * k]), mask)
     # Partial echoes: the samples before or after the others are zeros.
     late, early = k.copy(), k.copy()
     late[:, :, :4], early[:, :, 10:] = 0, 0
@@ -281,7 +287,6 @@ def cases(folder):
     write(p("bad_slabs"), [a for s in (0, 1) for a in partitions(slab, slice=s)], deep)
     write(p("bad_slab_changing"), partitions(slab) + partitions(slab, skipping, repetition=1), deep)
     write(p("bad_contrast"), lines(k) + lines(k, contrast=64))
-    write(p("bad_set"), lines(k) + lines(k, set=1))
     write(p("bad_echo_missing"), lines(k) + lines(k[:1], contrast=1))
     write(p("bad_epi"), lines(k, flags=[ismrmrd.ACQ_IS_REVERSE]))
     write(p("bad_space"), lines(k, space=1))
