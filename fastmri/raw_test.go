@@ -84,6 +84,8 @@ var rawNotes = map[string]string{
 	"ok_changing":                "The 8 slices are 4 repetitions of 2 slices, one after the other.",
 	"ok_changing_coil":           "The 8 slices are 4 repetitions of 2 slices, one after the other.",
 	"ok_changing_separate":       "The 8 slices are 4 repetitions of 2 slices, one after the other.",
+	"ok_changing_sets":           "The 12 slices are 3 repetitions of 2 sets of 2 slices, one after the other.",
+	"ok_changing_sets_once":      "The 4 slices are 2 sets of 2 slices, one after the other.",
 	"ok_changing_echoes":         "The 8 slices are 2 repetitions of 2 echoes of 2 slices, one after the other.",
 	"ok_changing_slices":         "The scanner numbers the slices 4, 1, 3, 0, 2 (from 0); here they are in the order of their positions.",
 	"ok_separate_placed":         "The scanner numbers the slices 4, 1, 3, 0, 2 (from 0); here they are in the order of their positions.",

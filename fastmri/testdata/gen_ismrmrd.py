@@ -220,6 +220,12 @@ def cases(folder):
     ok("changing_echoes", [part for n in (0, 1) for c in (0, 1) for part in lines((1 + n + 7 * c) * k, np.flatnonzero(every_third[n] | (np.arange(COLUMNS) == 5)), repetition=n, contrast=2 * c)],
        np.concatenate([k, 8 * k, 2 * k, 9 * k]), (every_third[:2] | (np.arange(COLUMNS) == 5)).repeat(2 * SLICES, 0), header=echoes,
        calibration=np.tile(k * (every_third[0] + 2 * every_third[1] + 1.5 * (np.arange(COLUMNS) == 5)), (4, 1, 1, 1))[..., 3:8])
+    # Of the first set, too; and sets of one time have no mean.
+    three = every_third[[0, 1, 2]]
+    ok("changing_sets", [part for n in range(3) for s in (0, 1) for part in lines((1 + 9 * s) * k, np.flatnonzero(three[n]), repetition=n, set=s)],
+       np.concatenate([k, 10 * k] * 3), three.repeat(2 * SLICES, 0), calibration=np.tile(k, (6, 1, 1, 1)), first=0)
+    halves = np.stack([np.arange(COLUMNS) != 9, np.arange(COLUMNS) >= 0])
+    ok("changing_sets_once", [part for s in (0, 1) for part in lines(k, np.flatnonzero(halves[s]), set=s)], np.concatenate([k, k]), halves.repeat(SLICES, 0))
     uneven = np.ones((5, COLUMNS), bool)
     uneven[1, 7] = uneven[3, 8:] = False
     order = [4, 1, 3, 0, 2]
