@@ -42,6 +42,8 @@ type layout struct {
 	Phases                int      // of the heart in each repetition; Repetitions counts them all; 0 is 1
 	Sets                  int      // in each phase, such as the directions of flow encoding; Repetitions counts them all; 0 is 1
 	Missing               int      // samples of each readout, of a partial echo
+	Stopped               int      // readouts of a last repetition that is incomplete, which are left out
+	StoppedSlices         []int    // those that are incomplete and left out, by the scanner's numbers
 	Contrasts             []int    // by the scanner's numbers, whose slices follow one another in each repetition; nil is one
 	Noise                 int      // samples of each coil that tell the noise
 	Whitened              bool     // by them
@@ -156,6 +158,12 @@ func (l *layout) header(sha string) recon.Header {
 	}
 	if l.Missing > 0 {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d samples at one end of each readout were not acquired (partial echo): images are less sharp along it than their pixels.", l.Missing))
+	}
+	if l.Stopped > 0 {
+		h.Notes = append(h.Notes, fmt.Sprintf("The last repetition is incomplete: its %d readouts were left out.", l.Stopped))
+	}
+	if len(l.StoppedSlices) > 0 {
+		h.Notes = append(h.Notes, fmt.Sprintf("Less than half was acquired of slices %s (from 0), which were left out.", ranges(l.StoppedSlices)))
 	}
 	if l.Unused > 0 {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d calibration lines that were acquired apart from the image were not used.", l.Unused))

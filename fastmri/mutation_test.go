@@ -27,7 +27,7 @@ func TestMutations(t *testing.T) {
 }
 
 func TestISMRMRDMutations(t *testing.T) {
-	surviveMutations(t, rawFiles(t), 300, "ok_full", "ok_accelerated", "ok_slab_scattered", "bad_external")
+	surviveMutations(t, rawFiles(t), 300, "ok_separate_numbered", "ok_changing_separate", "ok_slab_scattered_separate", "bad_external")
 }
 
 // surviveMutations opens damaged copies of small files: each is read as something well-formed or refused with a sentence; the parent
@@ -149,12 +149,15 @@ func wellFormed(h recon.Header, slices []recon.Slice) error {
 	if h.Slices < 1 || h.Coils < 1 || h.ReconNy < 1 || h.ReconNx < 1 || len(slices) != h.Slices {
 		return fmt.Errorf("header %+v with %d slices", h, len(slices))
 	}
-	if h.Mask != nil && len(h.Mask) != h.Nx {
-		return fmt.Errorf("mask of %d for %d columns", len(h.Mask), h.Nx)
+	if h.Mask != nil && len(h.Mask) != h.Nx || h.Masks != nil && (h.Mask == nil || len(h.Masks) != h.Slices) {
+		return fmt.Errorf("mask of %d for %d columns, %d masks of %d slices", len(h.Mask), h.Nx, len(h.Masks), h.Slices)
 	}
 	for i, s := range slices {
 		if got := []int{s.KSpace.Nc, s.KSpace.Ny, s.KSpace.Nx}; !reflect.DeepEqual(got, []int{h.Coils, h.Ny, h.Nx}) {
 			return fmt.Errorf("slice %d has shape %v", i, got)
+		}
+		if c := s.Calibration; len(c.Val) != h.Coils*h.Ny*h.Calibration.Width() || notFinite(c.Val) >= 0 {
+			return fmt.Errorf("slice %d has %d samples of calibration %+v", i, len(c.Val), h.Calibration)
 		}
 		if at := notFinite(s.KSpace.Val); at >= 0 {
 			return fmt.Errorf("slice %d is not finite at %d", i, at)

@@ -120,6 +120,7 @@ func (r *reader) openRaw(group *hdf5.Group) error {
 	if len(lines) == 0 {
 		return errNoImage
 	}
+	lines, at = r.complete(lines, at)
 	s, err := r.sort(lines, at)
 	if err != nil {
 		return err

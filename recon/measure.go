@@ -60,7 +60,7 @@ func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
 	x := kspace.NewImage(y.Ny, y.Nx)
 	a.Adjoint(x, y)
 	seen := x
-	if p.centre.apart { // without a centre of its own Aᴴy is darker than the image
+	if p.centre.without() { // without a centre of its own Aᴴy is darker than the image
 		seen = m.Start(0)
 	}
 	scale, err := normalisation(seen.Magnitude(nil))

@@ -108,8 +108,8 @@ func unseen(rec *Reconstruction) string {
 		return ""
 	case rec.Sampling.Points != nil:
 		return "Both axes are phase encode, and closer's networks have seen masks of whole columns alone"
-	case rec.Header.Coils > 1 && rec.mapsFrom().apart:
-		return "The image has no sampled centre of its own, and closer's networks have seen masks with one alone"
+	case rec.Header.Coils > 1 && rec.mapsFrom().without():
+		return "The image has next to no sampled centre of its own, and closer's networks have seen masks with one alone"
 	}
 	return ""
 }

@@ -13,9 +13,13 @@ const fewForMaps = 8
 type centre struct {
 	lo, hi int
 	apart  bool // of Header.Calibration; else of what methods are given
+	own    int  // columns of what methods are given
 }
 
 func (c centre) width() int { return c.hi - c.lo }
+
+// without reports whether what methods are given has next to no sampled centre, so that its zero-filled image is nothing like the image.
+func (c centre) without() bool { return c.apart && c.own < fewForMaps }
 
 // mapsFrom returns the centre from which the maps are estimated: that of what methods are given in every slice or, where it is wider, of the
 // calibration.
@@ -26,8 +30,9 @@ func (rec *Reconstruction) mapsFrom() centre {
 	} else if s != nil {
 		own.lo, own.hi = s.common().ACS()
 	}
+	own.own = own.width()
 	if c := rec.Header.Calibration; c.Width() > own.width() {
-		return centre{c.From, c.To, true}
+		return centre{c.From, c.To, true, own.own}
 	}
 	return own
 }
@@ -69,14 +74,14 @@ func calibrated(rec *Reconstruction) string {
 	}
 }
 
-// settlingApart is how many gradient steps a slice takes, that has no sampled centre of its own, until it is like what networks know: low
+// settlingWithout is how many gradient steps a slice takes, that has no sampled centre of its own, until it is like what networks know: low
 // frequencies are most of what is to be seen, and the coils tell them apart slowly. Total variation takes as many.
-const settlingApart = 60
+const settlingWithout = 60
 
 // settling is kspace.Measurement.Settling of the scan's slices.
 func (p *measurer) settling() int {
-	if p.centre.apart {
-		return settlingApart
+	if p.centre.without() {
+		return settlingWithout
 	}
 	return 0
 }

@@ -97,7 +97,7 @@ func TestCalibrationApart(t *testing.T) {
 			t.Errorf("both axes %v: other units of the calibration change the image by %.5f", both, d)
 		}
 		notes := strings.Join(recon.NewReport(rec, recon.Software{}).Notes, " ")
-		if want := map[bool]string{false: "has no sampled centre of its own", true: "Both axes are phase encode"}[both]; !strings.Contains(notes, want) {
+		if want := map[bool]string{false: "has next to no sampled centre of its own", true: "Both axes are phase encode"}[both]; !strings.Contains(notes, want) {
 			t.Errorf("notes %q", notes)
 		}
 		if !strings.Contains(notes, "estimated from 12 calibration lines that were acquired apart") || rec.Warning() != "" {
@@ -222,5 +222,25 @@ func TestScaleWithoutACentre(t *testing.T) {
 	half.undersample(false)
 	if got, want := scale(half), scale(full); math.Abs(got/want-1) > 0.1 {
 		t.Errorf("half of the columns are divided by %g, all by %g", got, want)
+	}
+}
+
+// With a centre of its own, though a narrower one, an image is normalised as any other, and the networks have seen such masks.
+func TestCalibrationWiderThanACentre(t *testing.T) {
+	const name = "next to no sampled centre"
+	for columns, want := range map[int]bool{7: true, 8: false} {
+		s := calibrated(4, 12, 1)
+		s.header.Mask = make(kspace.Mask, s.header.Nx)
+		for x := range s.header.Mask {
+			s.header.Mask[x] = x%3 == 0 && (x < 10 || x > 20) || x >= 15-columns/2 && x < 15-columns/2+columns
+		}
+		for _, slice := range s.slices {
+			s.header.Mask.Apply(slice.KSpace)
+		}
+		rec := run(t, recon.Pipeline{Scan: s, Methods: []recon.Method{zeroFilled()}})
+		notes := strings.Join(recon.NewReport(rec, recon.Software{}).Notes, " ")
+		if strings.Contains(notes, name) != want || !strings.Contains(notes, "estimated from 12 calibration lines") {
+			t.Errorf("%d columns: notes %q", columns, notes)
+		}
 	}
 }

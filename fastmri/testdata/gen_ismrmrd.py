@@ -163,6 +163,13 @@ def cases(folder):
     noisy = kspace(*k.shape)
     ok("averages", lines(k + noisy, average=0) + lines(k - noisy, average=1), k)
     ok("repetitions", lines(k, repetition=0) + lines(noisy, repetition=1), np.concatenate([k, noisy]))
+    # A scan that was stopped: what is incomplete is left out.
+    ok("stopped", lines(k, repetition=0) + lines(noisy, repetition=1) + lines(k, repetition=2)[:7], np.concatenate([k, noisy]))
+    ok("stopped_slice", lines(k, repetition=0) + [a for a in lines(noisy, repetition=1) if a.idx.slice == 0], k)
+    ok("stopped_later", lines(k, repetition=0) + lines(noisy, range(1, COLUMNS), repetition=1), np.concatenate([k, noisy]), np.array([np.arange(COLUMNS) >= n for n in (0, 1)]).repeat(SLICES, 0),
+       calibration=np.tile(np.where(np.arange(COLUMNS) < 1, k, (k + noisy) / 2), (2, 1, 1, 1)), first=0)
+    four = kspace(4, COILS, ROWS, COLUMNS)
+    ok("stopped_slices", [a for a in lines(four) if a.idx.slice in (0, 2) or a.idx.kspace_encode_step_1 < 4], four[[0, 2]])
     # Echoes follow one another in each repetition.
     echoes = HEADER.replace("<TR>500</TR>", "<TR>500</TR><TE>10</TE><TE>90</TE><TE>170</TE>")
     ok("echoes", [a for r in (0, 1) for c in (0, 2) for a in lines((1 + r + 3 * c) * k, repetition=r, contrast=c)], np.concatenate([k, 7 * k, 2 * k, 8 * k]), header=echoes)
@@ -293,7 +300,7 @@ def cases(folder):
     write(p("bad_slabs"), [a for s in (0, 1) for a in partitions(slab, slice=s)], deep)
     write(p("bad_slab_changing"), partitions(slab) + partitions(slab, skipping, repetition=1), deep)
     write(p("bad_contrast"), lines(k) + lines(k, contrast=64))
-    write(p("bad_echo_missing"), lines(k) + lines(k[:1], contrast=1))
+    write(p("bad_echo_missing"), lines(k) + lines(k[:1], contrast=1) + lines(k[:1], contrast=2))
     write(p("bad_epi"), lines(k, flags=[ismrmrd.ACQ_IS_REVERSE]))
     write(p("bad_space"), lines(k, space=1))
     write(p("bad_echo"), lines(k[:, :, 7:], center=1))
