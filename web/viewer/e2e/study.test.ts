@@ -60,6 +60,10 @@ test("a plane that crosses another is drawn in it where it lies", async () => {
   const said = (selector: string) => page.$eval(selector, (e) => e.textContent);
   expect(await said(".pane:nth-child(1) .corner")).toContain("slice 3 (3/3), time 3/3, ");
   expect(await said(".pane:nth-child(2) .corner")).not.toContain("time");
+  for (const [key, time] of [[">", 1], [">", 2], ["<", 1], ["<", 3]] as const) { // of one slice, around the end
+    await page.keyboard.press(key);
+    await page.waitForFunction((t) => document.querySelector(".pane .corner")!.textContent!.includes(`(${t}/3), time ${t}/3, `), {}, time);
+  }
   const [axial, other] = await shown(page);
   expect([axial!.slice, other!.slice]).toEqual([3, 2]); // a plane that is not parallel does not follow
   await page.select("select[aria-label='Compare with']", uid);

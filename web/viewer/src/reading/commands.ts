@@ -37,7 +37,11 @@ const stride = 4; // pixels that a key moves the cursor by
 let film: ReturnType<typeof setInterval> | undefined;
 function cine(room: Room): void {
   if (film) clearInterval(film);
-  film = film ? undefined : setInterval(() => room.active.slice?.number === room.position && room.step(1, true), 125); // not faster than slices come
+  film = film ? undefined : setInterval(() => {
+    if (room.active.slice?.number !== room.position) return; // not faster than slices come
+    if (room.times > 1) void room.time(1);
+    else room.step(1, true);
+  }, 125);
   room.changed();
 }
 
@@ -46,7 +50,9 @@ export const commands: Command[] = [
   { group: "Slice", title: "Next slice", keys: ["ArrowDown"], run: (r) => r.step(1) },
   { group: "Slice", title: "First slice", keys: ["Home"], run: (r) => r.to(-Infinity) },
   { group: "Slice", title: "Last slice", keys: ["End"], run: (r) => r.to(Infinity) },
-  { group: "Slice", title: "Cine", keys: ["c"], button: "Cine", run: cine, pressed: () => film !== undefined },
+  { group: "Slice", title: "Time before", keys: ["<"], run: (r) => void r.time(-1) },
+  { group: "Slice", title: "Next time", keys: [">"], run: (r) => void r.time(1) },
+  { group: "Slice", title: "Cine, over times where there are several", keys: ["c"], button: "Cine", run: cine, pressed: () => film !== undefined },
   { group: "Pane", title: "Pane before", keys: ["ArrowLeft"], run: go(-1) },
   { group: "Pane", title: "Next pane", keys: ["ArrowRight"], run: go(1) },
   { group: "Pane", title: "Series before", keys: ["PageUp"], run: series(-1) },

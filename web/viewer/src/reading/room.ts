@@ -12,7 +12,7 @@ import { mirrorMeasurements } from "./mirror";
 import { Pane, type Look } from "./pane";
 import { Pointer } from "./pointer";
 import { answers, blinded } from "./review/blind";
-import { first, match, nearest, seriesOf, step, type Series } from "./series";
+import { first, later, match, nearest, seriesOf, step, type Series } from "./series";
 import { instances, others } from "./study";
 import { Layers } from "./layers";
 import type { Slice, Window } from "./dicom";
@@ -213,6 +213,23 @@ export class Room {
     this.to(around ? numbers[(numbers.indexOf(this.position) + by + numbers.length) % numbers.length]! : step(numbers, this.position, by));
   }
 
+  // times is how many times the active series was acquired.
+  get times(): number {
+    return Number(this.active.slice?.repetition.split("/")[1] ?? 1);
+  }
+
+  // time goes some times on with the slice, around the end.
+  async time(by: number): Promise<void> {
+    const { active, times } = this;
+    if (!active.slice || times < 2) return this.tell("The series was acquired once.");
+    const { series, slice: shown } = active;
+    const [now = 1] = shown.repetition.split("/").map(Number);
+    const number = later(series.numbers, shown.number, times, by);
+    const there = number === undefined ? undefined : await slice(this.job.id, series, number);
+    if (there?.repetition !== `${((now - 1 + by + times) % times) + 1}/${times}`) return this.tell("The job has not all slices of all times.");
+    if (active === this.active && active.slice === shown) this.to(there.number);
+  }
+
   setLook(change: Partial<Look>): void {
     const look = { ...this.active.look, ...change };
     if (this.linked.window) this.look = look;
@@ -272,6 +289,8 @@ export class Room {
       for (const away of [1, -1, 2, -2, 3, 4]) {
         for (const { series, slice: shown } of this.panes) {
           const number = shown && series.numbers[series.numbers.indexOf(shown.number) + away];
+          const time = shown && this.times > 1 && away > 0 ? later(series.numbers, shown.number, this.times, away) : undefined;
+          if (time) slice(this.job.id, series, time).catch(() => undefined);
           if (number) slice(this.job.id, series, number).catch(() => undefined);
         }
       }

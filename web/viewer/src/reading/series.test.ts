@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { away, first, marking, match, nearest, secondsASlice, seriesOf, type Kind, type Series } from "./series";
+import { away, first, later, marking, match, nearest, secondsASlice, seriesOf, type Kind, type Series } from "./series";
 import { numbered } from "./study";
 
 const files = (...names: string[]) => names.map((name) => ({ name, sha256: "", size: 0, content_type: "" }));
@@ -25,6 +25,14 @@ test("a series shows its slice that is nearest to a position", () => {
   expect(nearest([4, 5, 9], 8)).toBe(2);
   expect(nearest([4, 5, 9], 5)).toBe(1);
   expect(nearest([4, 5, 9], Infinity)).toBe(0);
+});
+
+test("the same slice at another time lies a stack away, around the end", () => {
+  const numbers = [1, 2, 3, 4, 5, 6];
+  expect([1, 5, 6].map((n) => later(numbers, n, 3, 1))).toEqual([3, 1, 2]);
+  expect([1, 5, 6].map((n) => later(numbers, n, 3, -1))).toEqual([5, 3, 4]);
+  expect(later(numbers, 2, 3, 4)).toBe(4);
+  expect(later(numbers, 1, 4, 1)).toBeUndefined();
 });
 
 test("series of other scans are matched by where they lie", () => {

@@ -81,6 +81,13 @@ export function nearest(numbers: number[], position: number): number {
 export const step = (numbers: number[], position: number, by: number) =>
   numbers[Math.min(numbers.length - 1, Math.max(0, nearest(numbers, position) + by))] ?? position;
 
+// later is the number of the same slice some times on, around the end, of a series that has as many slices at each of its times; undefined
+// where it has not.
+export function later(numbers: number[], number: number, times: number, by: number): number | undefined {
+  const stack = numbers.length / times;
+  return Number.isInteger(stack) ? numbers[(numbers.indexOf(number) + (by % times) * stack + numbers.length) % numbers.length] : undefined;
+}
+
 // match is the slice of a series that lies where a slice of another does; undefined when the two are not parallel or nobody knows.
 export function match(series: Series, from: Series, number: number): number | undefined {
   if (series.kind !== "study" && from.kind !== "study") return series.numbers[nearest(series.numbers, number)];
