@@ -18,20 +18,18 @@ type prepared struct {
 // measurer turns stored slices into inverse problems. Nothing it does to a measurement looks at the reference, at samples
 // outside the mask or at those held out.
 type measurer struct {
-	header  Header
-	centre  centre
-	mask    kspace.Mask // without the columns held out
-	heldOut kspace.Mask // nil for none
-	each    *Sampling   // has the masks of each slice where these differ; nil otherwise
-	// points and heldOutPoints are the samples of mask and heldOut where both axes are phase encode.
-	points, heldOutPoints kspace.Points
-	protocol              Protocol
+	header   Header
+	centre   centre
+	sampling Sampling // every column where nothing is undersampled
+	protocol Protocol
 }
 
-func newMeasurer(rec *Reconstruction, mask, heldOut kspace.Mask) *measurer {
-	p := &measurer{header: rec.Header, centre: rec.mapsFrom(), mask: mask, heldOut: heldOut, protocol: rec.Protocol}
-	if rec.Sampling != nil && rec.Sampling.Each != nil {
-		p.each = rec.Sampling
+func newMeasurer(rec *Reconstruction) *measurer {
+	p := &measurer{header: rec.Header, centre: rec.mapsFrom(), protocol: rec.Protocol}
+	if rec.Sampling != nil {
+		p.sampling = *rec.Sampling
+	} else {
+		p.sampling.Columns = every(rec.columns())
 	}
 	return p
 }
@@ -52,7 +50,7 @@ func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
 		y = p.imageGrid(y)
 	}
 	held := kspace.Data{Nc: y.Nc, Ny: y.Ny, Nx: y.Nx}
-	if p.heldOut != nil {
+	if p.sampling.HeldOut != nil {
 		held.Val = slices.Clone(y.Val)
 	}
 	a, b := p.operators(i, y, held, s.Calibration)
@@ -69,7 +67,7 @@ func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
 	}
 	kspace.Scale(y.Val, 1/scale)
 	out := prepared{measurement: m, scale: scale, reference: slices.Clone(s.Reference)}
-	if p.heldOut != nil {
+	if p.sampling.HeldOut != nil {
 		kspace.Scale(held.Val, 1/scale)
 		out.heldOut = kspace.Measurement{Slice: i, Y: held, A: b}
 	}
@@ -96,8 +94,8 @@ func normalisation(magnitudes []float32) (float32, error) {
 // operators removes from y and held, of slice i, what each is not to have, and returns the operators that measure the rest. Without anything
 // held out the second is nil.
 func (p *measurer) operators(i int, y, held, calibration kspace.Data) (a, b kspace.Operator) {
-	if p.points != nil {
-		p.points.Apply(y)
+	if points := p.sampling.Points; points != nil {
+		points.Apply(y)
 		maps := kspace.NewData(y.Nc, y.Ny, y.Nx)
 		if y.Nc > 1 {
 			maps = p.maps(y, calibration)
@@ -106,16 +104,13 @@ func (p *measurer) operators(i int, y, held, calibration kspace.Data) (a, b kspa
 				maps.Val[i] = 1
 			}
 		}
-		if a = kspace.NewScattered(maps, p.points); held.Val != nil {
-			p.heldOutPoints.Apply(held)
-			b = kspace.NewScattered(maps, p.heldOutPoints)
+		if a = kspace.NewScattered(maps, points); held.Val != nil {
+			p.sampling.HeldOutPoints.Apply(held)
+			b = kspace.NewScattered(maps, p.sampling.HeldOutPoints)
 		}
 		return a, b
 	}
-	mask, heldOut := p.mask, p.heldOut
-	if p.each != nil {
-		mask, heldOut = p.each.of(i)
-	}
+	mask, heldOut := p.sampling.of(i)
 	mask.Apply(y)
 	sampled := func(m kspace.Mask) kspace.Operator { return kspace.NewCartesian(y.Ny, m) }
 	if y.Nc > 1 {
@@ -150,8 +145,9 @@ func cropReadout(k kspace.Data, ny int) kspace.Data {
 
 // imageGrid replaces k-space by the Fourier transform of the image cropped to the mask's width, as score-MRI does.
 func (p *measurer) imageGrid(k kspace.Data) kspace.Data {
-	out := kspace.NewData(k.Nc, k.Ny, len(p.mask))
-	acquired, cropped := kspace.NewFFT2(k.Ny, k.Nx), kspace.NewFFT2(k.Ny, len(p.mask))
+	nx := len(p.sampling.Columns)
+	out := kspace.NewData(k.Nc, k.Ny, nx)
+	acquired, cropped := kspace.NewFFT2(k.Ny, k.Nx), kspace.NewFFT2(k.Ny, nx)
 	for c := range k.Nc {
 		x := k.Coil(c)
 		acquired.Inverse(x.Pix, x.Pix)

@@ -78,7 +78,7 @@ func (p *Pipeline) Run(ctx context.Context) (*Reconstruction, error) {
 	return rec, nil
 }
 
-// begin checks the request against the header and draws the mask.
+// begin checks the request against the header and says what is sampled.
 func (p *Pipeline) begin() (*Reconstruction, *measurer, error) {
 	h := p.Scan.Header()
 	rec := &Reconstruction{Header: h, Ny: h.ReconNy, Nx: h.ReconNx, Indices: p.Slices, Protocol: p.Protocol}
@@ -104,76 +104,14 @@ func (p *Pipeline) begin() (*Reconstruction, *measurer, error) {
 		}
 		rec.Header.Calibration = Calibration{} // of another grid
 	}
-	columns := rec.columns()
-	mask := h.Mask
-	switch {
-	case h.Points != nil:
-		return p.beginPoints(rec)
-	case h.Masks != nil:
-		return p.beginEach(rec)
-	case mask != nil:
-		rec.Sampling = &Sampling{Kind: "acquired", Columns: mask}
-	case p.Undersampling != nil:
-		var err error
-		if mask, err = p.Undersampling.Mask(columns); err != nil {
-			return nil, nil, Errorf(Invalid, "mask: %w", err)
-		}
-		u := p.Undersampling
-		rec.Sampling = &Sampling{Kind: u.Kind, Mode: u.Mode, AccelNominal: u.Accel, ACSFraction: u.ACS, Seed: uint64(u.Seed), Columns: mask}
-	default:
-		mask = make(kspace.Mask, columns)
-		for i := range mask {
-			mask[i] = true
-		}
-	}
-	kept, held, err := p.HoldOut.Split(mask)
-	if err != nil {
-		return nil, nil, Errorf(Invalid, "%w", err)
-	}
-	if held != nil {
-		rec.Sampling.Columns, rec.Sampling.HeldOut = kept, held
+	var err error
+	if rec.Sampling, err = p.sampling(rec); err != nil {
+		return nil, nil, err
 	}
 	if err := rec.enoughForMaps(); err != nil {
 		return nil, nil, err
 	}
-	return rec, newMeasurer(rec, kept, held), nil
-}
-
-// beginEach is begin for a scan whose slices were sampled in different columns.
-func (p *Pipeline) beginEach(rec *Reconstruction) (*Reconstruction, *measurer, error) {
-	s := &Sampling{Kind: "acquired"}
-	for i, mask := range rec.Header.Masks {
-		kept, held, err := p.HoldOut.Split(mask)
-		if err != nil {
-			return nil, nil, Errorf(Invalid, "slice %d: %w", i, err)
-		}
-		s.Each, s.HeldOutEach = append(s.Each, kept), append(s.HeldOutEach, held)
-	}
-	s.Columns, s.HeldOut = s.of(rec.Indices[0])
-	rec.Sampling = s
-	if err := rec.enoughForMaps(); err != nil {
-		return nil, nil, err
-	}
-	return rec, newMeasurer(rec, s.Columns, s.HeldOut), nil
-}
-
-// beginPoints is begin for a scan that was undersampled in both axes.
-func (p *Pipeline) beginPoints(rec *Reconstruction) (*Reconstruction, *measurer, error) {
-	h := rec.Header
-	kept, held, err := p.HoldOut.SplitPoints(h.Points, h.Nx)
-	if err != nil {
-		return nil, nil, Errorf(Invalid, "%w", err)
-	}
-	rec.Sampling = &Sampling{Kind: "acquired", Columns: kept.Columns(h.Nx), Points: kept, HeldOutPoints: held}
-	if held != nil {
-		rec.Sampling.HeldOut = held.Columns(h.Nx)
-	}
-	if err := rec.enoughForMaps(); err != nil {
-		return nil, nil, err
-	}
-	m := newMeasurer(rec, rec.Sampling.Columns, rec.Sampling.HeldOut)
-	m.points, m.heldOutPoints = kept, held
-	return rec, m, nil
+	return rec, newMeasurer(rec), nil
 }
 
 // run applies one method to every slice that is not finished yet.

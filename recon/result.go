@@ -1,12 +1,6 @@
 package recon
 
-import (
-	"slices"
-
-	"time"
-
-	"github.com/closer-mri/closer/kspace"
-)
+import "time"
 
 // Protocol names the grid on which undersampling and data consistency happen; PSNR of different protocols does not compare.
 type Protocol string
@@ -17,73 +11,6 @@ const (
 	// ScoreMRI320 masks the Fourier transform of the cropped image, as the score-MRI code does. Not a clinical number.
 	ScoreMRI320 Protocol = "score-mri-320"
 )
-
-// Sampling is the undersampling of one reconstruction.
-type Sampling struct {
-	Kind         string // "gaussian1d", "random", "equispaced", …; "acquired" when it is the file's own
-	Mode         string // "exact" or "score-mri" for gaussian1d
-	AccelNominal float64
-	ACSFraction  float64
-	Seed         uint64
-	Columns      kspace.Mask // that methods were given
-	HeldOut      kspace.Mask // acquired too, but kept from the methods, which had to predict them; nil for none
-	// Each and HeldOutEach are Columns and HeldOut of each slice of the scan, where these differ and Columns and HeldOut are those of the first
-	// slice; nil otherwise.
-	Each, HeldOutEach []kspace.Mask
-	// Points are the single samples that methods were given where both axes are phase encode, HeldOutPoints those held out; nil
-	// otherwise. Columns and HeldOut then mark the columns that have any.
-	Points, HeldOutPoints kspace.Points
-}
-
-// columns is the width of the k-space that is sampled.
-func (rec *Reconstruction) columns() int {
-	if rec.Protocol == ScoreMRI320 {
-		return min(rec.Header.Nx, rec.Header.ReconNx)
-	}
-	return rec.Header.Nx
-}
-
-// Fraction is the share of k-space that methods were given.
-func (s *Sampling) Fraction() float64 {
-	if s.Points != nil {
-		return float64(s.Points.Count()) / float64(len(s.Points))
-	}
-	if s.Each != nil {
-		sum := 0.0
-		for _, m := range s.Each {
-			sum += float64(m.Lines()) / float64(len(m)*len(s.Each))
-		}
-		return sum
-	}
-	return float64(s.Columns.Lines()) / float64(len(s.Columns))
-}
-
-// common are the columns that every slice has.
-func (s *Sampling) common() kspace.Mask {
-	common := slices.Clone(s.Columns)
-	for _, m := range s.Each {
-		for x := range common {
-			common[x] = common[x] && m[x]
-		}
-	}
-	return common
-}
-
-// of returns the columns of slice i, and those held out of it.
-func (s *Sampling) of(i int) (kept, held kspace.Mask) {
-	if s.Each == nil {
-		return s.Columns, s.HeldOut
-	}
-	return s.Each[i], s.HeldOutEach[i]
-}
-
-// Acceleration is the measured acceleration, 0 when nothing was given.
-func (s *Sampling) Acceleration() float64 {
-	if f := s.Fraction(); f > 0 {
-		return 1 / f
-	}
-	return 0
-}
 
 // Residual is the data-consistency residual of a complex result on the acquired samples: RMS is ‖MFSx − y‖/‖y‖, Max is
 // max|MFSx − y|/max|y|.

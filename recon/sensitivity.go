@@ -6,6 +6,14 @@ import (
 	"github.com/closer-mri/closer/kspace"
 )
 
+// columns is the width of the k-space that is sampled.
+func (rec *Reconstruction) columns() int {
+	if rec.Protocol == ScoreMRI320 {
+		return min(rec.Header.Nx, rec.Header.ReconNx)
+	}
+	return rec.Header.Nx
+}
+
 // fewForMaps is the number of central columns below which coil maps become coarse enough to spoil the image.
 const fewForMaps = 8
 
