@@ -68,8 +68,12 @@ func (r *reader) calibrate(lines []C.fm_line, at []int, s *series) (n int) {
 	return r.calibrateFrom(set, r.Nx)
 }
 
-// mostMean is how many columns of a mean over time tell sensitivities; more say nothing new of what is smooth.
-const mostMean = 32
+// How much of the image tells its sensitivities by a mean over time: more columns say nothing new of what is smooth, and more times, which
+// are spread over the whole scan, only take time to read.
+const (
+	mostMean  = 32 // columns
+	mostTimes = 8  // of each
+)
 
 // average makes calibration of the image itself, of n slices at a time, whose columns differ from time to time: of the mean of the first echo
 // and set over all times (Breuer et al., Magn Reson Med 53:981, 2005, dynamic autocalibration).
@@ -84,9 +88,27 @@ func (r *reader) average(n int) {
 			set.slabs[i%n] = append(set.slabs[i%n], lines...)
 		}
 	}
+	for i, lines := range set.slabs {
+		set.slabs[i] = spread(lines)
+	}
 	if r.calibrateFrom(&set, mostMean) > 0 {
 		r.Calibration.Mean = true
 	}
+}
+
+// spread keeps at most mostTimes lines of each column, evenly spaced among those that it has.
+func spread(lines []rawLine) (kept []rawLine) {
+	count, seen := map[uint16]int{}, map[uint16]int{}
+	for _, l := range lines {
+		count[l.column]++
+	}
+	for _, l := range lines {
+		n, k := max(count[l.column], mostTimes), seen[l.column]
+		if seen[l.column]++; (k+1)*mostTimes/n > k*mostTimes/n {
+			kept = append(kept, l)
+		}
+	}
+	return kept
 }
 
 // calibrateFrom takes at most so many central columns of a set that every slab of it has, and returns how many lines those are: 0 where

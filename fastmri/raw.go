@@ -68,10 +68,10 @@ func rawGroup(file *hdf5.File) (*hdf5.Group, error) {
 }
 
 // openRaw describes ISMRMRD raw data: Cartesian, where each readout is one phase-encode column of one slice, or of one partition of a
-// slab. Averages are averaged; repetitions, the heart phases of each and the sets of these, follow one another as slices, so do the echoes of each, and
-// slices whose numbers have gaps. Columns that were not acquired, by undersampling, partial Fourier or a phase resolution below 1, are the
-// mask, which may differ from time to time. Calibration lines that were acquired as the image was belong to it, others tell the coils' sensitivities. A noise scan whitens the coils. The vendor's own readouts that
-// belong to no image are left out.
+// slab. Averages are averaged; repetitions, the heart phases of each and the sets of these, follow one another as slices, so do the echoes of
+// each, and slices whose numbers have gaps. Columns that were not acquired, by undersampling, partial Fourier or a phase resolution below 1,
+// are the mask, which may differ from time to time. Calibration lines that were acquired as the image was belong to it, others tell the
+// coils' sensitivities. A noise scan whitens the coils. The vendor's own readouts that belong to no image are left out.
 func (r *reader) openRaw(group *hdf5.Group) error {
 	const expected = "ISMRMRD acquisitions (head and data)"
 	d, err := openDataset(group, "data", expected)

@@ -79,7 +79,7 @@ func (r *reader) places() int {
 func (r *reader) readRaw(i uint) (err error) {
 	raw := r.raw
 	places := r.Slices / len(raw.slabs)
-	slab, place := int(i)/places, r.first()+int(i)%places
+	slab, place := int(i)/places, r.firstPlace()+int(i)%places
 	if r.samples, err = r.take(&raw.readouts, slab, place); err != nil || raw.calibration == nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (r *reader) readRaw(i uint) (err error) {
 func (r *reader) take(of *readouts, slab, place int) ([]complex64, error) {
 	n := r.Coils * r.Ny * of.width()
 	if b := &of.block; slab != b.slab || place < b.from || place >= b.to {
-		if err := r.fill(of, slab, place, min(place+max(1, blockBytes/(8*n)), r.first()+r.places())); err != nil {
+		if err := r.fill(of, slab, place, min(place+max(1, blockBytes/(8*n)), r.firstPlace()+r.places())); err != nil {
 			return nil, err
 		}
 	}
@@ -101,8 +101,8 @@ func (r *reader) take(of *readouts, slab, place int) ([]complex64, error) {
 // width is how many columns are read.
 func (of *readouts) width() int { return of.columns[1] - of.columns[0] }
 
-// first is the first place of a slab that is delivered.
-func (r *reader) first() int { return r.depth()/2 - r.places()/2 }
+// firstPlace is the first place of a slab that is delivered.
+func (r *reader) firstPlace() int { return r.depth()/2 - r.places()/2 }
 
 // depth is how many samples the axis has that is transformed.
 func (r *reader) depth() int { return max(1, r.Protocol.Encoded.Z) }
