@@ -54,12 +54,8 @@ func (r *reader) calibrate(lines []C.fm_line, at []int, s *series) (n int) {
 	if !centred(columns, r.Nx) || !centred(partitions, r.Partitions) {
 		return 0
 	}
-	numbers := s.slices
-	if r.Numbers != nil {
-		numbers = r.Numbers // in the order of their places
-	}
 	for i, l := range lines {
-		slab := slices.Index(numbers, int(l.idx.slice))
+		slab := slices.Index(s.slices, int(l.idx.slice))
 		if slab < 0 || uniform(l, first) != nil {
 			return 0
 		}

@@ -50,6 +50,7 @@ type layout struct {
 	Numbers               []int    // of the slices of a repetition, as the scanner counted them; nil when they are those from the first on
 	Placement             *recon.Placement
 	Partitions, Acquired  int // of raw data, and how many of them were acquired; 1 of 2-D ones
+	Slabs, Overlap        int // of 3-D ones, and how many slices of each were left out, being nearer to another one
 }
 
 // Attributes are the root attributes of a fastMRI file, zero where missing.
@@ -113,6 +114,9 @@ func (l *layout) check() error {
 	if l.Repetitions < 0 || l.Repetitions > l.Slices || len(l.Contrasts) > maxEchoes || strange || l.Slices%l.stacks() != 0 {
 		return refusef("%d slices in %d repetitions of %d contrasts are not readable", l.Slices, l.Repetitions, len(l.Contrasts))
 	}
+	if l.Slabs < 0 || l.Slabs > maxExtent || l.Overlap < 0 || l.Overlap > maxExtent {
+		return refusef("%d slabs that overlap by %d slices are not readable", l.Slabs, l.Overlap)
+	}
 	if l.Acquired < 0 || l.Acquired > l.Partitions {
 		return refusef("%d of %d partitions are not readable", l.Acquired, l.Partitions)
 	}
@@ -155,6 +159,13 @@ func (l *layout) header(sha string) recon.Header {
 		h.Notes = append(h.Notes, "The partitions of the 3-D acquisition were undersampled: the slices lie across its readout.")
 	case l.Acquired < l.Partitions:
 		h.Notes = append(h.Notes, fmt.Sprintf("%d of %d partitions were acquired: the slices are thicker than they lie apart.", l.Acquired, l.Partitions))
+	}
+	if l.Slabs > 1 {
+		note := fmt.Sprintf("The slices are of %d slabs, one after the other", l.Slabs)
+		if l.Overlap > 0 {
+			note += fmt.Sprintf("; %d slices of each, where it is nearer to another one, were left out", l.Overlap)
+		}
+		h.Notes = append(h.Notes, note+".")
 	}
 	if l.Missing > 0 {
 		h.Notes = append(h.Notes, fmt.Sprintf("%d samples at one end of each readout were not acquired (partial echo): images are less sharp along it than their pixels.", l.Missing))

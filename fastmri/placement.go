@@ -33,7 +33,7 @@ func parallel(a, b C.fm_line) bool {
 // the centre of the field of view and the directions of readout and phase encode, in patient coordinates. They remain unknown where
 // writers leave them out, slices are not parallel, or several have one place. Scanners number interleaved slices in the order of their
 // excitation: those that go back and forth are put into the order of their places.
-func (r *reader) place(numbers []int, heads []C.fm_line) {
+func (r *reader) place(s *series, heads []C.fm_line) {
 	row, col := coordinates(heads[0].phase_dir), coordinates(heads[0].read_dir)
 	if pixel, _ := r.spacing(); pixel == [2]float64{} {
 		return
@@ -57,39 +57,92 @@ func (r *reader) place(numbers []int, heads []C.fm_line) {
 	if slices.IsSorted(locations) || slices.IsSortedFunc(locations, func(a, b float64) int { return cmp.Compare(b, a) }) {
 		return
 	}
-	order := make([]int, len(locations))
-	for i := range order {
-		order[i] = i
+	order := ascending(locations)
+	p.Centers = permuted(p.Centers, order)
+	r.reorder(s, order)
+	r.Numbers = s.slices
+}
+
+// orderSlabs puts slabs into the order of their places, as the slices of each go, and leaves out of each what is nearer to another one. They
+// remain as they are numbered where nobody knows how they lie.
+func (r *reader) orderSlabs(s *series, heads []C.fm_line) {
+	_, _, step := r.slabAxes(heads[0])
+	distance := math.Sqrt(vector.Dot(step, step))
+	if distance == 0 || slices.ContainsFunc(heads, func(h C.fm_line) bool { return !parallel(h, heads[0]) }) {
+		return
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(locations[a], locations[b]) })
-	r.Numbers, p.Centers = permuted(numbers, order), permuted(p.Centers, order)
-	for stack := range slices.Chunk(r.raw.slabs, len(order)) {
-		copy(stack, permuted(stack, order))
+	var locations []float64 // in slices
+	for _, head := range heads {
+		locations = append(locations, vector.Dot(coordinates(head.position), step)/(distance*distance))
+	}
+	order := ascending(locations)
+	copy(heads, permuted(heads, order))
+	r.reorder(s, order)
+	locations = permuted(locations, order)
+	for i, l := range locations[1:] {
+		apart := int(math.Round(l - locations[i]))
+		if !(l-locations[i] < farthest) || apart < 1 {
+			r.Overlap = 0
+			return
+		}
+		r.Overlap = max(r.Overlap, r.inView()-apart)
 	}
 }
 
-// placeSlab finds where the slices of a slab lie, of which head is an acquisition, whose position is the centre of the field of view.
-func (r *reader) placeSlab(head C.fm_line) {
+// placeSlabs finds where the slices of slabs lie, of each of which heads has an acquisition, whose position is the centre of its field of view.
+func (r *reader) placeSlabs(heads []C.fm_line) {
+	row, col, step := r.slabAxes(heads[0])
+	if step == (vector.V{}) {
+		return
+	}
+	p := recon.Placement{Row: row, Col: col}
+	places := r.places()
+	for _, head := range heads {
+		if !parallel(head, heads[0]) {
+			return
+		}
+		for i := range places {
+			p.Centers = append(p.Centers, vector.Add(coordinates(head.position), vector.Scale(step, float64(i-places/2))))
+		}
+	}
+	if placed(&p, len(p.Centers)) {
+		r.Placement = &p
+	}
+}
+
+// slabAxes are the directions of a slab's rows and columns, and the step in mm from a slice to the next, which is 0 where that is unknown.
+func (r *reader) slabAxes(head C.fm_line) (row, col, step vector.V) {
 	phase, down, across := coordinates(head.phase_dir), coordinates(head.read_dir), coordinates(head.slice_dir)
 	if r.raw.across {
 		down, across = across, down
 	}
 	pixel, distance := r.spacing()
 	if pixel == [2]float64{} || distance == 0 || !vector.Orthonormal(phase, down) || !vector.Orthonormal(phase, across) || !vector.Orthonormal(down, across) {
-		return
+		return row, col, step
 	}
-	var p recon.Placement
-	p.Row, p.Col = vector.Sharpen(phase, down)
-	normal := vector.Cross(p.Row, p.Col)
+	row, col = vector.Sharpen(phase, down)
+	normal := vector.Cross(row, col)
 	if vector.Dot(normal, across) < 0 {
 		distance = -distance
 	}
-	places := r.Slices / r.stacks()
-	for i := range places {
-		p.Centers = append(p.Centers, vector.Add(coordinates(head.position), vector.Scale(normal, float64(i-places/2)*distance)))
+	return row, col, vector.Scale(normal, distance)
+}
+
+// ascending is the order of growing locations.
+func ascending(locations []float64) []int {
+	order := make([]int, len(locations))
+	for i := range order {
+		order[i] = i
 	}
-	if placed(&p, places) {
-		r.Placement = &p
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(locations[a], locations[b]) })
+	return order
+}
+
+// reorder puts the slices, or slabs, of every time and echo into another order.
+func (r *reader) reorder(s *series, order []int) {
+	s.slices = permuted(s.slices, order)
+	for stack := range slices.Chunk(r.raw.slabs, len(order)) {
+		copy(stack, permuted(stack, order))
 	}
 }
 

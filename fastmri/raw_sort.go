@@ -52,8 +52,11 @@ func (r *reader) sort(lines []C.fm_line, at []int) (*series, error) {
 		agree = agree && together(l, heads[place])
 		raw.slabs[slab] = append(raw.slabs[slab], rawLine{at: int32(at[i]), column: uint16(column), partition: uint16(partition)})
 	}
-	if agree && r.Partitions == 1 {
-		r.place(s.slices, heads) // which may change their order
+	switch { // which may change their order
+	case agree && r.Partitions == 1:
+		r.place(s, heads)
+	case agree && len(heads) > 1:
+		r.orderSlabs(s, heads)
 	}
 	masks, err := raw.sampled(r.Partitions, r.Nx)
 	if err != nil {
@@ -63,7 +66,7 @@ func (r *reader) sort(lines []C.fm_line, at []int) (*series, error) {
 		return nil, err
 	}
 	if agree && r.Partitions > 1 {
-		r.placeSlab(heads[0])
+		r.placeSlabs(heads)
 	}
 	return s, r.vary(masks)
 }
@@ -120,14 +123,13 @@ func (r *reader) stack(s *series) error {
 	of := len(s.slices)
 	r.Phases, r.Sets, r.Contrasts = len(s.phases), len(s.sets), s.contrasts
 	r.Repetitions = (s.repetitions[len(s.repetitions)-1] - s.repetitions[0] + 1) * r.Phases * r.Sets
-	if s.slices[of-1]-s.slices[0] >= of {
+	if r.Partitions > 1 {
+		r.Slabs = of
+	} else if s.slices[of-1]-s.slices[0] >= of {
 		r.Numbers = s.slices
 	}
 	if last := s.contrasts[len(s.contrasts)-1]; last >= maxEchoes {
 		return refusef("the acquisitions have contrast %d; expected at most %d", last, maxEchoes-1)
-	}
-	if n := r.Partitions; n > 1 && of > 1 {
-		return refusef("the acquisitions are of %d slabs of %d partitions; only one slab can be reconstructed", of, n)
 	}
 	if r.Slices = of * r.stacks(); r.Slices > maxExtent {
 		return refusef("dataset data has %d slices at %d times in %d contrasts; expected at most %d together", of, r.Repetitions, len(s.contrasts), maxExtent)

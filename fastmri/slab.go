@@ -46,6 +46,8 @@ func (r *reader) slice(points []byte) error {
 		if r.Mask = centre; !slices.Contains(centre, 0) {
 			r.Mask = nil
 		}
+	case r.Slabs > 1:
+		return refusef("the acquisitions are of %d slabs whose partitions were undersampled; only one such slab can be reconstructed", r.Slabs)
 	default:
 		r.raw.across, r.Points = true, points
 		r.Protocol.Encoded, r.Protocol.Recon = r.Protocol.Encoded.turned(), r.Protocol.Recon.turned()
@@ -63,8 +65,11 @@ func (s Space) turned() Space {
 	return Space{X: s.Z, Y: s.Y, Z: s.X, FOVx: s.FOVz, FOVy: s.FOVy, FOVz: s.FOVx}
 }
 
-// places is how many slices of a slab are delivered, the central ones: the others are oversampling.
-func (r *reader) places() int {
+// places is how many slices of a slab are delivered, the central ones: the others are oversampling, or nearer to another slab.
+func (r *reader) places() int { return r.inView() - r.Overlap }
+
+// inView is how many slices of a slab the recon field of view holds.
+func (r *reader) inView() int {
 	switch e, d := r.Protocol.Encoded, r.Protocol.Recon; {
 	case e.FOVz > 0 && d.FOVz > 0:
 		return held(d.FOVz, e.FOVz, r.depth())

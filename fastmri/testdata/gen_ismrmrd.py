@@ -297,7 +297,23 @@ def cases(folder):
     cut[:, :, :4] = 0
     ok("slab_partial_echo", partitions(slab[:, :, 4:], points, center=4), transformed(cut.transpose(2, 1, 0, 3), 0)[4:12], points.ravel(), deep)
     write(p("bad_partitions_few"), partitions(slab, np.outer(np.isin(np.arange(6), (3, 4)), np.ones(COLUMNS))), deep)
-    write(p("bad_slabs"), [a for s in (0, 1) for a in partitions(slab, slice=s)], deep)
+    # Two slabs, of which the upper one is numbered first: 4 slices of each are in view, and those nearer to the other one are left out.
+    def slabs(apart, **options):
+        upper = [round(c + 2 * apart * a, 5) for c, a in zip(place(0), across)]
+        return [a for s, at in ((0, upper), (1, place(0))) for a in partitions((2 - s) * slab, at=at, slice_dir=across, slice=s, **options)]
+
+    def lie(offsets):
+        return [[round(c + 2 * n * a, 5) for c, a in zip(place(0), across)] for n in offsets]
+
+    whole = transformed(slab, 0)
+    ok("slabs", slabs(3), np.concatenate([whole[2:5], 2 * whole[2:5]]), header=deep, centers=lie((-1, 0, 1, 2, 3, 4)))
+    ok("slabs_apart", slabs(7), np.concatenate([whole[1:5], 2 * whole[1:5]]), header=deep, centers=lie((-2, -1, 0, 1, 5, 6, 7, 8)))
+    ok("slabs_at_one_place", slabs(0), np.concatenate([2 * whole[1:5], whole[1:5]]), header=deep)
+    ok("slabs_separate", [a for a in slabs(3, flags=[alone]) if 3 <= a.idx.kspace_encode_step_1 < 7] + slabs(3),
+       np.concatenate([whole[2:5], 2 * whole[2:5]]), header=deep.replace("</encoding>", mode), centers=lie((-1, 0, 1, 2, 3, 4)),
+       calibration=np.concatenate([whole[2:5], 2 * whole[2:5]])[..., 3:7])
+    ok("slabs_nowhere", [a for s in (0, 1) for a in partitions((1 + s) * slab, slice=s)], np.concatenate([whole[1:5], 2 * whole[1:5]]), header=deep)
+    write(p("bad_slabs"), [a for s in (0, 1) for a in partitions(slab, points, slice=s)], deep)
     write(p("bad_slab_changing"), partitions(slab) + partitions(slab, skipping, repetition=1), deep)
     write(p("bad_contrast"), lines(k) + lines(k, contrast=64))
     write(p("bad_echo_missing"), lines(k) + lines(k[:1], contrast=1) + lines(k[:1], contrast=2))
