@@ -9,7 +9,7 @@
 //
 // A stored value times the slope is the value in the units of reconstruction.h5. These are those of the input, but for a DICOM source,
 // whose values are scaled to those of raw data: there Options.Scale leads back to the values of the source. The slope is one
-// number a series: Intensity/16384, where Intensity is the 99.5th percentile of the zero-filled volume, doubled until the
+// number a series: Intensity/16384, where recon.Reconstruction.Intensity is the 99.5th percentile of the zero-filled volume, doubled until the
 // brightest pixel of the series fits in 65535. Nothing is ever clipped. As Intensity belongs to the scan, all series of a scan
 // normally share one slope, and a viewer that synchronises window and level compares like with like. The rounding error is half
 // a step, 1/32768 of Intensity. The slope is written in the RealWorldValueMappingSequence (PS3.3 C.7.6.16.2.11), in the units of the input, and not as

@@ -43,7 +43,8 @@ func rows(h Header) int {
 	return min(h.Ny, h.ReconNy)
 }
 
-// prepare builds the inverse problem of slice i, and its zero-filled image in the units of the input.
+// prepare builds the inverse problem of slice i, and an image as bright as the slice, in the units of the input: the zero-filled one, unless
+// it is darker for having no centre of its own.
 func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
 	y := cropReadout(s.KSpace, rows(p.header))
 	if p.protocol == ScoreMRI320 {
@@ -55,13 +56,8 @@ func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
 	}
 	a, b := p.operators(i, y, held, s.Calibration)
 	m := kspace.Measurement{Slice: i, Y: y, A: a, Settling: p.settling()}
-	x := kspace.NewImage(y.Ny, y.Nx)
-	a.Adjoint(x, y)
-	seen := x
-	if p.centre.without() { // without a centre of its own Aᴴy is darker than the image
-		seen = m.Start(0)
-	}
-	scale, err := normalisation(seen.Magnitude(nil))
+	x := m.Start(0)
+	scale, err := normalisation(x.Magnitude(nil))
 	if err != nil {
 		return prepared{}, kspace.Image{}, Errorf(Invalid, "slice %d: %w", i, err)
 	}
@@ -74,7 +70,7 @@ func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
 	return out, x, nil
 }
 
-// normalisation returns what a slice is divided by, given the magnitudes of its zero-filled image, or of one that is as bright: their 99.5th percentile, 1 where that is 0.
+// normalisation returns what a slice is divided by, given the magnitudes of an image as bright: their 99.5th percentile, 1 where that is 0.
 func normalisation(magnitudes []float32) (float32, error) {
 	if largest := percentile(magnitudes, 100); !(largest <= math.MaxFloat32) {
 		return 0, Errorf(Invalid, "its samples are too large: the zero-filled image exceeds single precision (%.3g); divide the scan's samples by a constant",

@@ -277,11 +277,11 @@ type source struct {
 	kept    []*prepared // nil for those that are prepared again
 }
 
-// survey prepares every slice once, on all processors: its reference, and the 99.5th percentile of the zero-filled volume.
+// survey prepares every slice once, on all processors: its reference, and how bright the volume is.
 func (s *source) survey(ctx context.Context, rec *Reconstruction) error {
 	n, parts := len(s.indices), kspace.Processors()
 	references := make([][]float32, n)
-	zeroFilled := newUpperTail(n*rec.Ny*rec.Nx, 99.5)
+	bright := newUpperTail(n*rec.Ny*rec.Nx, 99.5)
 	var adding sync.Mutex
 	readers, ctx := errgroup.WithContext(ctx)
 	for part := range parts {
@@ -298,7 +298,7 @@ func (s *source) survey(ctx context.Context, rec *Reconstruction) error {
 				}
 				image := s.deliver(x, 1)
 				adding.Lock()
-				zeroFilled.add(image)
+				bright.add(image)
 				adding.Unlock()
 			}
 			return nil
@@ -310,7 +310,7 @@ func (s *source) survey(ctx context.Context, rec *Reconstruction) error {
 	if references[0] != nil {
 		rec.References = references
 	}
-	rec.Intensity = zeroFilled.percentile()
+	rec.Intensity = bright.percentile()
 	return nil
 }
 
