@@ -85,8 +85,7 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 		r.Notes = append(r.Notes, note)
 	}
 	if s := rec.Sampling; s != nil && s.Each != nil {
-		r.Notes = append(r.Notes, fmt.Sprintf("The slices were sampled in different columns, on average %.4g of %d; the mask shown is that of slice %d.",
-			s.Fraction()*float64(len(s.Columns)), len(s.Columns), rec.Indices[0]))
+		r.Notes = append(r.Notes, fmt.Sprintf("The slices were sampled in different columns, on average %.4g of %d.", s.Fraction()*float64(len(s.Columns)), len(s.Columns)))
 	}
 	if note := unseen(rec); note != "" {
 		r.Notes = append(r.Notes, note+": compare them with tv, or let ccdf start from it (initial tv).")

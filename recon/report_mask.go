@@ -4,6 +4,7 @@ import (
 	"html/template"
 	"image"
 	"image/color"
+	"slices"
 
 	"github.com/closer-mri/closer/kspace"
 )
@@ -21,6 +22,7 @@ type ReportMask struct {
 	Columns       []byte `json:"columns"`            // bit map of lines, first column in the highest bit; base64 in JSON
 	HeldOut       []byte `json:"held_out,omitempty"` // columns that methods had to predict, or that hold points they had to; absent for none
 	Points        []byte `json:"points,omitempty"`   // bit map of the single samples that methods were given, (rows, columns), where both axes are phase encode
+	Each          []byte `json:"each,omitempty"`     // bit maps as Columns, of each slice of the scan, where these differ and Columns is that of the first in the report
 }
 
 func reportMask(s *Sampling) *ReportMask {
@@ -36,6 +38,9 @@ func reportMask(s *Sampling) *ReportMask {
 	}
 	if s.Points != nil {
 		r.Points = packMask(kspace.Mask(s.Points))
+	}
+	for _, m := range s.Each {
+		r.Each = append(r.Each, packMask(m)...)
 	}
 	return r
 }
@@ -67,13 +72,19 @@ func (r *Report) Sampled() (count, of int, unit string) {
 	return acquired.Lines(), len(acquired), unit
 }
 
-// acquired is the mask of r that methods were given, row by row, and its width: one row of columns, or every sample.
+// acquired is the mask of r that methods were given, row by row, and its width: one row of columns, one for each slice, or every sample.
 func (r *Report) acquired() (mask kspace.Mask, width int, unit string) {
 	m := r.Mask
-	if m.Points == nil {
-		return unpackMask(m.Columns, m.Width), m.Width, "phase-encode columns"
+	switch {
+	case m.Points != nil:
+		return unpackMask(m.Points, r.Input.Matrix[0]*m.Width), m.Width, "samples (both axes phase encode)"
+	case m.Each != nil:
+		for row := range slices.Chunk(m.Each, max(1, (m.Width+7)/8)) {
+			mask = append(mask, unpackMask(row, m.Width)...)
+		}
+		return mask, m.Width, "phase-encode columns of all slices"
 	}
-	return unpackMask(m.Points, r.Input.Matrix[0]*m.Width), m.Width, "samples (both axes phase encode)"
+	return unpackMask(m.Columns, m.Width), m.Width, "phase-encode columns"
 }
 
 // sampled is the picture of a mask, white where methods were given samples.

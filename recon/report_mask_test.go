@@ -10,7 +10,7 @@ import (
 	"github.com/closer-mri/closer/kspace"
 )
 
-// The mask is drawn as it is: one row of columns, or every sample where both axes are phase encode, also from a stored report.
+// The mask is drawn as it is: one row of columns, one for each slice, or every sample where both axes are phase encode, also from a stored report.
 func TestMaskPicture(t *testing.T) {
 	rec := sample()
 	h := &rec.Header
@@ -19,6 +19,13 @@ func TestMaskPicture(t *testing.T) {
 	for i := range points {
 		points[i] = i%7 == 0 || i%h.Nx == 3
 	}
+	each := make([]kspace.Mask, 5)
+	for i := range each {
+		each[i] = make(kspace.Mask, h.Nx)
+		for x := range each[i] {
+			each[i][x] = x%4 == i%4 || x == 30
+		}
+	}
 	for _, mask := range []struct {
 		sampling *Sampling
 		of       []bool
@@ -26,6 +33,7 @@ func TestMaskPicture(t *testing.T) {
 	}{
 		{rec.Sampling, rec.Sampling.Columns, "15 of 60 phase-encode columns"},
 		{&Sampling{Kind: "acquired", Columns: points.Columns(h.Nx), Points: points}, points, fmt.Sprintf("%d of 2400 samples (both axes phase encode)", points.Count())},
+		{&Sampling{Kind: "acquired", Columns: each[0], Each: each}, slices.Concat(each...), "79 of 300 phase-encode columns of all slices"},
 	} {
 		rec.Sampling = mask.sampling
 		var r Report

@@ -111,6 +111,9 @@ func TestReportKeepsToSchema(t *testing.T) {
 		"NaN in the file":  func(r *Reconstruction) { r.Header.Field = math.NaN() },
 		"NaN residual":     func(r *Reconstruction) { r.Results[0].Slices[0].Residual = Residual{math.NaN(), math.NaN()} },
 		"wild acquisition": func(r *Reconstruction) { r.Header.Acquisition = "</script>\xff\x00\"" },
+		"each": func(r *Reconstruction) {
+			r.Sampling.Each = []kspace.Mask{r.Sampling.Columns, make(kspace.Mask, len(r.Sampling.Columns))}
+		},
 		"points": func(r *Reconstruction) {
 			r.Sampling.Points = make(kspace.Points, r.Header.Ny*r.Header.Nx)
 		},

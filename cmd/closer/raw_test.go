@@ -47,7 +47,7 @@ func TestReconOfChangingColumns(t *testing.T) {
 	}
 	notes := strings.Join(r.Notes, " ")
 	for _, want := range []string{
-		"sampled in different columns, on average 2.5 of 10; the mask shown is that of slice 2", "estimated from 10 central columns of the mean over time",
+		"sampled in different columns, on average 2.5 of 10", "estimated from 10 central columns of the mean over time",
 	} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("notes %q lack %q", notes, want)

@@ -89,7 +89,7 @@ export interface Report {
     acquisition: string; format: string; slices: number; coils: number; matrix: [number, number]; image: [number, number];
     pixel_spacing_mm?: [number, number]; simulated: boolean;
   };
-  mask: { kind: string; mode: string; accel_nominal: number; accel_measured: number; acs_fraction: number; lines: number; width: number; seed: number; columns: string; points?: string } | null;
+  mask: { kind: string; mode: string; accel_nominal: number; accel_measured: number; acs_fraction: number; lines: number; width: number; seed: number; columns: string; points?: string; each?: string } | null;
   protocol: string;
   reference: string; // "none" without one
   methods: MethodReport[];

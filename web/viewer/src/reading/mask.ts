@@ -8,12 +8,19 @@ export function unpack(packed: string, n: number): boolean[] {
   return Array.from({ length: n }, (_, i) => (((bits[i >> 3] ?? 0) >> (7 - (i % 8))) & 1) === 1);
 }
 
-// sampling is what was acquired, row by row: one row of whole columns, or every sample where both axes are phase encode.
+// sampling is what was acquired, row by row: one row of whole columns, one for each slice where these differ, or every sample where both axes
+// are phase encode.
 export function sampling({ mask, input }: Pick<Report, "mask" | "input">): { acquired: boolean[]; width: number; says: string } | undefined {
   if (!mask) return undefined;
-  const { width, points } = mask;
-  const acquired = points ? unpack(points, width * input.matrix[0]) : unpack(mask.columns, width);
-  return { acquired, width, says: `${acquired.filter(Boolean).length} of ${acquired.length} ${points ? "samples" : "phase-encode columns"}` };
+  const { width, points, each } = mask;
+  const acquired = points ? unpack(points, width * input.matrix[0]) : each ? rows(each, width) : unpack(mask.columns, width);
+  return { acquired, width, says: `${acquired.filter(Boolean).length} of ${acquired.length} ${points ? "samples" : `phase-encode columns${each ? " of all slices" : ""}`}` };
+}
+
+// rows unpacks bit maps of n that each begin in a byte of their own.
+function rows(packed: string, n: number): boolean[] {
+  const stride = 8 * Math.ceil(n / 8);
+  return unpack(packed, 8 * atob(packed).length).filter((_, i) => i % stride < n);
 }
 
 // undersampling says how a scan was undersampled; of a mask that came with it no more is known than what it has.

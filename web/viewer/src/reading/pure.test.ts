@@ -69,6 +69,10 @@ test("a mask has one row of columns, or every sample where both axes are phase e
   const report = (points?: string) => ({ input: { matrix: [2, 5] }, mask: { width: 5, columns: bits(0b10100000), ...(points && { points }) } }) as Parameters<typeof sampling>[0];
   expect(sampling(report())).toEqual({ acquired: [true, false, true, false, false], width: 5, says: "2 of 5 phase-encode columns" });
   expect(sampling(report(bits(0b10000001, 0b01000000)))).toEqual({ acquired: [true, false, false, false, false, false, false, true, false, true], width: 5, says: "3 of 10 samples" });
+  const two = report();
+  two.mask!.each = bits(0b10100000, 0b01001000);
+  expect(sampling(two)).toEqual({
+    acquired: [true, false, true, false, false, false, true, false, false, true], width: 5, says: "4 of 10 phase-encode columns of all slices" });
   expect(sampling({ ...report(), mask: null })).toBeUndefined();
 });
 
