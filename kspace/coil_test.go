@@ -1,9 +1,12 @@
 package kspace_test
 
 import (
+	"fmt"
 	"math"
 	"math/cmplx"
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/closer-mri/closer/kspace"
@@ -86,5 +89,31 @@ func TestRSS(t *testing.T) {
 	d := kspace.Data{Nc: 2, Ny: 1, Nx: 2, Val: []complex64{3, 1i, 4i, 0}}
 	if got := kspace.RSS(nil, d); got[0] != 5 || got[1] != 1 {
 		t.Errorf("RSS %v", got)
+	}
+}
+
+// Maps are the same, bit by bit, on any number of processors.
+func TestMapsOnAnyProcessors(t *testing.T) {
+	y := kspace.NewData(3, 20, 31)
+	randomize(rand.New(rand.NewPCG(2, 4)), y.Val)
+	want := kspace.EstimateMaps(y, 11, 20)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for _, n := range []int{1, 2, 5, 40} {
+		runtime.GOMAXPROCS(n)
+		if !slices.Equal(kspace.EstimateMaps(y, 11, 20).Val, want.Val) {
+			t.Errorf("other maps on %d processors", n)
+		}
+	}
+}
+
+func BenchmarkEstimateMaps(b *testing.B) {
+	for _, coils := range []int{8, 32} {
+		b.Run(fmt.Sprint(coils), func(b *testing.B) {
+			y := kspace.NewData(coils, 256, 208)
+			randomize(rand.New(rand.NewPCG(1, 1)), y.Val)
+			for b.Loop() {
+				kspace.EstimateMaps(y, 92, 116)
+			}
+		})
 	}
 }
