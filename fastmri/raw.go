@@ -19,6 +19,8 @@ const (
 	rawShared      = 1 << (21 - 1) // calibration that belongs to the image whatever else is said
 	rawReverse     = 1 << (22 - 1)
 	rawNoise       = 1 << (19 - 1)
+	rawSliceEnds   = 1 << (8 - 1)
+	rawTimeEnds    = 1<<(14-1) | 1<<(25-1) // a repetition, or the measurement
 	// rawSkipped are readouts that belong to no image: navigators, phase correction, feedback, dummies, surface coil correction, phase
 	// stabilisation.
 	rawSkipped = 1<<(23-1) | 1<<(24-1) | 1<<(26-1) | 1<<(27-1) | 1<<(28-1) | 1<<(29-1) | 1<<(30-1) | 1<<(31-1)

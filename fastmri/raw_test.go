@@ -55,6 +55,7 @@ var rawNotes = map[string]string{
 	"ok_phases":             "The 12 slices are 2 repetitions of 3 heart phases of 2 slices, one after the other.",
 	"ok_stopped":            "The last repetition is incomplete: its 7 readouts were left out. The 4 slices are 2 repetitions of 2 slices, one after the other.",
 	"ok_stopped_slice":      "The last repetition is incomplete: its 10 readouts were left out.",
+	"ok_stopped_not":        "The 4 slices are 2 repetitions of 2 slices, one after the other.",
 	"ok_stopped_later":      "The 4 slices are 2 repetitions of 2 slices, one after the other.",
 	"ok_stopped_slices":     "Less than half was acquired of slices 1, 3 (from 0), which were left out. The scanner numbers the slices 0, 2 (from 0): distances across a gap are larger than the images say.",
 	"ok_sets":               "The 16 slices are 2 repetitions of 2 heart phases of 2 sets of 2 slices, one after the other.",

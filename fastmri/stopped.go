@@ -3,8 +3,11 @@ package fastmri
 // #include "h5.h"
 import "C"
 
+import "slices"
+
 // complete leaves out what a scan lacks much of that was stopped: the last repetition, when it has less than half of what the one before has
 // or lacks a slice, heart phase, set or echo of it; and of a scan without any of these the slices that have less than half of what others have.
+// What the scanner flags as ended is complete, however little that is.
 func (r *reader) complete(lines []C.fm_line, at []int) ([]C.fm_line, []int) {
 	s := &series{}
 	for _, l := range lines {
@@ -14,7 +17,8 @@ func (r *reader) complete(lines []C.fm_line, at []int) ([]C.fm_line, []int) {
 		last, before := uint16(s.repetitions[n-1]), uint16(s.repetitions[n-2])
 		of := func(l C.fm_line) bool { return uint16(l.idx.repetition) == last }
 		is, was := acquired(lines, of), acquired(lines, func(l C.fm_line) bool { return uint16(l.idx.repetition) == before })
-		if 2*len(is.steps) < len(was.steps) || len(is.images) < len(was.images) {
+		ended := slices.ContainsFunc(lines, func(l C.fm_line) bool { return of(l) && l.flags&rawTimeEnds != 0 })
+		if !ended && (2*len(is.steps) < len(was.steps) || len(is.images) < len(was.images)) {
 			left, _, kept, keptAt := parted(lines, at, of)
 			r.Stopped = len(left)
 			return kept, keptAt
@@ -27,6 +31,11 @@ func (r *reader) complete(lines []C.fm_line, at []int) ([]C.fm_line, []int) {
 	for i := range acquired(lines, func(C.fm_line) bool { return true }).steps {
 		steps[int(i.slice)]++
 		most = max(most, steps[int(i.slice)])
+	}
+	for _, l := range lines {
+		if l.flags&rawSliceEnds != 0 {
+			steps[int(l.idx.slice)] = most
+		}
 	}
 	left, _, kept, keptAt := parted(lines, at, func(l C.fm_line) bool { return 2*steps[int(l.idx.slice)] < most })
 	for _, l := range left {

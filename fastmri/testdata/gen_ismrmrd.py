@@ -170,6 +170,14 @@ def cases(folder):
        calibration=np.tile(np.where(np.arange(COLUMNS) < 1, k, (k + noisy) / 2), (2, 1, 1, 1)), first=0)
     four = kspace(4, COILS, ROWS, COLUMNS)
     ok("stopped_slices", [a for a in lines(four) if a.idx.slice in (0, 2) or a.idx.kspace_encode_step_1 < 4], four[[0, 2]])
+    # What the scanner flags as ended is complete: a repetition of a fifth of the columns after a whole one, and a slice of a few.
+    ended = lines(k, (1, 5), repetition=1)
+    ended[-1].set_flag(ismrmrd.ACQ_LAST_IN_REPETITION)
+    ok("stopped_not", lines(k, repetition=0) + ended, np.concatenate([k, k]), np.array([np.ones(COLUMNS, bool), np.isin(np.arange(COLUMNS), (1, 5))]).repeat(SLICES, 0),
+       calibration=np.tile(k, (2, 1, 1, 1)), first=0)
+    few = lines(k[:1]) + [a for a in lines(k, range(4, 7)) if a.idx.slice == 1]
+    few[-1].set_flag(ismrmrd.ACQ_LAST_IN_SLICE)
+    ok("stopped_not_slice", few, k, np.array([np.ones(COLUMNS, bool), np.isin(np.arange(COLUMNS), (4, 5, 6))]))
     # Echoes follow one another in each repetition.
     echoes = HEADER.replace("<TR>500</TR>", "<TR>500</TR><TE>10</TE><TE>90</TE><TE>170</TE>")
     ok("echoes", [a for r in (0, 1) for c in (0, 2) for a in lines((1 + r + 3 * c) * k, repetition=r, contrast=c)], np.concatenate([k, 7 * k, 2 * k, 8 * k]), header=echoes)
