@@ -64,11 +64,7 @@ func NewScattered(maps Data, points Points) *Scattered {
 	if len(points) != maps.Ny*maps.Nx {
 		panic(fmt.Sprintf("kspace: %d points for maps (%d, %d, %d)", len(points), maps.Nc, maps.Ny, maps.Nx))
 	}
-	every := make(Mask, maps.Nx)
-	for x := range every {
-		every[x] = true
-	}
-	return &Scattered{NewSense(maps, every), points, NewData(maps.Nc, maps.Ny, maps.Nx)}
+	return &Scattered{NewSense(maps, Every(maps.Nx)), points, NewData(maps.Nc, maps.Ny, maps.Nx)}
 }
 
 // Shape implements Operator.

@@ -3,6 +3,7 @@ package kspace
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Kinds of retrospective 1-D undersampling.
@@ -135,6 +136,9 @@ func (m Mask) set(start, n int) {
 		m[start+i] = true
 	}
 }
+
+// Every is the mask of all nx columns.
+func Every(nx int) Mask { return slices.Repeat(Mask{true}, nx) }
 
 // ACS returns the half-open range of the fully sampled central columns: the longest run of acquired columns that contains
 // zero frequency. It is empty (lo == hi) when zero frequency was not acquired.

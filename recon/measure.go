@@ -29,7 +29,7 @@ func newMeasurer(rec *Reconstruction) *measurer {
 	if rec.Sampling != nil {
 		p.sampling = *rec.Sampling
 	} else {
-		p.sampling.Columns = every(rec.columns())
+		p.sampling.Columns = kspace.Every(rec.columns())
 	}
 	return p
 }

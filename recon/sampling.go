@@ -81,7 +81,7 @@ func (p *Pipeline) sampling(rec *Reconstruction) (s *Sampling, err error) {
 			return nil, Errorf(Invalid, "mask: %w", err)
 		}
 	default:
-		_, _, err := p.HoldOut.Split(every(columns))
+		_, _, err := p.HoldOut.Split(kspace.Every(columns))
 		return nil, invalid(err)
 	}
 	s.Columns, s.HeldOut, err = p.HoldOut.Split(s.Columns)
@@ -113,11 +113,6 @@ func (p *Pipeline) ofPoints(points kspace.Points, nx int) (*Sampling, error) {
 		s.HeldOut = held.Columns(nx)
 	}
 	return s, nil
-}
-
-// every is the mask of all columns.
-func every(columns int) kspace.Mask {
-	return slices.Repeat(kspace.Mask{true}, columns)
 }
 
 // invalid is err as one of the request; nil remains so.
