@@ -31,7 +31,8 @@ def arguments():
     p.add_argument("--out", type=Path, required=True)
     p.add_argument("--start", type=Path, help="exported .onnx to begin from, when OUT holds no checkpoint")
     p.add_argument("--initial", type=Path, default=Path("unet/unet.onnx"), help="exported U-Net, whose images the score network is to improve")
-    p.add_argument("--denoise", type=float, default=0.35, help="share of the score network's steps on white noise; the rest is on CCDF's iterates")
+    p.add_argument("--denoise", type=float, default=0.25, help="share of the score network's steps on white noise; the rest is on CCDF's runs")
+    p.add_argument("--whole", type=float, default=0.6, help="share of those through whole runs of few steps; the rest is on single iterates")
     p.add_argument("--minutes", type=float, default=60)
     p.add_argument("--batch", type=int, default=8, help="images of 128x128, or as many of another size as have that many pixels")
     p.add_argument("--sides", type=int, nargs="+", default=[64, 128, 224], help="of patches with white noise, one of them a step, so that a "
@@ -47,8 +48,8 @@ def arguments():
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = p.parse_args()
     sizes = [*args.sides, args.rows // 2 if args.network == "score" else args.rows]
-    if not args.minutes > 0 or args.batch < 1 or not 0 <= args.denoise <= 1 or (args.few is not None and args.few < 1):
-        p.error("--minutes, --batch and --few begin above 0, and --denoise is a share")
+    if not args.minutes > 0 or args.batch < 1 or not 0 <= args.denoise <= 1 or not 0 <= args.whole <= 1 or (args.few is not None and args.few < 1):
+        p.error("--minutes, --batch and --few begin above 0, and --denoise and --whole are shares")
     if any(n < 1 or n % MULTIPLE for n in sizes):
         p.error(f"--sides and --rows are multiples of {MULTIPLE}, the score network's --rows of {2 * MULTIPLE}")
     return args
@@ -74,13 +75,13 @@ def denoise_loss(model, augment, args):
 
 
 def score_loss(augment, args, initial):
-    """White noise in the share args.denoise of the steps, the iterates of CCDF after the initial network in the others."""
+    """White noise in the share args.denoise of the steps, CCDF after the initial network in the others."""
     iterates = Iterates(initial, augment, args.batch, args.rows, args.device)
 
     def loss(model):
         if augment.rng.random() < args.denoise:
             return denoise_loss(model, augment, args)
-        return ITERATES_WEIGHT * iterates.loss(model)
+        return ITERATES_WEIGHT * (iterates.whole if augment.rng.random() < args.whole else iterates.loss)(model)
 
     return loss
 

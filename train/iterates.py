@@ -1,9 +1,9 @@
 """The images that CCDF really hands to the score network, to train on besides clean images with white noise.
 
 After the U-Net and data consistency the error is what is left of the aliasing, in the columns that were not measured, and the network's
-own earlier estimates shape the next iterate. Each step of a run is trained on by itself: its input is taken as given, so that a step costs
-one evaluation, and the estimate, made consistent, is the target (Aggarwal et al., MoDL, IEEE TMI 2019, trains through all steps at once;
-Ross et al., DAgger, AISTATS 2011, collects a policy's own inputs as this does).
+own earlier estimates shape the next iterate. Steps of long runs are trained on by themselves: an iterate is taken as given, and the
+estimate of it, made consistent, is to be the image (Ross et al., DAgger, AISTATS 2011, collects a policy's own inputs as this does). Short
+runs are trained on as wholes: what a step is to estimate is then what the later ones make most of (Aggarwal et al., MoDL, IEEE TMI 2019).
 """
 
 import numpy as np
@@ -13,6 +13,7 @@ from .data import Augment, on, start
 from .physics import as_complex, channels, project, settle
 
 STEPS = np.array([2, 3, 5, 10, 20])
+FEW = np.array([2, 3, 3, 4])  # of a whole run, each as likely: all of its activations are held
 SETTLING_START = 20  # gradient steps of the image that the initial network is given, as score's settlingStart
 WAITING = 8  # runs under way at once: consecutive training steps are then of different slices
 
@@ -73,8 +74,13 @@ def complex_noise(like: torch.Tensor) -> torch.Tensor:
     return torch.complex(torch.randn(like.shape, device=like.device), torch.randn(like.shape, device=like.device))
 
 
+def error(x: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
+    """E log |x - clean|^2: every slice counts by its decibels."""
+    return torch.view_as_real(x - clean).square().mean((1, 2, 3)).add(1e-8).log().mean()
+
+
 class Iterates:
-    """An endless stream of iterates and their loss."""
+    """An endless stream of CCDF's runs and their loss."""
 
     def __init__(self, initial, augment: Augment, n: int, rows: int, device: str):
         self.initial, self.augment, self.n, self.rows, self.device = initial, augment, n, rows, device
@@ -87,19 +93,29 @@ class Iterates:
         low, high = (0.01, 0.04) if noisy else (0.02, 0.6)
         start, end = np.exp(rng.uniform(np.log([low, 0.005]), np.log([high, 0.02]))).tolist()
         steps = int(rng.choice(STEPS, p=1 / STEPS / sum(1 / STEPS)))
-        rows = int(rng.choice(self.rows * np.array([1, 2, 4]) // 2))
-        strips = self.augment.strips(max(1, self.n * self.rows // rows), rows)
-        return Run(self.initial, strips, noisy, levels(start, end, steps), self.device)
+        return Run(self.initial, self.strips(self.n), noisy, levels(start, end, steps), self.device)
+
+    def strips(self, n: float):
+        """Strips of one height of three, as many as have the pixels of n of the middle one."""
+        rows = int(self.augment.rng.choice(self.rows * np.array([1, 2, 4]) // 2))
+        return self.augment.strips(max(1, int(n * self.rows / rows)), rows)
+
+    def whole(self, model) -> torch.Tensor:
+        """The error at the end of a short noise-free run, through all of its steps and their data consistency."""
+        rng = self.augment.rng
+        start, end = np.exp(rng.uniform(np.log([0.1, 0.008]), np.log([0.4, 0.015]))).tolist()
+        steps = int(rng.choice(FEW))
+        run = Run(self.initial, self.strips(self.n / steps), False, levels(start, end, steps), self.device)
+        return error(run.finish(model), run.clean)
 
     def loss(self, model) -> torch.Tensor:
-        """E log |DC(D(x, sigma)) - x0|^2 at one iterate, which then advances: every slice counts by its decibels, every step alike."""
+        """The error of DC(D(x, sigma)) at one iterate, which then advances: every step counts alike."""
         if len(self.runs) < WAITING:
             self.runs.append(self.new())
         i = int(self.augment.rng.integers(len(self.runs)))
         run = self.runs[i]
         estimate = run.ask(model)
-        error = torch.view_as_real(run.consistent(estimate) - run.clean)
-        loss = error.square().mean((1, 2, 3)).add(1e-8).log().mean()
+        loss = error(run.consistent(estimate), run.clean)
         if not run.advance(estimate.detach()):
             del self.runs[i]
         return loss

@@ -73,7 +73,7 @@ class Fit(Case):
         self.assertTrue(all(np.isfinite(v) for v in rows.read(self.out / "log.csv")[-1].values()))
 
     def test_what_cannot_be_meant_is_said_before_anything_is_read(self):
-        for options in (["--minutes", 0], ["--batch", 0], ["--few", 0], ["--rows", 24], ["--sides", 64, 100], ["--denoise", 2]):
+        for options in (["--minutes", 0], ["--batch", 0], ["--few", 0], ["--rows", 24], ["--sides", 64, 100], ["--denoise", 2], ["--whole", -1]):
             self.fit("unet", *options)
             self.assertEqual(self.ended, 2, options)
         (self.folder / "file").write_text("")
