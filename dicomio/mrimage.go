@@ -48,7 +48,7 @@ func (s series) mrImage(d *dataset, index int) {
 	}
 	d.str(tag.InPlanePhaseEncodingDirection, direction)
 	if sampling := s.rec.Sampling; sampling != nil && len(sampling.Columns) > 0 && s.name != "reference" {
-		d.str(tag.PercentSampling, decimal(100*sampling.Fraction()))
+		d.str(tag.PercentSampling, decimal(100*sampling.FractionOf(index)))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/suyashkumar/dicom/pkg/tag"
 	"github.com/suyashkumar/dicom/pkg/uid"
 
+	"github.com/closer-mri/closer/kspace"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -102,6 +103,31 @@ func TestEachImageHasItsOwnEchoTime(t *testing.T) {
 	}
 }
 
+// TestEachImageHasItsOwnSampling, where slices were sampled differently; the reference has none.
+func TestEachImageHasItsOwnSampling(t *testing.T) {
+	rec := sample("AXT2", 32, 40, func(r *recon.Reconstruction) {
+		r.Indices = []int{0, 2, 3}
+		for _, accel := range []int{4, 2, 8, 1} {
+			mask := make(kspace.Mask, 368)
+			for x := range mask {
+				mask[x] = x%accel == 0
+			}
+			r.Sampling.Each = append(r.Sampling.Each, mask)
+		}
+	})
+	for _, s := range writeAll(t, t.TempDir(), rec, testOptions) {
+		for i, f := range s.Files {
+			want := []string{"25", "12.5", "100"}[i]
+			if s.Name == "reference" {
+				want = ""
+			}
+			if got := elements(t, f.Path).text(tag.PercentSampling); got != want {
+				t.Errorf("%s: image %d has %s %% of its samples, want %s", s.Name, i, got, want)
+			}
+		}
+	}
+}
+
 // TestEachImageHasItsOwnTime, as far as its source has one that is a number.
 func TestEachImageHasItsOwnTime(t *testing.T) {
 	dir := stack(t, []float64{0, 6, 0, 6}, inOrder, func(i int, c *crafted) {
@@ -139,7 +165,7 @@ func elements(t *testing.T, path string) attributes {
 	defer func(were []tag.Tag) { wanted = were }(wanted)
 	wanted = append(slices.Clone(wanted), tag.SourceImageSequence, tag.ReferencedSOPInstanceUID, tag.DimensionIndexSequence,
 		tag.FrameContentSequence, tag.InStackPositionNumber, tag.DimensionIndexValues,
-		tag.RealWorldValueMappingSequence, tag.RealWorldValueSlope)
+		tag.RealWorldValueMappingSequence, tag.RealWorldValueSlope, tag.PercentSampling)
 	file, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

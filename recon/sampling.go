@@ -25,17 +25,26 @@ type Sampling struct {
 
 // Fraction is the share of k-space that methods were given.
 func (s *Sampling) Fraction() float64 {
-	if s.Points != nil {
-		return float64(s.Points.Count()) / float64(len(s.Points))
-	}
 	if s.Each != nil {
 		sum := 0.0
-		for _, m := range s.Each {
-			sum += float64(m.Lines()) / float64(len(m)*len(s.Each))
+		for i := range s.Each {
+			sum += s.FractionOf(i) / float64(len(s.Each))
 		}
 		return sum
 	}
-	return float64(s.Columns.Lines()) / float64(len(s.Columns))
+	return s.FractionOf(0)
+}
+
+// FractionOf is the share of k-space that methods were given of slice i of the scan.
+func (s *Sampling) FractionOf(i int) float64 {
+	if s.Points != nil {
+		return float64(s.Points.Count()) / float64(len(s.Points))
+	}
+	columns := s.Columns
+	if s.Each != nil {
+		columns = s.Each[i]
+	}
+	return float64(columns.Lines()) / float64(len(columns))
 }
 
 // common are the columns that every slice has.
