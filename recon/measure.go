@@ -13,6 +13,7 @@ type prepared struct {
 	heldOut     kspace.Measurement // of the columns that methods do not see; A is nil when there are none
 	scale       float32
 	reference   []float32
+	kept        float64 // share of the coils' energy that methods are given
 }
 
 // measurer turns stored slices into inverse problems. Nothing it does to a measurement looks at the reference, at samples
@@ -54,7 +55,9 @@ func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
 	if p.sampling.HeldOut != nil {
 		held.Val = slices.Clone(y.Val)
 	}
-	a, b := p.operators(i, y, held, s.Calibration)
+	p.undersample(i, y, held)
+	y, held, maps, kept := p.receive(y, held, s.Calibration)
+	a, b := p.operators(i, maps, held.Val != nil)
 	m := kspace.Measurement{Slice: i, Y: y, A: a, Settling: p.settling()}
 	x := m.Start(0)
 	scale, err := normalisation(x.Magnitude(nil))
@@ -62,7 +65,7 @@ func (p *measurer) prepare(i int, s *Slice) (prepared, kspace.Image, error) {
 		return prepared{}, kspace.Image{}, Errorf(Invalid, "slice %d: %w", i, err)
 	}
 	kspace.Scale(y.Val, 1/scale)
-	out := prepared{measurement: m, scale: scale, reference: slices.Clone(s.Reference)}
+	out := prepared{measurement: m, scale: scale, reference: slices.Clone(s.Reference), kept: kept}
 	if p.sampling.HeldOut != nil {
 		kspace.Scale(held.Val, 1/scale)
 		out.heldOut = kspace.Measurement{Slice: i, Y: held, A: b}
@@ -87,35 +90,39 @@ func normalisation(magnitudes []float32) (float32, error) {
 	return scale, nil
 }
 
-// operators removes from y and held, of slice i, what each is not to have, and returns the operators that measure the rest. Without anything
-// held out the second is nil.
-func (p *measurer) operators(i int, y, held, calibration kspace.Data) (a, b kspace.Operator) {
+// undersample removes from y and held, of slice i, what each is not to have.
+func (p *measurer) undersample(i int, y, held kspace.Data) {
 	if points := p.sampling.Points; points != nil {
 		points.Apply(y)
-		maps := kspace.NewData(y.Nc, y.Ny, y.Nx)
-		if y.Nc > 1 {
-			maps = p.maps(y, calibration)
-		} else {
-			for i := range maps.Val {
-				maps.Val[i] = 1
-			}
-		}
-		if a = kspace.NewScattered(maps, points); held.Val != nil {
+		if held.Val != nil {
 			p.sampling.HeldOutPoints.Apply(held)
+		}
+		return
+	}
+	mask, heldOut := p.sampling.of(i)
+	mask.Apply(y)
+	if held.Val != nil {
+		heldOut.Apply(held)
+	}
+}
+
+// operators returns the operators that measure what undersample leaves of slice i. Without anything held out the second is nil.
+func (p *measurer) operators(i int, maps kspace.Data, heldOut bool) (a, b kspace.Operator) {
+	if points := p.sampling.Points; points != nil {
+		if a = kspace.NewScattered(maps, points); heldOut {
 			b = kspace.NewScattered(maps, p.sampling.HeldOutPoints)
 		}
 		return a, b
 	}
-	mask, heldOut := p.sampling.of(i)
-	mask.Apply(y)
-	sampled := func(m kspace.Mask) kspace.Operator { return kspace.NewCartesian(y.Ny, m) }
-	if y.Nc > 1 {
-		maps := p.maps(y, calibration)
-		sampled = func(m kspace.Mask) kspace.Operator { return kspace.NewSense(maps, m) }
+	sampled := func(m kspace.Mask) kspace.Operator {
+		if maps.Nc == 1 {
+			return kspace.NewCartesian(maps.Ny, m)
+		}
+		return kspace.NewSense(maps, m)
 	}
-	if a = sampled(mask); held.Val != nil {
-		heldOut.Apply(held)
-		b = sampled(heldOut)
+	mask, held := p.sampling.of(i)
+	if a = sampled(mask); heldOut {
+		b = sampled(held)
 	}
 	return a, b
 }

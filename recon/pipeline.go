@@ -255,7 +255,7 @@ func (s *source) batches(todo []int, method Method) iter.Seq[[]int] {
 	size := 1
 	if _, ok := method.Reconstructor.(BatchReconstructor); ok {
 		h := s.scan.Header()
-		size = max(1, min(method.Batch, batchBytes/max(1, 3*8*h.Coils*h.Ny*h.Nx)))
+		size = max(1, min(method.Batch, batchBytes/max(1, 3*8*min(h.Coils, mostCoils)*h.Ny*h.Nx)))
 	}
 	n := (len(todo) + size - 1) / size
 	return func(yield func([]int) bool) {
@@ -282,6 +282,7 @@ func (s *source) survey(ctx context.Context, rec *Reconstruction) error {
 	n, parts := len(s.indices), kspace.Processors()
 	references := make([][]float32, n)
 	bright := newUpperTail(n*rec.Ny*rec.Nx, 99.5)
+	rec.Kept = 1
 	var adding sync.Mutex
 	readers, ctx := errgroup.WithContext(ctx)
 	for part := range parts {
@@ -299,6 +300,7 @@ func (s *source) survey(ctx context.Context, rec *Reconstruction) error {
 				image := s.deliver(x, 1)
 				adding.Lock()
 				bright.add(image)
+				rec.Kept = min(rec.Kept, p.kept)
 				adding.Unlock()
 			}
 			return nil

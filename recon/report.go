@@ -78,6 +78,9 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 	if note := calibrated(rec); note != "" {
 		r.Notes = append(r.Notes, note)
 	}
+	if note := compressed(rec); note != "" {
+		r.Notes = append(r.Notes, note)
+	}
 	if warning := rec.Warning(); warning != "" {
 		r.Notes = append(r.Notes, warning)
 	}

@@ -57,6 +57,7 @@ type Reconstruction struct {
 	References [][]float32 // (Ny, Nx) a slice; nil when there is no reference
 	Intensity  float64     // 99.5th percentile of the zero-filled volume, or of one as bright as tissue is, in the units of the input
 	Noise      float64     // of k-space in each channel, where bright tissue is 1 in an image: estimated of the middle slice; 0 where it was simulated or is not known
+	Kept       float64     // share of the energy of the coils that methods were given, of the slice with least; 1 unless they were compressed
 	Results    []Result
 	Timing     Timing
 }

@@ -94,15 +94,52 @@ func (p *measurer) settling() int {
 	return 0
 }
 
-// maps estimates the coil sensitivity maps (nc, ny, nx) of a slice from its masked k-space y, or from its calibration lines.
-func (p *measurer) maps(y, calibration kspace.Data) kspace.Data {
-	if !p.centre.apart {
-		return kspace.EstimateMaps(y, p.centre.lo, p.centre.hi)
+// mostCoils is how many coils methods are given at most: time and memory grow with them, and in so many combinations of more coils there is all
+// but a trace of the signal (doc/decisions/019-many-coils.md).
+const mostCoils = 16
+
+// receive returns masked k-space y and held of a slice as methods are given it, with no more than mostCoils coils, their sensitivity maps
+// (nc, ny, nx), which are 1 of one coil, and the share of the coils' energy that is kept.
+func (p *measurer) receive(y, held, calibration kspace.Data) (_, _, maps kspace.Data, kept float64) {
+	if y.Nc == 1 {
+		maps = kspace.NewData(1, y.Ny, y.Nx)
+		for i := range maps.Val {
+			maps.Val[i] = 1
+		}
+		return y, held, maps, 1
 	}
+	of := y
+	if p.centre.apart {
+		of = p.onGrid(calibration, y)
+	}
+	lo, hi := p.centre.lo, p.centre.hi
+	if y.Nc <= mostCoils {
+		return y, held, kspace.EstimateMaps(of, lo, hi), 1
+	}
+	c := kspace.Compress(of, lo, hi, mostCoils)
+	maps = kspace.EstimateMaps(c.Apply(of), lo, hi)
+	c.Align(maps)
+	if held.Val != nil {
+		held = c.Apply(held)
+	}
+	return c.Apply(y), held, maps, c.Kept
+}
+
+// onGrid returns calibration lines at their columns of k-space like y, whose other columns are 0.
+func (p *measurer) onGrid(calibration, y kspace.Data) kspace.Data {
 	lines := cropReadout(calibration, y.Ny)
 	of := kspace.NewData(y.Nc, y.Ny, y.Nx)
 	for row := range y.Nc * y.Ny {
 		copy(of.Val[row*y.Nx+p.centre.lo:], lines.Val[row*lines.Nx:(row+1)*lines.Nx])
 	}
-	return kspace.EstimateMaps(of, p.centre.lo, p.centre.hi)
+	return of
+}
+
+// compressed is a note on coils that methods were given combinations of, "" where they were given the coils.
+func compressed(rec *Reconstruction) string {
+	if rec.Header.Coils <= mostCoils {
+		return ""
+	}
+	return fmt.Sprintf("The %d coils were compressed to the %d combinations of them with most signal, which have %.4g %% of it or more.",
+		rec.Header.Coils, mostCoils, 100*rec.Kept)
 }
