@@ -88,6 +88,20 @@ func TestCompressionIsTheBestOfItsSize(t *testing.T) {
 	}
 }
 
+// Coils without a signal have combinations without one.
+func TestCompressionOfNothing(t *testing.T) {
+	y := kspace.NewData(5, 4, 6)
+	c := kspace.Compress(y, 1, 5, 2)
+	if few := c.Apply(y); few.Nc != 2 || energy(few, 0, 6) != 0 || c.Kept != 1 {
+		t.Errorf("%d combinations have %g, and say %g", few.Nc, energy(few, 0, 6), c.Kept)
+	}
+	independent := kspace.NewData(5, 4, 6)
+	randomize(rand.New(rand.NewPCG(1, 1)), independent.Val)
+	if share := energy(c.Apply(independent), 0, 6) / energy(independent, 0, 6); !(share > 0 && share < 1) {
+		t.Errorf("combinations of nothing have %g of something", share)
+	}
+}
+
 // The maps of combinations, seen from the coils, are those of the coils, phase and all.
 func TestMapsOfCombinationsAreThoseOfTheCoils(t *testing.T) {
 	const n, nc, ny, nx, lo, hi = 8, 20, 48, 64, 20, 44

@@ -98,6 +98,9 @@ func (p *measurer) settling() int {
 // but a trace of the signal (doc/decisions/019-many-coils.md).
 const mostCoils = 16
 
+// mostForCoils is how many central columns tell the combinations at most: sensitivities are smooth, and more columns take as much longer.
+const mostForCoils = 32
+
 // receive returns masked k-space y and held of a slice as methods are given it, with no more than mostCoils coils, their sensitivity maps
 // (nc, ny, nx), which are 1 of one coil, and the share of the coils' energy that is kept.
 func (p *measurer) receive(y, held, calibration kspace.Data) (_, _, maps kspace.Data, kept float64) {
@@ -116,7 +119,8 @@ func (p *measurer) receive(y, held, calibration kspace.Data) (_, _, maps kspace.
 	if y.Nc <= mostCoils {
 		return y, held, kspace.EstimateMaps(of, lo, hi), 1
 	}
-	c := kspace.Compress(of, lo, hi, mostCoils)
+	middle := y.Nx / 2
+	c := kspace.Compress(of, max(lo, middle-mostForCoils/2), min(hi, middle+mostForCoils/2), mostCoils)
 	maps = kspace.EstimateMaps(c.Apply(of), lo, hi)
 	c.Align(maps)
 	if held.Val != nil {
