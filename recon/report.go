@@ -75,17 +75,10 @@ func NewReport(rec *Reconstruction, sw Software) *Report {
 		r.Notes = append(r.Notes, note)
 	}
 	r.Notes = append(r.Notes, rec.Header.Notes...)
-	if note := calibrated(rec); note != "" {
-		r.Notes = append(r.Notes, note)
-	}
-	if note := compressed(rec); note != "" {
-		r.Notes = append(r.Notes, note)
-	}
-	if warning := rec.Warning(); warning != "" {
-		r.Notes = append(r.Notes, warning)
-	}
-	if note := noisy(rec); note != "" {
-		r.Notes = append(r.Notes, note)
+	for _, note := range []string{calibrated(rec), compressed(rec), rec.Warning(), noisy(rec)} {
+		if note != "" {
+			r.Notes = append(r.Notes, note)
+		}
 	}
 	if s := rec.Sampling; s != nil && s.Each != nil {
 		r.Notes = append(r.Notes, fmt.Sprintf("The slices were sampled in different columns, on average %.4g of %d.", s.Fraction()*float64(len(s.Columns)), len(s.Columns)))

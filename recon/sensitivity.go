@@ -121,12 +121,16 @@ func (p *measurer) receive(y, held, calibration kspace.Data) (_, _, maps kspace.
 	}
 	middle := y.Nx / 2
 	c := kspace.Compress(of, max(lo, middle-mostForCoils/2), min(hi, middle+mostForCoils/2), mostCoils)
-	maps = kspace.EstimateMaps(c.Apply(of), lo, hi)
+	few := c.Apply(of)
+	maps = kspace.EstimateMaps(few, lo, hi)
 	c.Align(maps)
+	if p.centre.apart {
+		few = c.Apply(y)
+	}
 	if held.Val != nil {
 		held = c.Apply(held)
 	}
-	return c.Apply(y), held, maps, c.Kept
+	return few, held, maps, c.Kept
 }
 
 // onGrid returns calibration lines at their columns of k-space like y, whose other columns are 0.
