@@ -32,7 +32,7 @@ def arguments():
     p.add_argument("--start", type=Path, help="exported .onnx to begin from, when OUT holds no checkpoint")
     p.add_argument("--initial", type=Path, default=Path("unet/unet.onnx"), help="exported U-Net, whose images the score network is to improve")
     p.add_argument("--denoise", type=float, default=0.25, help="share of the score network's steps on white noise; the rest is on CCDF's runs")
-    p.add_argument("--whole", type=float, default=0.6, help="share of those through whole runs of few steps; the rest is on single iterates")
+    p.add_argument("--whole", type=float, default=0.6, help="share of the other steps through whole runs of few steps; the rest is on single iterates")
     p.add_argument("--minutes", type=float, default=60)
     p.add_argument("--batch", type=int, default=8, help="images of 128x128, or as many of another size as have that many pixels")
     p.add_argument("--sides", type=int, nargs="+", default=[64, 128, 224], help="of patches with white noise, one of them a step, so that a "
