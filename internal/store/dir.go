@@ -73,7 +73,7 @@ func (d *dir) Put(ctx context.Context, r io.Reader) (blob recon.Blob, err error)
 	}
 	defer os.Remove(temp) // not there any more unless something went wrong
 	// Renaming over equal content repairs it if the disk had damaged it.
-	if err := d.place(contentKey(blob.SHA256), func(target string) error { return os.Rename(temp, target) }); err != nil {
+	if err := d.place(contentKey(blob.SHA256), temp, os.Rename); err != nil {
 		return recon.Blob{}, stored(err)
 	}
 	return blob, nil
@@ -97,7 +97,7 @@ func (d *dir) PutFile(ctx context.Context, path string) (recon.Blob, error) {
 	if err := errors.Join(f.Chmod(0o600), f.Sync()); err != nil {
 		return recon.Blob{}, stored(err)
 	}
-	if err := d.place(contentKey(blob.SHA256), func(target string) error { return os.Rename(temp, target) }); err != nil {
+	if err := d.place(contentKey(blob.SHA256), temp, os.Rename); err != nil {
 		return recon.Blob{}, stored(err)
 	}
 	return blob, nil
@@ -106,10 +106,8 @@ func (d *dir) PutFile(ctx context.Context, path string) (recon.Blob, error) {
 // temp makes what write writes a durable temporary file.
 func (d *dir) temp(write func(io.Writer) error) (name string, err error) {
 	f, err := os.CreateTemp(d.path(dirTemp), "put-")
-	if errors.Is(err, fs.ErrNotExist) { // it was there when the store was opened
-		return "", &recon.Error{Code: recon.Unavailable, Message: "the directory for files is gone", Cause: err}
-	} else if err != nil {
-		return "", stored(err)
+	if err != nil {
+		return "", stored(gone(err))
 	}
 	if err = write(f); err == nil {
 		err = stored(f.Sync())
@@ -128,20 +126,31 @@ func (d *dir) tempOf(ctx context.Context, data []byte) (name string, err error) 
 	})
 }
 
-// place calls set to give a file its name, and makes the name durable. DeletePieces of another process may remove the directory of
-// the name while it is empty: then everything is done again.
-func (d *dir) place(name string, set func(target string) error) (err error) {
+// gone says in a sentence that there is not what was there when the store was opened.
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &recon.Error{Code: recon.Unavailable, Message: "the directory for files is gone", Cause: err}
+	}
+	return err
+}
+
+// place calls set to give a temporary file its name, and makes the name durable. DeletePieces of another process may remove the
+// directory of the name while it is empty: then everything is done again. Where the store's own directory is gone none is made.
+func (d *dir) place(name, temp string, set func(temp, target string) error) (err error) {
 	target := d.path(name)
 	for range 100 {
+		if _, err = os.Lstat(temp); err != nil {
+			break
+		}
 		if err = os.MkdirAll(filepath.Dir(target), 0o700); err == nil {
-			err = set(target)
+			err = set(temp, target)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 	}
 	if err != nil {
-		return err
+		return gone(err)
 	}
 	// Each directory up to the root, because any of them may be new; an fsync without changes costs next to nothing.
 	for parent := path.Dir(name); ; parent = path.Dir(parent) {
@@ -209,7 +218,7 @@ func (d *dir) PutPiece(ctx context.Context, name string, data []byte) error {
 		return err
 	}
 	defer os.Remove(temp)
-	return stored(d.place(path.Join(dirPieces, name+pieceSuffix), func(target string) error {
+	return stored(d.place(path.Join(dirPieces, name+pieceSuffix), temp, func(temp, target string) error {
 		err := os.Link(temp, target) // unlike a rename it leaves alone what is there
 		switch {
 		case errors.Is(err, fs.ErrExist):
@@ -326,7 +335,7 @@ func (d *dir) removeIf(name string, unwanted func(fs.FileInfo) bool) (bool, erro
 	if err == nil && unwanted(info) {
 		return true, os.Remove(aside)
 	}
-	return false, errors.Join(err, d.place(name, func(target string) error { return os.Rename(aside, target) }))
+	return false, errors.Join(err, d.place(name, aside, os.Rename))
 }
 
 // Ready finds out by writing.

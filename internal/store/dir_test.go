@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"os"
 	"path/filepath"
@@ -120,6 +121,24 @@ func TestDirectoryTakesFilesFromElsewhere(t *testing.T) {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
 }
+
+// A directory that goes away while content is written, as one that is unmounted, is said to be gone, and none is made in its place.
+func TestDirectoryGoneWhileItIsWrittenTo(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "root")
+	b := openBlobs(t, root, anyDisk)
+	content := io.MultiReader(strings.NewReader("content"), leaving(func() error { return os.Rename(root, root+".away") }))
+	if _, err := b.Put(t.Context(), content); recon.CodeOf(err) != recon.Unavailable || !strings.Contains(err.Error(), "the directory for files is gone") {
+		t.Error(err)
+	}
+	if _, err := os.Stat(root); !os.IsNotExist(err) {
+		t.Errorf("a directory was made where none is mounted: %v", err)
+	}
+}
+
+// leaving does something at the end of what is read.
+type leaving func() error
+
+func (l leaving) Read([]byte) (int, error) { return 0, cmp.Or(l(), io.EOF) }
 
 type failing struct{}
 
