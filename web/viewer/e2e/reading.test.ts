@@ -216,3 +216,18 @@ test("the mask of a scan with two phase-encode axes is drawn sample by sample", 
   expect(two.complaints).toEqual([]);
   await two.page.close();
 });
+
+test("the report says what its reader should know of the images, and what they predict", async () => {
+  const scan = await server.phantom("coils", "--matrix", "64", "--slices", "2", "--coils", "4");
+  const { job } = await server.push(scan, "--method", "zero-filled", "--method", "tv", "--held-out", "0.1"); // too few columns are left for the coil maps
+  const report = (await (await fetch(`${server.url}/api/v1/jobs/${job}/report.json`)).json()) as { notes: string[]; methods: { held_out_error: number }[] };
+  expect(report.notes).toContainEqual(expect.stringMatching(/coil maps are unreliable/));
+  const warned = await open(browser, `${server.url}/study/${job}`);
+  await settled(warned.page);
+  await warned.page.keyboard.press("t");
+  for (const note of report.notes) await waitText(warned.page, "dialog[open]", note);
+  const last = await warned.page.$$eval("dialog tr > :last-child", (all) => all.map((cell) => (cell as HTMLElement).innerText));
+  expect(last).toEqual(["Held-out error", ...report.methods.map((m) => m.held_out_error.toFixed(4))]);
+  expect(warned.complaints).toEqual([]);
+  await warned.page.close();
+});

@@ -80,6 +80,7 @@ export interface MethodReport {
   models?: { name: string; sha256: string }[];
   volume?: Metrics; // absent without a reference
   dc_residual: { rms: number; max: number };
+  held_out_error?: number; // absent where nothing was held out
   seconds_per_slice: number;
   slices: ({ index: number } & Partial<Metrics>)[];
 }

@@ -3,6 +3,7 @@ import type { MethodReport } from "../api";
 import { element } from "../element";
 import { dialog } from "./dialog";
 import { undersampling } from "./mask";
+import { notes } from "./report";
 import type { Room } from "./room";
 import { methodTitle, secondsASlice } from "./series";
 
@@ -30,7 +31,7 @@ export async function facts(room: Room): Promise<void> {
   dialog(
     "How the series were made",
     element("p", {}, `${undersampling(r)} ${r.input.coils} coil${r.input.coils === 1 ? "" : "s"}, protocol ${r.protocol}. ${r.input.simulated ? "The k-space was simulated from images, not measured." : ""}`),
-    ...(r.notes ?? []).map((note) => element("p", { className: "research" }, note)),
+    ...notes(r),
     element("table", {},
       element("thead", {}, element("tr", {}, element("td"), ...r.methods.map((m) => element("th", { scope: "col" }, methodTitle(m.name))))),
       element("tbody", {}, ...rows.map(([title, value]) => element("tr", {}, element("th", { scope: "row" }, title), ...r.methods.map((m) => element("td", {}, value(m))))))),
