@@ -47,6 +47,7 @@ type layout struct {
 	Contrasts             []int    // by the scanner's numbers, whose slices follow one another in each repetition; nil is one
 	Noise                 int      // samples of each coil that tell the noise
 	Whitened              bool     // by them
+	NoiseCoils            int      // of a noise scan that has other coils than the image
 	Numbers               []int    // of the slices of a repetition, as the scanner counted them; nil when they are those from the first on
 	Placement             *recon.Placement
 	Partitions, Acquired  int // of raw data, and how many of them were acquired; 1 of 2-D ones
@@ -184,6 +185,8 @@ func (l *layout) header(sha string) recon.Header {
 		h.Notes = append(h.Notes, fmt.Sprintf("The coils were whitened by the noise scan, %d samples of each.", l.Noise))
 	case l.Noise > 0:
 		h.Notes = append(h.Notes, fmt.Sprintf("The noise scan was not used: its %d samples of each coil do not tell how the coils share noise.", l.Noise))
+	case l.NoiseCoils > 0 && l.Coils > 1:
+		h.Notes = append(h.Notes, fmt.Sprintf("The noise scan was not used: it has %d coils and the image %d.", l.NoiseCoils, l.Coils))
 	}
 	switch n := len(l.Contrasts); {
 	case n == 1:

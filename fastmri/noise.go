@@ -20,7 +20,11 @@ func (r *reader) whiten(noise []C.fm_line, at []int) error {
 	for i, l := range noise {
 		samples := int(l.number_of_samples)
 		from, to := int(l.discard_pre), samples-int(l.discard_post)
-		if int(l.active_channels) != n || n == 1 || from >= to || r.Noise >= mostNoise || samples*n > maxReadout {
+		if c := int(l.active_channels); c != n {
+			r.NoiseCoils = c
+			continue
+		}
+		if n == 1 || from >= to || r.Noise >= mostNoise || samples*n > maxReadout {
 			continue
 		}
 		readout := make([]complex64, n*samples)

@@ -95,6 +95,7 @@ var rawNotes = map[string]string{
 	"ok_changing_slices":         "The scanner numbers the slices 4, 1, 3, 0, 2 (from 0); here they are in the order of their positions.",
 	"ok_separate_placed":         "The scanner numbers the slices 4, 1, 3, 0, 2 (from 0); here they are in the order of their positions.",
 	"ok_separate_repetitions":    "8 calibration lines that were acquired apart from the image were not used. The 4 slices are 2 repetitions of 2 slices, one after the other.",
+	"ok_noise_of_other_coils":    "The noise scan was not used: it has 4 coils and the image 3.",
 	"ok_separate_whitened":       "The coils were whitened by the noise scan, 40 samples of each.",
 	"ok_slab_scattered_separate": "The partitions of the 3-D acquisition were undersampled: the slices lie across its readout. 12 calibration lines that were acquired apart from the image were not used.",
 	"ok_slab_skipping_separate":  "The partitions of the 3-D acquisition were undersampled: the slices lie across its readout. 12 calibration lines that were acquired apart from the image were not used.",
