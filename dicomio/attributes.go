@@ -24,6 +24,7 @@ var wanted = append(carriedTags(),
 	tag.ScanningSequence, tag.SequenceVariant, tag.ScanOptions, tag.MRAcquisitionType, tag.EchoNumbers, tag.EchoPulseSequence, tag.InversionRecovery,
 	tag.EchoPlanarPulseSequence, tag.SegmentedKSpaceTraversal, tag.SteadyStatePulseSequence, tag.Spoiling, tag.OversamplingPhase,
 	tag.TemporalPositionIdentifier, tag.NumberOfTemporalPositions, tag.MRModifierSequence, tag.InversionTimes, tag.FrameAnatomySequence, tag.FrameLaterality,
+	tag.MRDiffusionSequence, tag.DiffusionBValue, tag.DiffusionDirectionality, tag.DiffusionGradientDirectionSequence, tag.DiffusionGradientOrientation,
 	tag.PixelMeasuresSequence, tag.PlanePositionSequence, tag.PlaneOrientationSequence, tag.PixelValueTransformationSequence,
 )
 

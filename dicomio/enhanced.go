@@ -201,7 +201,8 @@ func (s series) frame(n, index int, echoes []float64) dataset {
 		content.set(tag.TemporalPositionIndex, []int{1 + time})
 		values = append(values, 1+time)
 	}
-	te := s.sequence(index).TE
+	seq := s.sequence(index)
+	te := seq.TE
 	if echoes != nil {
 		values = append(values, 1+slices.Index(echoes, te))
 	}
@@ -209,6 +210,11 @@ func (s series) frame(n, index int, echoes []float64) dataset {
 		var echo dataset
 		echo.set(tag.EffectiveEchoTime, []float64{te})
 		f.set(tag.MREchoSequence, []dataset{echo})
+	}
+	if seq.Diffusion != nil {
+		var weighting dataset
+		seq.Diffusion.add(&weighting, true)
+		f.set(tag.MRDiffusionSequence, []dataset{weighting})
 	}
 	content.set(tag.DimensionIndexValues, values)
 	f.set(tag.FrameContentSequence, []dataset{content})

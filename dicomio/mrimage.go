@@ -42,6 +42,9 @@ func (s series) mrImage(d *dataset, index int) {
 			d.str(t, known(v))
 		}
 	}
+	if seq.Diffusion != nil {
+		seq.Diffusion.add(d, false)
+	}
 	direction := "ROW" // columns are phase encode, so it runs along a row
 	if turningOf(&s.rec.Header).transposed {
 		direction = "COL"

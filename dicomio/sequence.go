@@ -17,14 +17,16 @@ type sequence struct {
 	Scanning, Variant, Options []string // ScanningSequence, SequenceVariant, ScanOptions
 	Acquisition, Echo          string   // MRAcquisitionType, EchoNumbers
 	Time, Times                string   // TemporalPositionIdentifier, NumberOfTemporalPositions
+	Diffusion                  *diffusion
 }
 
 // terms are those that the standard has for an element; terms of vendors are left out.
 var terms = map[tag.Tag][]string{
-	tag.ScanningSequence:  {"SE", "IR", "GR", "EP", "RM"},
-	tag.SequenceVariant:   {"SK", "MTC", "SS", "TRSS", "SP", "MP", "OSP", "NONE"},
-	tag.ScanOptions:       {"PER", "RG", "CG", "PPG", "FC", "PFF", "PFP", "SP", "FS"},
-	tag.MRAcquisitionType: {"2D", "3D"},
+	tag.ScanningSequence:        {"SE", "IR", "GR", "EP", "RM"},
+	tag.SequenceVariant:         {"SK", "MTC", "SS", "TRSS", "SP", "MP", "OSP", "NONE"},
+	tag.ScanOptions:             {"PER", "RG", "CG", "PPG", "FC", "PFF", "PFP", "SP", "FS"},
+	tag.MRAcquisitionType:       {"2D", "3D"},
+	tag.DiffusionDirectionality: {"DIRECTIONAL", "ISOTROPIC", "NONE"},
 }
 
 var ordinal = regexp.MustCompile(`^\d{1,12}$`)
@@ -58,6 +60,10 @@ func readSequence(groups []attributes) (sequence, error) {
 		}
 	}
 	s.EchoTrainLength = int(min(train, math.MaxUint16))
+	var err error
+	if s.Diffusion, err = readDiffusion(groups); err != nil {
+		return sequence{}, err
+	}
 	top := groups[0]
 	s.Scanning, s.Variant, s.Options = standard(top, tag.ScanningSequence), standard(top, tag.SequenceVariant), standard(top, tag.ScanOptions)
 	if kind := standard(top, tag.MRAcquisitionType); len(kind) > 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -100,6 +101,56 @@ func TestEachImageHasItsOwnEchoTime(t *testing.T) {
 		for _, line := range complaints(t, "dciodvfy", s.Files[0].Path) {
 			t.Error(line)
 		}
+	}
+}
+
+// extended is what dciodvfy says of elements that scanners put into classic images and the standard only into enhanced ones.
+var extended = regexp.MustCompile(`^Warning - .*(0018,0x90(75|87|89)|Standard Extended SOP Class)`)
+
+// TestEachImageHasItsOwnDiffusionWeighting, from classic images and from frames.
+func TestEachImageHasItsOwnDiffusionWeighting(t *testing.T) {
+	tool(t, "dciodvfy", "dicom3tools")
+	gradient := []float64{0.6, 0, 0.8}
+	weighted := func(b ...float64) func(int, *crafted) {
+		return func(i int, c *crafted) {
+			c.set(tag.DiffusionBValue, b[i:i+1])
+			if b[i] > 0 {
+				c.str(tag.DiffusionDirectionality, "DIRECTIONAL")
+				c.set(tag.DiffusionGradientOrientation, gradient)
+			} else {
+				c.str(tag.DiffusionDirectionality, "NONE")
+			}
+		}
+	}
+	_, s := carriedSeries(t, stack(t, []float64{0, 6, 0, 6}, inOrder, weighted(0, 0, 1000, 1000)), false, false)
+	for i, f := range s.Files {
+		d := elements(t, f.Path)
+		b, _ := d.numbers(tag.DiffusionBValue)
+		along, _ := d.numbers(tag.DiffusionGradientOrientation)
+		want, wantAlong, direction := []float64{0}, []float64(nil), "NONE"
+		if i%2 == 1 {
+			want, wantAlong, direction = []float64{1000}, gradient, "DIRECTIONAL"
+		}
+		if !slices.Equal(b, want) || !slices.Equal(along, wantAlong) || d.text(tag.DiffusionDirectionality) != direction {
+			t.Errorf("image %d has b %v, %s %v", i, b, d.text(tag.DiffusionDirectionality), along)
+		}
+		for _, line := range complaints(t, "dciodvfy", f.Path) {
+			if !lateralityUnknown.MatchString(line) && !extended.MatchString(line) {
+				t.Error(line)
+			}
+		}
+	}
+	_, s = carriedSeries(t, stack(t, []float64{0, 6}, inOrder, weighted(1000, 1000)), false, true)
+	for i, frame := range elements(t, s.Files[0].Path).items(tag.PerFrameFunctionalGroupsSequence) {
+		weighting := frame.items(tag.MRDiffusionSequence)[0]
+		b, _ := weighting.numbers(tag.DiffusionBValue)
+		along, _ := weighting.items(tag.DiffusionGradientDirectionSequence)[0].numbers(tag.DiffusionGradientOrientation)
+		if !slices.Equal(b, []float64{1000}) || !slices.Equal(along, gradient) {
+			t.Errorf("frame %d has b %v along %v", i, b, along)
+		}
+	}
+	for _, line := range complaints(t, "dciodvfy", s.Files[0].Path) {
+		t.Error(line)
 	}
 }
 

@@ -23,7 +23,7 @@ beforeAll(async () => {
   const slices = files(out, "reference");
   const series = (number: number, orientation: string, position: (k: number) => string) =>
     store(server, relocate(server, number, slices, (k) => ({
-      "0020,0037": orientation, "0020,0032": position(k), "0028,0030": `${spacing}\\${spacing}`, ...(number === 1 ? { "0020,0100": `${k + 1}`, "0020,0105": "3", "0018,0081": `${10 * (k + 1)}` } : { "0020,0100": "2" }) })));
+      "0020,0037": orientation, "0020,0032": position(k), "0028,0030": `${spacing}\\${spacing}`, ...(number === 1 ? { "0020,0100": `${k + 1}`, "0020,0105": "3", "0018,0081": `${10 * (k + 1)}`, "0018,9087": `${500 * k}` } : { "0020,0100": "2" }) })));
   await series(1, "1\\0\\0\\0\\1\\0", (k) => `-64\\-64\\${step * (k - 1)}`);
   const axial = (await done(server, 2))[0]!.id; // the newest is first
   await series(2, "0\\1\\0\\0\\0\\-1", (k) => `${step * (k - 1)}\\-64\\64`);
@@ -58,7 +58,7 @@ test("a plane that crosses another is drawn in it where it lies", async () => {
     await page.keyboard.press("ArrowDown");
   }
   const said = (selector: string) => page.$eval(selector, (e) => e.textContent);
-  expect(await said(".pane:nth-child(1) .corner")).toContain("slice 3 (3/3), time 3/3, TE 30 ms, ");
+  expect(await said(".pane:nth-child(1) .corner")).toContain("slice 3 (3/3), time 3/3, TE 30 ms, b 1000 s/mm², ");
   expect(await said(".pane:nth-child(2) .corner")).toMatch(/\), time 2, C /); // of how many its files do not say
   for (const [key, time] of [[">", 1], [">", 2], ["<", 1], ["<", 3]] as const) { // of one slice, around the end
     await page.keyboard.press(key);

@@ -19,6 +19,7 @@ export interface Header {
   number: number;
   repetition: string; // which of how many, where the file says so
   te: string; // echo time in ms, "" where the file does not say
+  b: number | undefined; // diffusion weighting in s/mm²
   uid: string; // of the series
   series: string; // its description
   comments: string;
@@ -66,7 +67,7 @@ function readHeader(set: DataSet): Header {
     position: numbers("x00200032", [0, 0, 0]) as [number, number, number], orientation: numbers("x00200037", [1, 0, 0, 0, 1, 0]),
     slope: set.elements["x00409096"]?.items?.[0]?.dataSet?.double("x00409225") ?? 1,
     window: linear(center, width),
-    study: text("x0020000d"), frame: text("x00200052"), number: Number(text("x00200013")), repetition: text("x00200100") && ["x00200100", "x00200105"].map(text).filter(Boolean).join("/"), te: text("x00180081"), uid: text("x0020000e"), series: text("x0008103e"),
+    study: text("x0020000d"), frame: text("x00200052"), number: Number(text("x00200013")), repetition: text("x00200100") && ["x00200100", "x00200105"].map(text).filter(Boolean).join("/"), te: text("x00180081"), b: set.double("x00189087"), uid: text("x0020000e"), series: text("x0008103e"),
     comments: text("x00204000"), story: text("x00082111"),
     patient: { name: text("x00100010").replace(/\^+/g, " ").trim(), id: text("x00100020"), birth: text("x00100030"), sex: text("x00100040") },
     date: text("x00080020"), description: text("x00081030"),

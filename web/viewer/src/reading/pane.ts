@@ -201,7 +201,12 @@ export class Pane {
     const at = this.pointed && pixel(this.pointed, s);
     this.corner.textContent = [
       at ? `column ${at.column} row ${at.row} value ${s.pixels[at.row * s.columns + at.column]}` : "",
-      `${kind === "study" ? "own window, " : this.gain === 1 ? "" : `${kind} ×${this.gain}, `}slice ${s.number} (${numbers.indexOf(s.number) + 1}/${numbers.length}), ${s.repetition && `time ${s.repetition}, `}${s.te && `TE ${s.te} ms, `}${spoken(window)}${this.look.invert ? ", inverted" : ""}`,
+      [
+        kind === "study" ? "own window" : this.gain === 1 ? "" : `${kind} ×${this.gain}`,
+        `slice ${s.number} (${numbers.indexOf(s.number) + 1}/${numbers.length})`,
+        s.repetition && `time ${s.repetition}`, s.te && `TE ${s.te} ms`, s.b === undefined ? "" : `b ${s.b} s/mm²`,
+        spoken(window), this.look.invert ? "inverted" : "",
+      ].filter(Boolean).join(", "),
     ].filter(Boolean).join("\n");
     this.element.ariaLabel = `Pane ${this.index + 1}: ${this.series.title}, slice ${s.number}`;
     Object.assign(this.element.dataset, { series: id, slice: s.number, low: window.low, high: window.high });
