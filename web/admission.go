@@ -42,7 +42,7 @@ func unavailable(err error) error {
 
 // room is Unavailable when size more bytes would leave less than the watermark free.
 func (a *api) room(size int64) error {
-	free, err := a.free(a.DataDir)
+	free, _, err := a.free(a.DataDir)
 	if err != nil {
 		return fmt.Errorf("look at the disk: %w", err)
 	}
@@ -54,13 +54,6 @@ func (a *api) room(size int64) error {
 
 func diskFull(cause error) error {
 	return &recon.Error{Code: recon.Unavailable, Message: "the server's disk is full", Cause: cause}
-}
-
-// freeBytes is what is free on the disk of a directory.
-func freeBytes(dir string) (int64, error) {
-	var s syscall.Statfs_t
-	err := syscall.Statfs(dir, &s)
-	return int64(s.Bavail) * s.Bsize, err
 }
 
 // roomStep is how many bytes are taken between two looks at the disk, which others fill too.

@@ -72,7 +72,7 @@ func TestFullDisk(t *testing.T) {
 	var free, drain atomic.Int64 // others take from the disk whenever the server has looked
 	s := start(t, func(c *Config) {
 		c.MaxUpload, c.minFree = 64<<20, 1<<30
-		c.free = func(string) (int64, error) { return free.Add(-drain.Load()), nil }
+		c.free = func(string) (int64, float64, error) { return free.Add(-drain.Load()), 0.5, nil }
 		c.DICOMweb = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // says what its body says
 			if _, err := io.Copy(io.Discard, r.Body); err != nil {
 				fail(w, r, err)

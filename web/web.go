@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/closer-mri/closer/internal/durable"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -49,10 +50,10 @@ type Config struct {
 	// DICOMweb answers below /dicom-web; nil is none.
 	DICOMweb http.Handler
 
-	keepAlive time.Duration                   // how often an event stream says that it lives; 0 is 15 s
-	grace     time.Duration                   // how long a body may bring nothing; 0 is 30 s
-	minFree   int64                           // bytes that must stay free in DataDir; 0 is 1 GiB
-	free      func(dir string) (int64, error) // nil asks the system
+	keepAlive time.Duration                                            // how often an event stream says that it lives; 0 is 15 s
+	grace     time.Duration                                            // how long a body may bring nothing; 0 is 30 s
+	minFree   int64                                                    // bytes that must stay free in DataDir; 0 is 1 GiB
+	free      func(dir string) (bytes int64, share float64, err error) // nil is durable.Free
 }
 
 // DefaultMaxUpload is above every fastMRI file.
@@ -88,7 +89,7 @@ func New(c Config) (http.Handler, error) {
 		c.minFree = 1 << 30
 	}
 	if c.free == nil {
-		c.free = freeBytes
+		c.free = durable.Free
 	}
 	if c.DataDir == "" {
 		dir, err := os.MkdirTemp("", "closer-web-")

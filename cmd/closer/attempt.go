@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/closer-mri/closer/internal/durable"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -217,9 +218,9 @@ func (a *attempt) roomless(err error) error {
 }
 
 // roomless reports whether less than so many bytes are free on the disk of a directory.
-func roomless(dir string, least uint64) bool {
-	var disk syscall.Statfs_t
-	return syscall.Statfs(dir, &disk) == nil && disk.Bavail*uint64(disk.Bsize) < least
+func roomless(dir string, least int64) bool {
+	free, _, err := durable.Free(dir)
+	return err == nil && free < least
 }
 
 // fetch copies the input to a private file. The blob store checks that it is what was pushed.

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"syscall"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/closer-mri/closer/internal/durable"
 	"github.com/closer-mri/closer/internal/ort"
 	"github.com/closer-mri/closer/internal/phantom"
 	"github.com/closer-mri/closer/internal/sandbox"
@@ -77,11 +77,10 @@ func examine(ctx context.Context, device string) []check {
 // diskCheck warns below 5 GB, the least that holds a few scans with their results.
 func diskCheck() check {
 	const least = 5 << 30
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(os.TempDir(), &s); err != nil {
+	free, _, err := durable.Free(os.TempDir())
+	if err != nil {
 		return check{Name: "disk", State: "failed", Detail: err.Error()}
 	}
-	free := int64(s.Bavail) * s.Bsize
 	c := check{Name: "disk", State: "ok", Detail: fmt.Sprintf("%.1f GB free for temporary files", float64(free)/1e9)}
 	if free < least {
 		c.State = "warning"

@@ -1,5 +1,5 @@
 // Package durable writes files that are there whole or not at all, also after a power failure: temporary file, fsync, rename,
-// fsync of the directory. And it tells by their digests whether files have the bytes they had.
+// fsync of the directory. And it tells by their digests whether files have the bytes they had, and what room is left for more.
 package durable
 
 import (

@@ -9,8 +9,7 @@ import (
 	"io"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/closer-mri/closer/internal/durable"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -65,13 +64,12 @@ func (opts BlobOptions) checkFree(dir string) error {
 	if opts.MinFreeBytes <= 0 && opts.MinFreePercent <= 0 {
 		return nil
 	}
-	var s unix.Statfs_t
-	if err := unix.Statfs(dir, &s); err != nil {
+	free, share, err := durable.Free(dir)
+	if err != nil {
 		return &recon.Error{Code: recon.Unavailable, Message: "the disk for files does not answer", Cause: err}
 	}
-	free, percent := int64(s.Bavail)*s.Bsize, 100*float64(s.Bavail)/max(1, float64(s.Blocks))
-	if free < opts.MinFreeBytes || percent < opts.MinFreePercent {
-		return recon.Errorf(recon.Unavailable, "the disk for files is nearly full: %d MB free, %.1f %%", free>>20, percent)
+	if free < opts.MinFreeBytes || 100*share < opts.MinFreePercent {
+		return recon.Errorf(recon.Unavailable, "the disk for files is nearly full: %d MB free, %.1f %%", free>>20, 100*share)
 	}
 	return nil
 }
