@@ -26,15 +26,24 @@ func readDiffusion(groups []attributes) (*diffusion, error) {
 			if d := standard(set, tag.DiffusionDirectionality); len(d) > 0 {
 				found.Directionality = d[0]
 			}
-			for _, direction := range append([]attributes{set}, set.items(tag.DiffusionGradientDirectionSequence)...) {
-				gradient, err := direction.numbers(tag.DiffusionGradientOrientation)
-				if err != nil {
-					return nil, err
-				}
-				if len(gradient) == 3 {
-					found.Gradient = gradient
-				}
+			if found.Gradient, err = readGradient(set); err != nil {
+				return nil, err
 			}
+		}
+	}
+	return found, nil
+}
+
+// readGradient reads the direction beside a b-value, or in the sequence for it; nil is none.
+func readGradient(set attributes) ([]float64, error) {
+	var found []float64
+	for _, direction := range append([]attributes{set}, set.items(tag.DiffusionGradientDirectionSequence)...) {
+		gradient, err := direction.numbers(tag.DiffusionGradientOrientation)
+		if err != nil {
+			return nil, err
+		}
+		if len(gradient) == 3 {
+			found = gradient
 		}
 	}
 	return found, nil
@@ -46,14 +55,13 @@ func (w *diffusion) add(d *dataset, enhanced bool) {
 	if w.Directionality != "" {
 		d.str(tag.DiffusionDirectionality, w.Directionality)
 	}
-	if w.Gradient == nil {
-		return
-	}
-	var direction dataset
-	direction.set(tag.DiffusionGradientOrientation, w.Gradient)
-	if enhanced {
+	switch {
+	case w.Gradient == nil:
+	case enhanced:
+		var direction dataset
+		direction.set(tag.DiffusionGradientOrientation, w.Gradient)
 		d.set(tag.DiffusionGradientDirectionSequence, []dataset{direction})
-	} else {
-		*d = append(*d, direction...)
+	default:
+		d.set(tag.DiffusionGradientOrientation, w.Gradient)
 	}
 }
