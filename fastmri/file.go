@@ -20,6 +20,9 @@ import (
 // libhdf5 is held by whoever is inside that library in this process: Debian builds it without locks of its own.
 var libhdf5 sync.Mutex
 
+// Unfinished matches the names of files that were being written when their program was killed.
+const Unfinished = ".closer-*.h5.tmp"
+
 // writeFile makes the HDF5 file at path with what fill puts into it. The file appears whole or not at all: it is written
 // beside its place, synced and renamed.
 func writeFile(path string, fill func(f *hdf5.File) error) (err error) {
@@ -29,7 +32,7 @@ func writeFile(path string, fill func(f *hdf5.File) error) (err error) {
 	defer runtime.UnlockOSThread()
 	hdf5.DisplayErrors(false)
 
-	temp, err := durable.Create(path, ".closer-*.h5.tmp", 0o644) // takes the name; libhdf5 opens it again
+	temp, err := durable.Create(path, Unfinished, 0o644) // takes the name; libhdf5 opens it again
 	if err != nil {
 		return fmt.Errorf("write HDF5 file: %w", err)
 	}

@@ -34,6 +34,7 @@ type layout struct {
 	Attributes            Attributes
 	Simulated             bool
 	Raw                   bool // ISMRMRD acquisitions
+	Part                  bool // of a scan that broke off
 	Unused                int  // of them, calibration lines that were acquired apart from the image and are not read
 	Calibration           recon.Calibration
 	Masks                 [][]byte // the different masks of the slices, where Mask is that of the first; nil where there is one
@@ -150,6 +151,7 @@ func (l *layout) header(sha string) recon.Header {
 		Reference: l.Reference, SHA256: sha, Calibration: l.Calibration,
 		Field: p.Field, Vendor: plain(p.Vendor), Model: plain(p.Model),
 		Sequence:  recon.Sequence{TR: p.TR, TE: p.TE, TI: p.TI, FlipAngle: p.Flip, EchoTrainLength: p.EchoTrain},
+		Part:      l.Part,
 		Simulated: l.Simulated || strings.Contains(strings.ToLower(p.Vendor), "simulat"),
 	}
 	if l.Placement != nil { // else the plane is made up, and how the patient lies would say nothing

@@ -118,6 +118,14 @@ func (r *reader) openRaw(group *hdf5.Group) error {
 	}
 	r.Subject = parseSubject(xml)
 	r.Raw, r.raw = true, &rawData{dataset: d}
+	part, err := openDataset(group, partName, "a mark")
+	if err != nil {
+		return err
+	}
+	if part != nil {
+		r.Part = true
+		part.Close()
+	}
 	apart, apartAt, lines, at := withCalibration(lines, at, r.Protocol.Separate)
 	if len(lines) == 0 {
 		return errNoImage

@@ -26,8 +26,14 @@ const (
 	appendedBytes = 16 << 20 // of samples, unless one has more
 )
 
+// ErrBrokeOff, instead of an acquisition, ends the file of a scan that had more of them. It says so, and so do its images.
+var ErrBrokeOff = errors.New("the scan broke off")
+
+// partName is the dataset that marks the file of a scan that broke off.
+const partName = "broke_off"
+
 // WriteRaw writes ISMRMRD raw data, as openRaw reads them, at path, whole or not at all; the same content gives the same bytes. header is the
-// XML. An acquisition is asked for after the one before was copied. Errors of acquisitions are returned as they are.
+// XML. An acquisition is asked for after the one before was copied. Errors of acquisitions other than ErrBrokeOff are returned as they are.
 func WriteRaw(path, header string, acquisitions iter.Seq2[Acquisition, error]) error {
 	return writeFile(path, func(f *hdf5.File) error {
 		group, err := f.CreateGroup("dataset")
@@ -42,7 +48,11 @@ func WriteRaw(path, header string, acquisitions iter.Seq2[Acquisition, error]) e
 		if w.dataset < 0 {
 			return errors.New("write HDF5 file: dataset data could not be created")
 		}
-		return errors.Join(w.writeAll(acquisitions), w.close())
+		err = w.writeAll(acquisitions)
+		if errors.Is(err, ErrBrokeOff) {
+			err = errors.Join(w.flush(), writeText(group, partName, err.Error(), false))
+		}
+		return errors.Join(err, w.close())
 	})
 }
 

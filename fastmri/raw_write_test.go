@@ -62,6 +62,9 @@ func TestWrittenRawDataAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "shape", []int{h.Slices, h.Coils, h.Ny, h.Nx}, []int{2, 3, 16, 300})
+	if h.Part {
+		t.Error("the whole scan says that it broke off")
+	}
 	for i := range want {
 		equal(t, "k-space", got[i].KSpace, want[i].KSpace)
 	}
@@ -69,6 +72,38 @@ func TestWrittenRawDataAreRead(t *testing.T) {
 	b, _ := os.ReadFile(again)
 	if string(a) != string(b) {
 		t.Error("the same acquisitions made another file")
+	}
+}
+
+// What came of a scan that broke off is read as any other, and says so.
+func TestPartOfAScan(t *testing.T) {
+	want := make([]recon.Slice, 2)
+	for i := range want {
+		want[i].KSpace.Resize(1, 16, 300)
+	}
+	for lines, slices := range map[int]int{600: 2, 500: 2, 310: 1} { // of 300 each; of the second 10 are less than half
+		path := filepath.Join(t.TempDir(), "raw.h5")
+		err := WriteRaw(path, rawHeader, func(yield func(Acquisition, error) bool) {
+			n := 0
+			for a := range acquisitions(want) {
+				if n == lines {
+					break
+				}
+				n++
+				yield(a, nil)
+			}
+			yield(Acquisition{}, ErrBrokeOff)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, _, _, err := readAll(t, path, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !h.Part || h.Slices != slices {
+			t.Errorf("%d readouts: %d slices, part %v", lines, h.Slices, h.Part)
+		}
 	}
 }
 

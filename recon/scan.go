@@ -26,6 +26,7 @@ type Header struct {
 	Masks        []kspace.Mask // of each slice, where they differ and Mask is that of the first; nil otherwise
 	Calibration  Calibration   // what tells the coils' sensitivities beside the image
 	Reference    string        // dataset that holds the reference, "" when there is none
+	Part         bool          // of a scan that broke off: what was to follow is not here
 	Simulated    bool          // k-space was computed from an image, not measured
 	SHA256       string        // of the file as it was read, lower-case hex
 	Field        float64       // static field in tesla; 0 when unknown

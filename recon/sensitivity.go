@@ -2,6 +2,7 @@ package recon
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/closer-mri/closer/kspace"
 )
@@ -53,15 +54,18 @@ func (rec *Reconstruction) enoughForMaps() error {
 	return nil
 }
 
-// Warning is what no reader of the images may overlook, in a sentence: that the maps of several coils were estimated from few columns.
-// It is "" when they were not.
+// Warning is what no reader of the images may overlook, in plain sentences: that the scan broke off, that the maps of several coils were
+// estimated from few columns. It is "" when neither is so.
 func (rec *Reconstruction) Warning() string {
-	n := rec.mapsFrom().width()
-	if rec.Header.Coils < 2 || n >= min(fewForMaps, rec.columns()) {
-		return ""
+	var all []string
+	if rec.Header.Part {
+		all = append(all, "The scan broke off before its end: slices may be missing, and the last may have less k-space than the others.")
 	}
-	return fmt.Sprintf("The coil maps are unreliable, and so are the images: the contiguous centre of k-space that they are estimated from "+
-		"has %d columns; at least %d are needed.", n, fewForMaps)
+	if n := rec.mapsFrom().width(); rec.Header.Coils > 1 && n < min(fewForMaps, rec.columns()) {
+		all = append(all, fmt.Sprintf("The coil maps are unreliable, and so are the images: the contiguous centre of k-space that they are estimated from "+
+			"has %d columns; at least %d are needed.", n, fewForMaps))
+	}
+	return strings.Join(all, " ")
 }
 
 // calibrated is a note on the calibration beside the image, "" where there is none.

@@ -106,6 +106,11 @@ func TestCalibrationApart(t *testing.T) {
 		if rec := of(calibrated(4, 6, 1), true); !strings.Contains(rec.Warning(), "has 6 columns") {
 			t.Errorf("both axes %v: warning of 6 lines %q", both, rec.Warning())
 		}
+		broken := calibrated(4, 6, 1)
+		broken.header.Part = true
+		if w := of(broken, true).Warning(); !strings.HasPrefix(w, "The scan broke off before its end") || !strings.Contains(w, "has 6 columns") {
+			t.Errorf("both axes %v: warning of a part of a scan %q", both, w)
+		}
 		without := newScan(2, 4)
 		without.undersample(both)
 		switch _, err := (&recon.Pipeline{Scan: without, Methods: tv}).Run(t.Context()); {

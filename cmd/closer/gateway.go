@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/closer-mri/closer/fastmri"
 	"github.com/closer-mri/closer/internal/store"
 	"github.com/closer-mri/closer/recon"
 	"github.com/closer-mri/closer/web"
@@ -36,7 +39,8 @@ func gatewayCommand() *cobra.Command {
 		Long: `Stand where a scanner expects an MRD (ISMRMRD) server, as Siemens' FIRE and Gadgetron's clients do, until it is asked to stop. Each session
 is written to --spool while it comes, pushed to a closer server when the scanner closes it, and answered with the images of the last --method.
 A session that was closed is not lost: what the server could not be given stays in --spool and is pushed later, also after a crash. What breaks
-off before is no scan. The protocol has neither encryption nor keys.`,
+off before is no scan; what came of the last eight such sessions stays in --spool as NAME.broken, which closer recon and push take, and its images
+say so. The protocol has neither encryption nor keys.`,
 		Example: "  closer gateway --to http://127.0.0.1:8080 --spool /var/lib/closer-gateway --listen 192.168.2.1:9002 --insecure",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -134,14 +138,16 @@ func (g *gateway) run(ctx context.Context, listener net.Listener) {
 	}
 }
 
-// clean removes what sessions left that broke off with the program.
+// clean makes scans of what came of sessions that broke off with the program, and removes what it was writing.
 func (g *gateway) clean() {
-	parts, _ := filepath.Glob(filepath.Join(g.spool, partPattern))
-	for _, path := range parts {
+	unfinished, _ := filepath.Glob(filepath.Join(g.spool, fastmri.Unfinished))
+	for _, path := range unfinished {
 		os.Remove(path)
 	}
-	if len(parts) > 0 {
-		g.log.Warn("sessions that broke off were forgotten", "number", len(parts))
+	parts, _ := filepath.Glob(filepath.Join(g.spool, partPattern))
+	for _, path := range parts {
+		g.keepPart(path, rand.Text(), errors.New("the gateway was killed"))
+		os.Remove(path)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/closer-mri/closer/fastmri"
@@ -20,17 +19,6 @@ import (
 	"github.com/closer-mri/closer/mrd"
 	"github.com/closer-mri/closer/recon"
 )
-
-// Names in the spool: a session's random name, and what there is of it.
-const (
-	partPattern = ".session-*" // while it comes
-	streamExt   = ".mrd"       // the messages of one that was closed
-	scanExt     = ".h5"        // its scan
-	refusedExt  = ".refused"   // its scan, which the server does not take
-)
-
-// keptRefused is how many refused scans are kept, the last ones: where the recipe was wrong and not the scan, they can be pushed by hand.
-const keptRefused = 8
 
 const (
 	sessionIdle = 15 * time.Minute // scanners pause between measurements of a protocol
@@ -59,11 +47,10 @@ func (g *gateway) session(ctx context.Context, conn net.Conn) {
 	defer g.release(name)
 	readouts, err := g.receive(conn, name)
 	switch {
-	case err != nil && ctx.Err() == nil:
-		log.Warn("a session broke off and was forgotten", "readouts", readouts, "error", err)
-		to.tell("closer has taken nothing of this session: %v", err)
+	case err != nil:
+		to.tell("closer has made no scan of this session: %v", err)
 		return
-	case err != nil || readouts == 0: // a client that only asked whether somebody is there
+	case readouts == 0: // a client that only asked whether somebody is there
 		return
 	}
 	log.Info("session received", "readouts", readouts)
@@ -106,7 +93,7 @@ func (a *answers) tell(format string, args ...any) {
 	a.send(func(w io.Writer) error { return mrd.WriteText(w, fmt.Sprintf(format, args...)) })
 }
 
-// receive writes a session to the spool until the client closes it. Then it is there for good.
+// receive writes a session to the spool until the client closes it. Then it is there for good; of one that breaks off before there is what came.
 func (g *gateway) receive(conn net.Conn, name string) (readouts int, err error) {
 	file, err := durable.Create(filepath.Join(g.spool, name+streamExt), partPattern, 0o600)
 	if err != nil {
@@ -115,6 +102,27 @@ func (g *gateway) receive(conn net.Conn, name string) (readouts int, err error) 
 	defer file.Discard()
 	stream := bufio.NewWriterSize(file, 1<<20)
 	in := mrd.NewReader(io.TeeReader(bufio.NewReaderSize(&guarded{conn: conn, dir: g.spool, left: g.limit}, 1<<16), stream))
+	if readouts, err = untilClosed(in); err == nil && readouts == 0 {
+		return 0, nil
+	}
+	if flushErr := stream.Flush(); err == nil {
+		err = flushErr
+	}
+	if err != nil {
+		g.keepPart(file.Name(), name, err)
+		return readouts, err
+	}
+	if err = file.Commit(); err == nil {
+		err = durable.Sync(g.spool)
+	}
+	if err != nil {
+		return readouts, fmt.Errorf("write the spool: %w", err)
+	}
+	return readouts, nil
+}
+
+// untilClosed reads a session and counts its readouts.
+func untilClosed(in *mrd.Reader) (readouts int, err error) {
 	for header := false; ; {
 		m, err := in.Next()
 		switch {
@@ -134,18 +142,6 @@ func (g *gateway) receive(conn net.Conn, name string) (readouts int, err error) 
 			}
 			readouts++
 		case mrd.Close:
-			if readouts == 0 {
-				return 0, nil
-			}
-			if err = stream.Flush(); err == nil {
-				err = file.Commit()
-			}
-			if err == nil {
-				err = durable.Sync(g.spool)
-			}
-			if err != nil {
-				return readouts, fmt.Errorf("write the spool: %w", err)
-			}
 			return readouts, nil
 		}
 	}
@@ -171,8 +167,11 @@ func (r *guarded) Read(b []byte) (int, error) {
 	r.conn.SetReadDeadline(time.Now().Add(sessionIdle))
 	n, err := r.conn.Read(b)
 	r.until, r.left = r.until-int64(n), r.left-int64(n)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = fmt.Errorf("nothing came for %v", sessionIdle)
+	case errors.Is(err, net.ErrClosed):
+		err = errors.New("the gateway stops")
 	}
 	return n, err
 }
@@ -185,7 +184,7 @@ var hopeless = []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, ht
 func (g *gateway) deliver(ctx context.Context, name string, look func(path string)) (job string, err error) {
 	stream, path := filepath.Join(g.spool, name+streamExt), filepath.Join(g.spool, name+scanExt)
 	if _, err := os.Stat(stream); err == nil {
-		if err := convert(stream, path); err != nil {
+		if err := convert(stream, path, false); err != nil {
 			return "", fmt.Errorf("make a scan of the session: %w", err)
 		}
 		if err := os.Remove(stream); err != nil {
@@ -204,61 +203,4 @@ func (g *gateway) deliver(ctx context.Context, name string, look func(path strin
 	}
 	g.log.Info("scan delivered", "session", name, "job", p.receipt.Job)
 	return p.receipt.Job, os.Remove(path)
-}
-
-// setAside keeps a refused scan, and forgets the oldest of them.
-func (g *gateway) setAside(path, name string) error {
-	if err := os.Rename(path, filepath.Join(g.spool, name+refusedExt)); err != nil {
-		return err
-	}
-	found, err := filepath.Glob(filepath.Join(g.spool, "*"+refusedExt))
-	if err != nil || len(found) <= keptRefused {
-		return err
-	}
-	age := func(path string) time.Time {
-		info, err := os.Stat(path)
-		if err != nil {
-			return time.Time{}
-		}
-		return info.ModTime()
-	}
-	slices.SortFunc(found, func(a, b string) int { return age(a).Compare(age(b)) })
-	for _, old := range found[:len(found)-keptRefused] {
-		g.log.Warn("a refused scan is forgotten", "session", strings.TrimSuffix(filepath.Base(old), refusedExt))
-		err = errors.Join(err, os.Remove(old))
-	}
-	return err
-}
-
-// convert makes a file of ISMRMRD raw data of a session's messages.
-func convert(from, to string) error {
-	f, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	in := mrd.NewReader(bufio.NewReaderSize(f, 1<<20))
-	m, err := in.Next()
-	for ; err == nil && m.Kind != mrd.Header; m, err = in.Next() {
-	}
-	if err != nil {
-		return err
-	}
-	return fastmri.WriteRaw(to, string(m.Body), func(yield func(fastmri.Acquisition, error) bool) {
-		for {
-			m, err := in.Next()
-			switch {
-			case err != nil:
-				yield(fastmri.Acquisition{}, err)
-				return
-			case m.Kind == mrd.Close:
-				return
-			case m.Kind == mrd.Acquisition:
-				head, trajectory, samples := m.Readout()
-				if !yield(fastmri.Acquisition{Head: head, Trajectory: trajectory, Samples: samples}, nil) {
-					return
-				}
-			}
-		}
-	})
 }

@@ -200,7 +200,7 @@ func mrdMessage(kind mrd.Kind, body []byte) []byte {
 	return append(b, body...)
 }
 
-// Whatever else a client sends, it is told what was wrong, nothing of it stays, and the gateway goes on.
+// Whatever else a client sends, it is told what was wrong, nothing of it stays but readouts, and the gateway goes on.
 func TestGatewayRefusesWhatIsNoScan(t *testing.T) {
 	spool := t.TempDir()
 	g, port := gateway(t, spool, "127.0.0.1:1", "--max-scan", "1")
@@ -243,7 +243,8 @@ func TestGatewayRefusesWhatIsNoScan(t *testing.T) {
 			t.Errorf("%s is answered %q (%v), want %q and an end", name, answer, err, c.want)
 		}
 	}
-	if left := spooled(t, spool); len(left) > 0 {
+	// "no end" and "more than it may"
+	if left := spooled(t, spool); len(left) != 2 || filepath.Ext(left[0]) != ".broken" || filepath.Ext(left[1]) != ".broken" {
 		t.Errorf("the spool keeps %v", left)
 	}
 	if err := g.stop(syscall.SIGTERM); err != nil {
@@ -251,8 +252,84 @@ func TestGatewayRefusesWhatIsNoScan(t *testing.T) {
 	}
 }
 
-// A gateway that is killed while a session comes forgets it when it starts again: it was never taken.
-func TestGatewayForgetsWhatBrokeOff(t *testing.T) {
+// What came of a session that broke off is no scan of the server's, but one can be made of it, whose images say what they are.
+func TestGatewayKeepsWhatCame(t *testing.T) {
+	const columns, samples, coils = 24, 256, 16 // 32 KiB a readout: a gateway that is killed loses what it has not written, at most 1 MiB
+	sent := mrdMessage(mrd.Header, fmt.Appendf(nil, "<ismrmrdHeader><encoding><encodedSpace><matrixSize><x>%d</x><y>%d</y><z>1</z></matrixSize></encodedSpace></encoding></ismrmrdHeader>",
+		samples, columns))
+	for _, slice := range []uint16{0, 1, 2} { // of the last one a fifth
+		for column := range uint16(columns) {
+			if slice == 2 && column == columns/5 {
+				break
+			}
+			readout := make([]byte, mrd.HeadSize+8*samples*coils)
+			for at, v := range map[int]uint16{34: samples, 38: coils, 172: samples / 2, 242: column, 248: slice} {
+				readout[at], readout[at+1] = byte(v), byte(v>>8)
+			}
+			for i := mrd.HeadSize + 3; i < len(readout); i += 4 {
+				readout[i] = 0x3f // floats of 0.5
+			}
+			sent = append(sent, mrdMessage(mrd.Acquisition, readout)...)
+		}
+	}
+	for name, interrupt := range map[string]func(net.Conn, *process){
+		"the connection ends":     func(c net.Conn, _ *process) { c.Close() },
+		"the gateway is stopped":  func(_ net.Conn, g *process) { g.stop(syscall.SIGTERM) },
+		"the gateway is killed":   func(_ net.Conn, g *process) { g.stop(syscall.SIGKILL) },
+		"a message is unreadable": func(c net.Conn, _ *process) { c.Write([]byte("GET / HTTP/1.1")) },
+	} {
+		spool := t.TempDir()
+		g, port := gateway(t, spool, "127.0.0.1:1")
+		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.Write(sent)
+		eventually(t, func() string { // what is not in the gateway's buffer is written
+			parts, _ := filepath.Glob(filepath.Join(spool, ".session-*"))
+			if len(parts) == 0 {
+				return ""
+			}
+			info, err := os.Stat(parts[0])
+			return map[bool]string{true: "written"}[err == nil && info.Size() > int64(len(sent)-1<<20)]
+		})
+		interrupt(conn, g)
+		if name == "the gateway is killed" {
+			if err := os.WriteFile(filepath.Join(spool, ".closer-1.h5.tmp"), nil, 0o600); err != nil { // as if it had been making another one
+				t.Fatal(err)
+			}
+			gateway(t, spool, "127.0.0.1:1")
+		}
+		file := eventually(t, func() string {
+			if left := spooled(t, spool); len(left) == 1 && filepath.Ext(left[0]) == ".broken" {
+				return filepath.Join(spool, left[0])
+			}
+			return ""
+		})
+		out := t.TempDir()
+		closer(t, "recon", file, "-o", out, "--method", "zero-filled", "--mask", "none")
+		var report struct{ Notes []string }
+		if err := json.Unmarshal(read(t, out, "report.json"), &report); err != nil {
+			t.Fatal(err)
+		}
+		if notes := strings.Join(report.Notes, " "); !strings.Contains(notes, "The scan broke off before its end") {
+			t.Errorf("%s: the report notes %q", name, notes)
+		}
+		images, _ := filepath.Glob(filepath.Join(out, "dicom", "zero-filled", "*.dcm"))
+		if least := map[bool]int{true: 1, false: 2}[name == "the gateway is killed"]; len(images) < least || len(images) > 2 {
+			t.Errorf("%s: %d images, want %d of the slices that came whole", name, len(images), least)
+		}
+		for _, path := range images {
+			if !bytes.Contains(read(t, path), []byte("The scan broke off before its end")) {
+				t.Errorf("%s: an image does not say that it is of a part", name)
+			}
+		}
+	}
+}
+
+// Of a session without a readout nothing is kept.
+func TestGatewayForgetsWhatIsEmpty(t *testing.T) {
 	spool := t.TempDir()
 	g, port := gateway(t, spool, "127.0.0.1:1")
 	conn, err := net.Dial("tcp", "127.0.0.1:"+port)

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/closer-mri/closer/fastmri"
 	"github.com/closer-mri/closer/recon"
 )
 
@@ -174,7 +175,7 @@ func validate(ctx context.Context, paths []string, o validateOptions) error {
 
 // removeLeftovers removes the half-written files of a sweep that was killed: a folder of reconstructions is a submission.
 func removeLeftovers(dir string) error {
-	for _, pattern := range []string{"units/.tmp-*", "*/*/*/reconstructions/.closer-*.h5.tmp"} {
+	for _, pattern := range []string{"units/.tmp-*", "*/*/*/reconstructions/" + fastmri.Unfinished} {
 		found, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			return err
