@@ -52,7 +52,7 @@ def table(rows: list[dict]) -> str:
 
 
 def picture(rows: list[dict], path: Path):
-    """One panel a sampler: PSNR against NFE, one line for each starting level; what is over 2 dB below the best is cut off."""
+    """One panel a sampler: PSNR against NFE, one line for each starting level; what is over 3 dB below the best is cut off."""
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
@@ -62,7 +62,7 @@ def picture(rows: list[dict], path: Path):
         for start in STARTS:
             line = sorted((r["nfe"], r["psnr"]) for r in rows if r["sampler"] == sampler and r["sigma_start"] == start)
             axis.plot(*zip(*line), marker="o", markersize=3, label=f"{start:g}")
-        axis.set(title=sampler, xlabel="NFE", xscale="log", ylim=(best - 2.2, best + 0.2))
+        axis.set(title=sampler, xlabel="NFE", xscale="log", ylim=(best - 3.2, best + 0.2))
         axis.set_xticks(STEPS, [str(n) for n in STEPS])
         axis.minorticks_off()
         axis.grid(alpha=0.3)
