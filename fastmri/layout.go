@@ -17,7 +17,6 @@ const (
 	maxExtent = 16384   // of any dimension but coils
 	maxCoils  = 512     // scanners have at most 128
 	maxSlice  = 1 << 26 // complex samples of one slice, coils included: 512 MiB
-	maxMaps   = 1 << 29 // bytes that estimating a slice's sensitivity maps takes
 	maxVolume = 1 << 28 // pixels of all slices, one coil: 1 GiB for each method
 	maxMasks  = 1 << 23 // columns of all slices, where these were sampled in different ones
 )
@@ -77,10 +76,6 @@ func (l *layout) check() error {
 	perCoil := int64(l.Ny) * int64(l.Nx)
 	if n := int64(l.Coils) * perCoil; n > maxSlice {
 		return refusef("%s has %d samples a slice (%d coils of %d × %d); expected at most %d", l.source(), n, l.Coils, l.Ny, l.Nx, maxSlice)
-	}
-	if n := kspace.MapsMemory(l.Coils, l.Nx); l.Coils > 1 && n > maxMaps {
-		return refusef("%s has %d coils and %d columns, whose sensitivity maps take %d MiB of memory to estimate; expected at most %d MiB",
-			l.source(), l.Coils, l.Nx, n>>20, maxMaps>>20)
 	}
 	if n := int64(l.Slices) * perCoil; n > maxVolume {
 		return refusef("%s has %d samples a coil (%d slices of %d × %d); expected at most %d", l.source(), n, l.Slices, l.Ny, l.Nx, maxVolume)

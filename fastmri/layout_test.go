@@ -22,8 +22,7 @@ func TestLayoutBounds(t *testing.T) {
 		{layout{Slices: 1, Coils: 512, Ny: 16, Nx: 16}, ""},
 		{layout{Slices: 1, Coils: 513, Ny: 16, Nx: 16}, "dataset kspace has 513 coils; expected 1 to 512"},
 		{layout{Slices: 1, Coils: 16384, Ny: 8, Nx: 8}, "dataset kspace has 16384 coils; expected 1 to 512"},
-		{layout{Slices: 1, Coils: 512, Ny: 16, Nx: 640, Raw: true},
-			"dataset data has 512 coils and 640 columns, whose sensitivity maps take 2560 MiB of memory to estimate; expected at most 512 MiB"},
+		{layout{Slices: 1, Coils: 512, Ny: 16, Nx: 640, Raw: true}, ""}, // methods are given no more than 16 combinations
 		{layout{Slices: 3000, Coils: 1, Ny: 512, Nx: 512}, "dataset kspace has 786432000 samples a coil (3000 slices of 512 × 512); expected at most 268435456"},
 		{layout{Slices: 3000, Coils: 1, Ny: 16, Nx: 16, Reference: "reconstruction_esc", RefNy: 512, RefNx: 512},
 			"dataset reconstruction_esc has 786432000 pixels (3000 slices of 512 × 512); expected at most 268435456"},

@@ -114,9 +114,9 @@ func TestMapsOfCombinationsAreThoseOfTheCoils(t *testing.T) {
 	}
 	y := kspace.NewData(nc, ny, nx)
 	kspace.NewSense(smoothCoils(nc, ny, nx), kspace.Every(nx)).Forward(y, x)
-	want := kspace.EstimateMaps(y, lo, hi)
+	want := kspace.EstimateMaps(y, lo, hi, kspace.MapsRows)
 	c := kspace.Compress(y, lo, hi, n)
-	got := kspace.EstimateMaps(c.Apply(y), lo, hi)
+	got := kspace.EstimateMaps(c.Apply(y), lo, hi, kspace.MapsRows)
 	c.Align(got)
 	direct := c.Apply(want)
 	worst := 0.0

@@ -18,14 +18,24 @@ func (rec *Reconstruction) columns() int {
 // fewForMaps is the number of central columns below which coil maps become coarse enough to spoil the image.
 const fewForMaps = 8
 
-// centre is where k-space is sampled fully enough to estimate coil sensitivity maps from: its columns [lo, hi), and as many rows.
+// centre is where k-space is sampled fully enough to estimate coil sensitivity maps from: its columns [lo, hi), and rows.
 type centre struct {
 	lo, hi int
 	apart  bool // of Header.Calibration; else of what methods are given
 	own    int  // columns of what methods are given
+	square bool // both axes are phase encode: there are as many rows as columns, else all
 }
 
 func (c centre) width() int { return c.hi - c.lo }
+
+// maps estimates the sensitivity maps of coils.
+func (c centre) maps(of kspace.Data) kspace.Data {
+	rows := kspace.MapsRows
+	if c.square {
+		rows = c.width()
+	}
+	return kspace.EstimateMaps(of, c.lo, c.hi, rows)
+}
 
 // without reports whether what methods are given has next to no sampled centre, so that its zero-filled image is nothing like the image.
 func (c centre) without() bool { return c.apart && c.own < fewForMaps }
@@ -36,12 +46,13 @@ func (rec *Reconstruction) mapsFrom() centre {
 	own := centre{hi: rec.columns()}
 	if s := rec.Sampling; s != nil && s.Points != nil {
 		own.lo, own.hi = s.Points.Centre(rec.Header.Nx)
+		own.square = true
 	} else if s != nil {
 		own.lo, own.hi = s.common().ACS()
 	}
 	own.own = own.width()
 	if c := rec.Header.Calibration; c.Width() > own.width() {
-		return centre{c.From, c.To, true, own.own}
+		return centre{c.From, c.To, true, own.own, own.square}
 	}
 	return own
 }
@@ -119,14 +130,13 @@ func (p *measurer) receive(y, held, calibration kspace.Data) (_, _, maps kspace.
 	if p.centre.apart {
 		of = p.onGrid(calibration, y)
 	}
-	lo, hi := p.centre.lo, p.centre.hi
 	if y.Nc <= mostCoils {
-		return y, held, kspace.EstimateMaps(of, lo, hi), 1
+		return y, held, p.centre.maps(of), 1
 	}
-	middle := y.Nx / 2
+	lo, hi, middle := p.centre.lo, p.centre.hi, y.Nx/2
 	c := kspace.Compress(of, max(lo, middle-mostForCoils/2), min(hi, middle+mostForCoils/2), mostCoils)
 	few := c.Apply(of)
-	maps = kspace.EstimateMaps(few, lo, hi)
+	maps = p.centre.maps(few)
 	c.Align(maps)
 	if p.centre.apart {
 		few = c.Apply(y)

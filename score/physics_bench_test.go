@@ -34,7 +34,7 @@ func physics(b *testing.B, ny, nx, coils int) {
 	}
 	if coils > 1 {
 		lo, hi := mask.ACS()
-		m.A = kspace.NewSense(kspace.EstimateMaps(m.Y, lo, hi), mask)
+		m.A = kspace.NewSense(kspace.EstimateMaps(m.Y, lo, hi, kspace.MapsRows), mask)
 	}
 	x, noise, consistent := kspace.NewImage(ny, nx), score.Noise{Seed: 1}, kspace.Project(m, 1)
 	b.Run("step", func(b *testing.B) {
