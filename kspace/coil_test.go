@@ -160,7 +160,7 @@ func TestMapsOnAnyProcessors(t *testing.T) {
 }
 
 func BenchmarkEstimateMaps(b *testing.B) {
-	for _, coils := range []int{8, 32} {
+	for _, coils := range []int{8, 16} {
 		b.Run(fmt.Sprint(coils), func(b *testing.B) {
 			y := kspace.NewData(coils, 256, 208)
 			randomize(rand.New(rand.NewPCG(1, 1)), y.Val)
