@@ -45,6 +45,7 @@ func (g *gateway) session(ctx context.Context, conn net.Conn) {
 	log := g.log.With("session", name)
 	g.hold(name)
 	defer g.release(name)
+	g.makeRoom()
 	readouts, err := g.receive(conn, name)
 	switch {
 	case err != nil:

@@ -30,7 +30,7 @@ func (g *gateway) setAside(path, name string) error {
 	if err := os.Rename(path, filepath.Join(g.spool, name+refusedExt)); err != nil {
 		return err
 	}
-	return g.forgetOld(refusedExt)
+	return g.forgetOld(refusedExt, keptAside)
 }
 
 // keepPart makes a scan of what came of a session that broke off because of why, and forgets the oldest of these. Of nothing there is none,
@@ -49,15 +49,24 @@ func (g *gateway) keepPart(stream, name string, why error) {
 		return
 	}
 	log.Warn("a session broke off: what came is kept", "file", name+brokenExt)
-	if err := g.forgetOld(brokenExt); err != nil {
+	if err := g.forgetOld(brokenExt, keptAside); err != nil {
 		log.Error("the spool cannot be tidied", "error", err)
 	}
 }
 
+// makeRoom gives up what was set aside where no session could be taken otherwise.
+func (g *gateway) makeRoom() {
+	if roomless(g.spool, spoolRoom) {
+		if err := errors.Join(g.forgetOld(refusedExt, 0), g.forgetOld(brokenExt, 0)); err != nil {
+			g.log.Error("the spool cannot be tidied", "error", err)
+		}
+	}
+}
+
 // forgetOld removes all but the last few files that have this extension.
-func (g *gateway) forgetOld(ext string) error {
+func (g *gateway) forgetOld(ext string, kept int) error {
 	found, err := filepath.Glob(filepath.Join(g.spool, "*"+ext))
-	if err != nil || len(found) <= keptAside {
+	if err != nil || len(found) <= kept {
 		return err
 	}
 	age := func(path string) time.Time {
@@ -68,7 +77,7 @@ func (g *gateway) forgetOld(ext string) error {
 		return info.ModTime()
 	}
 	slices.SortFunc(found, func(a, b string) int { return age(a).Compare(age(b)) })
-	for _, old := range found[:len(found)-keptAside] {
+	for _, old := range found[:len(found)-kept] {
 		g.log.Warn("a scan that was set aside is forgotten", "file", filepath.Base(old))
 		err = errors.Join(err, os.Remove(old))
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -26,8 +27,14 @@ func gateway(t *testing.T, spool, server string, args ...string) (*process, stri
 	t.Helper()
 	args = append([]string{"gateway", "--listen", "127.0.0.1:0", "--spool", spool, "--to", "http://" + server, "--method", "zero-filled", "--method", "tv"}, args...)
 	p := start(t, []string{"XDG_CACHE_HOME=" + t.TempDir()}, args...)
-	_, port, _ := net.SplitHostPort(eventually(t, func() string { return lastMatch(gatewayLine, p.stderr()) }))
-	return p, port
+	return p, listening(t, p)
+}
+
+// listening is the port of a gateway, when it listens.
+func listening(t *testing.T, p *process) (port string) {
+	t.Helper()
+	_, port, _ = net.SplitHostPort(eventually(t, func() string { return lastMatch(gatewayLine, p.stderr()) }))
+	return port
 }
 
 // mrdAnswer is what testdata/mrd_client.py prints.
@@ -325,6 +332,30 @@ func TestGatewayKeepsWhatCame(t *testing.T) {
 				t.Errorf("%s: an image does not say that it is of a part", name)
 			}
 		}
+	}
+}
+
+// On a disk without room what was set aside is given up before a session is refused.
+func TestGatewayGivesUpWhatItSetAside(t *testing.T) {
+	spool := t.TempDir()
+	onSmallDisk := func(args ...string) *exec.Cmd {
+		mount := `mount -t tmpfs -o size=16m none "$0" && touch "$0/A.broken" "$0/B.refused" && exec "$@"`
+		return exec.Command("unshare", append([]string{"--mount", "--map-root-user", "sh", "-c", mount, spool}, args...)...)
+	}
+	if out, err := onSmallDisk("true").CombinedOutput(); err != nil {
+		t.Skipf("no disk of its own can be mounted here: %v, %s", err, out)
+	}
+	p := startCommand(t, nil, onSmallDisk(binary, "gateway", "--listen", "127.0.0.1:0", "--spool", spool, "--to", "http://127.0.0.1:1"))
+	conn, err := net.Dial("tcp", "127.0.0.1:"+listening(t, p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if answer, _ := io.ReadAll(conn); !strings.Contains(string(answer), "less than 1024 MiB free") {
+		t.Errorf("the scanner is told %q", answer)
+	}
+	if left := spooled(t, fmt.Sprintf("/proc/%d/root%s", p.Process.Pid, spool)); len(left) > 0 {
+		t.Errorf("the spool keeps %v", left)
 	}
 }
 

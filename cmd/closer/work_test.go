@@ -132,7 +132,13 @@ type process struct {
 
 func start(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(binary, args...), read: make(chan struct{})}
+	return startCommand(t, env, exec.Command(binary, args...))
+}
+
+// startCommand is start where something else begins closer.
+func startCommand(t *testing.T, env []string, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{Cmd: cmd, read: make(chan struct{})}
 	p.Env = append(os.Environ(), env...)
 	stderr, err := p.StderrPipe()
 	if err != nil {
@@ -153,7 +159,7 @@ func start(t *testing.T, env []string, args ...string) *process {
 		p.Process.Kill()
 		p.end()
 		if t.Failed() {
-			t.Logf("closer %s said:\n%s", args[0], p.stderr())
+			t.Logf("%q said:\n%s", cmd.Args, p.stderr())
 		}
 	})
 	return p
