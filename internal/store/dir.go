@@ -299,19 +299,19 @@ func (d *dir) remove(ctx context.Context, below string, which func(name string, 
 		if err == nil {
 			info, err = e.Info()
 		}
-		var gone bool
+		var removed bool
 		if err == nil {
 			rel, _ := filepath.Rel(d.root, p) // p is below the root
 			name := filepath.ToSlash(rel)
 			if !which(name, info) {
 				return nil
 			}
-			gone, err = d.removeIf(name, func(info fs.FileInfo) bool { return which(name, info) })
+			removed, err = d.removeIf(name, func(info fs.FileInfo) bool { return which(name, info) })
 		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // removed meanwhile, or never there
 		}
-		if gone {
+		if removed {
 			sum.files++
 			sum.bytes += info.Size()
 		}
