@@ -28,6 +28,17 @@ func smoothCoils(nc, ny, nx int) kspace.Data {
 	return maps
 }
 
+// textured is a rectangle of texture, so far from the edges.
+func textured(ny, nx, rows, columns int) kspace.Image {
+	x, r := kspace.NewImage(ny, nx), rand.New(rand.NewPCG(5, 5))
+	for y := rows; y < ny-rows; y++ {
+		for j := columns; j < nx-columns; j++ {
+			x.Pix[y*nx+j] = complex(1+0.2*float32(r.Float64()), 0)
+		}
+	}
+	return x
+}
+
 func estimated(y kspace.Data, mask kspace.Mask) kspace.Data {
 	lo, hi := mask.ACS()
 	return kspace.EstimateMaps(y, lo, hi, kspace.MapsRows)
@@ -37,13 +48,7 @@ func estimated(y kspace.Data, mask kspace.Mask) kspace.Data {
 func TestEstimateMaps(t *testing.T) {
 	const nc, ny, nx = 4, 48, 64
 	truth := smoothCoils(nc, ny, nx)
-	x := kspace.NewImage(ny, nx)
-	r := rand.New(rand.NewPCG(5, 5))
-	for y := 8; y < 40; y++ {
-		for j := 10; j < 54; j++ {
-			x.Pix[y*nx+j] = complex(1+0.2*float32(r.Float64()), 0)
-		}
-	}
+	x := textured(ny, nx, 8, 10)
 	mask, err := kspace.Undersampling{Kind: kspace.Gaussian1D, Accel: 2, ACS: 0.3}.Mask(nx)
 	if err != nil {
 		t.Fatal(err)
@@ -76,13 +81,7 @@ func TestEstimateMaps(t *testing.T) {
 func TestMapsOfFewColumns(t *testing.T) {
 	const nc, ny, nx, columns = 8, 160, 128, 8
 	truth := smoothCoils(nc, ny, nx)
-	x := kspace.NewImage(ny, nx)
-	r := rand.New(rand.NewPCG(5, 5))
-	for y := 30; y < 130; y++ {
-		for j := 24; j < 104; j++ {
-			x.Pix[y*nx+j] = complex(0.3+0.7*float32(r.Float64()), 0)
-		}
-	}
+	x, r := textured(ny, nx, 30, 24), rand.New(rand.NewPCG(6, 6))
 	y := kspace.NewData(nc, ny, nx)
 	kspace.NewSense(truth, kspace.Every(nx)).Forward(y, x)
 	for name, prepare := range map[string]func(kspace.Data){

@@ -105,14 +105,7 @@ func TestCompressionOfNothing(t *testing.T) {
 // The maps of combinations, seen from the coils, are those of the coils, phase and all.
 func TestMapsOfCombinationsAreThoseOfTheCoils(t *testing.T) {
 	const n, nc, ny, nx, lo, hi = 8, 20, 48, 64, 20, 44
-	x := kspace.NewImage(ny, nx)
-	r := rand.New(rand.NewPCG(5, 5))
-	for y := 8; y < 40; y++ {
-		for j := 10; j < 54; j++ {
-			x.Pix[y*nx+j] = complex(1+0.2*float32(r.Float64()), 0)
-		}
-	}
-	y := kspace.NewData(nc, ny, nx)
+	x, y := textured(ny, nx, 8, 10), kspace.NewData(nc, ny, nx)
 	kspace.NewSense(smoothCoils(nc, ny, nx), kspace.Every(nx)).Forward(y, x)
 	want := kspace.EstimateMaps(y, lo, hi, kspace.MapsRows)
 	c := kspace.Compress(y, lo, hi, n)
