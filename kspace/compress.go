@@ -17,9 +17,10 @@ type Compression struct {
 	strongest int
 }
 
-// Compress returns the n combinations of coils with most energy in the columns [lo, hi) of y, n being no more than its coils: the dominant
-// eigenvectors of their covariance.
+// Compress returns the n combinations of coils with most energy in the central columns [lo, hi) of y, as many as EstimateMaps looks at, n being
+// no more than its coils: the dominant eigenvectors of their covariance.
 func Compress(y Data, lo, hi, n int) *Compression {
+	lo, hi = central(lo, hi, y.Nx)
 	nc := y.Nc
 	covariance := make([]complex128, nc*nc)
 	for i := range nc {

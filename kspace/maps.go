@@ -8,11 +8,18 @@ import (
 
 // What EstimateMaps looks at.
 const (
-	mapsKernel  = 4    // samples of a neighbourhood along each axis
-	mapsColumns = 32   // of the centre, at most: sensitivities are smooth, and more take as much longer
-	mapsNoise   = 1e-5 // of the energy, below which a combination of neighbours is taken for noise
-	mapsDark    = 0.05 // of the brightest pixel at low resolution, below which there is next to no signal
+	mapsKernel = 4    // samples of a neighbourhood along each axis
+	mapsNoise  = 1e-5 // of the energy, below which a combination of neighbours is taken for noise
+	mapsDark   = 0.05 // of the brightest pixel at low resolution, below which there is next to no signal
 )
+
+// centralColumns is how many columns tell sensitivities at most: these are smooth, and more columns take as much longer.
+const centralColumns = 32
+
+// central are the columns [lo, hi) of nx without those beyond the centre.
+func central(lo, hi, nx int) (int, int) {
+	return max(lo, nx/2-centralColumns/2), min(hi, nx/2+centralColumns/2)
+}
 
 // MapsRows is how many central rows tell sensitivities of what was sampled fully along the readout.
 const MapsRows = 48
@@ -26,21 +33,21 @@ const MapsRows = 48
 // aliases there, and to mask them would hide what is dim. Maps satisfy Σ|S|² = 1; their phase is relative to the coil with most signal,
 // which leaves the image's own phase in the image. Memory grows with nc².
 func EstimateMaps(y Data, lo, hi, rows int) Data {
-	lo, hi = max(lo, y.Nx/2-mapsColumns/2), min(hi, y.Nx/2+mapsColumns/2)
+	lo, hi = central(lo, hi, y.Nx)
 	low, maps := lowResolution(y, lo, hi), NewData(y.Nc, y.Ny, y.Nx)
 	filter, best, bright := calibrationOf(y, lo, hi, rows).filter(), strongest(low), RSS(nil, low)
 	dark, size := mapsDark*slices.Max(bright), y.Ny*y.Nx
 	covariances := newColumnSums(low, max(2, min(y.Ny, y.Nx)/64))
-	parts := Processors()
-	lines, eigens := make([]filterLine, parts), make([]eigen, parts)
+	parts, line := Processors(), filter.line()
+	eigens := make([]eigen, parts)
 	for p := range parts {
-		lines[p], eigens[p] = filter.line(), newEigen(y.Nc)
+		eigens[p] = newEigen(y.Nc)
 	}
 	for row := range y.Ny {
+		filter.atRow(line, row, y.Ny)
 		Parallel(parts, y.Nx, func(_, from, to int) { covariances.moveTo(row, from, to) })
 		Parallel(parts, y.Nx, func(part, from, to int) {
-			line, e := lines[part], eigens[part]
-			filter.atRow(line, row, y.Ny)
+			e := eigens[part]
 			for x := from; x < to; x++ {
 				at := row*y.Nx + x
 				for i := range e.vector {

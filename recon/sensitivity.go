@@ -52,7 +52,7 @@ func (rec *Reconstruction) mapsFrom() centre {
 	}
 	own.own = own.width()
 	if c := rec.Header.Calibration; c.Width() > own.width() {
-		return centre{c.From, c.To, true, own.own, own.square}
+		own.lo, own.hi, own.apart = c.From, c.To, true
 	}
 	return own
 }
@@ -113,9 +113,6 @@ func (p *measurer) settling() int {
 // but a trace of the signal (doc/decisions/019-many-coils.md).
 const mostCoils = 16
 
-// mostForCoils is how many central columns tell the combinations at most: sensitivities are smooth, and more columns take as much longer.
-const mostForCoils = 32
-
 // receive returns masked k-space y and held of a slice as methods are given it, with no more than mostCoils coils, their sensitivity maps
 // (nc, ny, nx), which are 1 of one coil, and the share of the coils' energy that is kept.
 func (p *measurer) receive(y, held, calibration kspace.Data) (_, _, maps kspace.Data, kept float64) {
@@ -133,8 +130,7 @@ func (p *measurer) receive(y, held, calibration kspace.Data) (_, _, maps kspace.
 	if y.Nc <= mostCoils {
 		return y, held, p.centre.maps(of), 1
 	}
-	lo, hi, middle := p.centre.lo, p.centre.hi, y.Nx/2
-	c := kspace.Compress(of, max(lo, middle-mostForCoils/2), min(hi, middle+mostForCoils/2), mostCoils)
+	c := kspace.Compress(of, p.centre.lo, p.centre.hi, mostCoils)
 	few := c.Apply(of)
 	maps = p.centre.maps(few)
 	c.Align(maps)
