@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -140,13 +139,12 @@ func (g *gateway) run(ctx context.Context, listener net.Listener) {
 
 // clean makes scans of what came of sessions that broke off with the program, and removes what it was writing.
 func (g *gateway) clean() {
-	unfinished, _ := filepath.Glob(filepath.Join(g.spool, fastmri.Unfinished))
-	for _, path := range unfinished {
-		os.Remove(path)
+	if err := removeLeftovers(g.spool, fastmri.Unfinished); err != nil {
+		g.log.Error("the spool cannot be tidied", "error", err)
 	}
 	parts, _ := filepath.Glob(filepath.Join(g.spool, partPattern))
 	for _, path := range parts {
-		g.keepPart(path, rand.Text(), errors.New("the gateway was killed"))
+		g.keepPart(path, rand.Text())
 		os.Remove(path)
 	}
 }

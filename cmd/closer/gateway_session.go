@@ -49,6 +49,7 @@ func (g *gateway) session(ctx context.Context, conn net.Conn) {
 	readouts, err := g.receive(conn, name)
 	switch {
 	case err != nil:
+		log.Warn("a session broke off", "readouts", readouts, "error", err)
 		to.tell("closer has made no scan of this session: %v", err)
 		return
 	case readouts == 0: // a client that only asked whether somebody is there
@@ -110,7 +111,7 @@ func (g *gateway) receive(conn net.Conn, name string) (readouts int, err error) 
 		err = flushErr
 	}
 	if err != nil {
-		g.keepPart(file.Name(), name, err)
+		g.keepPart(file.Name(), name)
 		return readouts, err
 	}
 	if err = file.Commit(); err == nil {

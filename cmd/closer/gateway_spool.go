@@ -33,10 +33,10 @@ func (g *gateway) setAside(path, name string) error {
 	return g.forgetOld(refusedExt, keptAside)
 }
 
-// keepPart makes a scan of what came of a session that broke off because of why, and forgets the oldest of these. Of nothing there is none,
-// nor where there is no room for it.
-func (g *gateway) keepPart(stream, name string, why error) {
-	log := g.log.With("session", name, "reason", why)
+// keepPart makes a scan of what came of a session that broke off, and forgets the oldest of these. Of nothing there is none, nor where there is
+// no room for it.
+func (g *gateway) keepPart(stream, name string) {
+	log := g.log.With("session", name)
 	info, err := os.Stat(stream)
 	switch {
 	case err == nil && roomless(g.spool, spoolRoom+info.Size()):
@@ -45,10 +45,10 @@ func (g *gateway) keepPart(stream, name string, why error) {
 		err = convert(stream, filepath.Join(g.spool, name+brokenExt), true)
 	}
 	if err != nil {
-		log.Warn("a session broke off and was forgotten", "error", err)
+		log.Warn("what came of a session that broke off is forgotten", "error", err)
 		return
 	}
-	log.Warn("a session broke off: what came is kept", "file", name+brokenExt)
+	log.Warn("what came of a session that broke off is kept", "file", name+brokenExt)
 	if err := g.forgetOld(brokenExt, keptAside); err != nil {
 		log.Error("the spool cannot be tidied", "error", err)
 	}

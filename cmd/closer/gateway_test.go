@@ -37,6 +37,17 @@ func listening(t *testing.T, p *process) (port string) {
 	return port
 }
 
+// dialed is a connection to a gateway.
+func dialed(t *testing.T, port string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
 // mrdAnswer is what testdata/mrd_client.py prints.
 type mrdAnswer struct {
 	Texts  []string
@@ -233,10 +244,7 @@ func TestGatewayRefusesWhatIsNoScan(t *testing.T) {
 		"more than it may":     {append(bytes.Clone(header), bytes.Repeat(readout, 4000)...), "the session is larger than --max-scan"},
 		"nothing but a header": {append(bytes.Clone(header), mrdMessage(mrd.Close, nil)...), ""},
 	} {
-		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := dialed(t, port)
 		conn.SetDeadline(time.Now().Add(20 * time.Second))
 		conn.Write(c.sent) // may break off, where the gateway has heard enough
 		conn.(*net.TCPConn).CloseWrite()
@@ -287,11 +295,7 @@ func TestGatewayKeepsWhatCame(t *testing.T) {
 	} {
 		spool := t.TempDir()
 		g, port := gateway(t, spool, "127.0.0.1:1")
-		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
+		conn := dialed(t, port)
 		conn.Write(sent)
 		eventually(t, func() string { // what is not in the gateway's buffer is written
 			parts, _ := filepath.Glob(filepath.Join(spool, ".session-*"))
@@ -346,11 +350,7 @@ func TestGatewayGivesUpWhatItSetAside(t *testing.T) {
 		t.Skipf("no disk of its own can be mounted here: %v, %s", err, out)
 	}
 	p := startCommand(t, nil, onSmallDisk(binary, "gateway", "--listen", "127.0.0.1:0", "--spool", spool, "--to", "http://127.0.0.1:1"))
-	conn, err := net.Dial("tcp", "127.0.0.1:"+listening(t, p))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := dialed(t, listening(t, p))
 	if answer, _ := io.ReadAll(conn); !strings.Contains(string(answer), "less than 1024 MiB free") {
 		t.Errorf("the scanner is told %q", answer)
 	}
@@ -363,11 +363,7 @@ func TestGatewayGivesUpWhatItSetAside(t *testing.T) {
 func TestGatewayForgetsWhatIsEmpty(t *testing.T) {
 	spool := t.TempDir()
 	g, port := gateway(t, spool, "127.0.0.1:1")
-	conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := dialed(t, port)
 	conn.Write(mrdMessage(mrd.Header, []byte("<ismrmrdHeader/>")))
 	eventually(t, func() string { return strings.Join(spooled(t, spool), "") })
 	g.stop(syscall.SIGKILL)

@@ -123,7 +123,7 @@ func validate(ctx context.Context, paths []string, o validateOptions) error {
 	if err := os.MkdirAll(filepath.Join(o.run.out, "units"), 0o755); err != nil {
 		return fmt.Errorf("make output directory: %w", err)
 	}
-	if err := removeLeftovers(o.run.out); err != nil {
+	if err := removeLeftovers(o.run.out, "units/.tmp-*", "*/*/*/reconstructions/"+fastmri.Unfinished); err != nil { // a folder of reconstructions is a submission
 		return err
 	}
 	workers, err := s.workers(min(o.jobs, len(files)))
@@ -173,9 +173,9 @@ func validate(ctx context.Context, paths []string, o validateOptions) error {
 	return nil
 }
 
-// removeLeftovers removes the half-written files of a sweep that was killed: a folder of reconstructions is a submission.
-func removeLeftovers(dir string) error {
-	for _, pattern := range []string{"units/.tmp-*", "*/*/*/reconstructions/" + fastmri.Unfinished} {
+// removeLeftovers removes the files below a directory that a program was writing when it was killed.
+func removeLeftovers(dir string, patterns ...string) error {
+	for _, pattern := range patterns {
 		found, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			return err
